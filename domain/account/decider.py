@@ -1,0 +1,61 @@
+"""The life of an account and its keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from domain.account import commands as c
+from domain.account import events as e
+from domain.errors import NotFound, WrongState
+
+AGGREGATE = "account"
+KEYS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """`keys` maps the id of every key ever issued to the SHA-256 of its secret; `revoked` are those that no longer open."""
+
+    opened: bool = False
+    keys: dict[str, str] = field(default_factory=dict)
+    revoked: frozenset[str] = frozenset()
+
+
+INITIAL = Account()
+
+
+def evolve(state: Account, event: e.AccountEvent) -> Account:
+    """What the account is after `event`."""
+    match event:
+        case e.AccountOpened():
+            return replace(state, opened=True)
+        case e.AccountKeyIssued():
+            return replace(state, keys={**state.keys, event.key_id: event.secret_sha256})
+        case e.AccountKeyRevoked():
+            return replace(state, revoked=state.revoked | {event.key_id})
+
+
+def decide(state: Account, command: c.AccountCommand) -> list[e.AccountEvent]:
+    """The events of `command`; a repeated one yields none."""
+    if not state.opened and not isinstance(command, c.OpenAccount):
+        raise NotFound("There is no such account.")
+    match command:
+        case c.OpenAccount():
+            return [] if state.opened else [e.AccountOpened(command.name)]
+        case c.IssueKey():
+            return _issue(state, command)
+        case c.RevokeKey():
+            if command.key_id not in state.keys:
+                raise NotFound(f"There is no key {command.key_id}.", details={"key_id": command.key_id})
+            return [] if command.key_id in state.revoked else [e.AccountKeyRevoked(command.key_id)]
+
+
+def _issue(state: Account, command: c.IssueKey) -> list[e.AccountEvent]:
+    known = state.keys.get(command.key_id)
+    if known == command.secret_sha256:
+        return []
+    if known is not None:
+        raise WrongState(f"The key id {command.key_id} is taken.")
+    if len(state.keys) >= KEYS_MAX:
+        raise WrongState(f"An account can have {KEYS_MAX} keys in its life.")
+    return [e.AccountKeyIssued(command.key_id, command.secret_sha256, command.label)]

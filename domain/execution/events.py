@@ -1,0 +1,175 @@
+"""What can happen to an execution. A storage format: fields are added with defaults, never renamed.
+
+Times are microseconds since 1970 (UTC). `attempt` counts from 1 and is the epoch of the lease: a report that names
+another attempt than the current one is stale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from domain.execution.job import Job
+from domain.files import FileSet
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is as it is: a stable `code`, a sentence for people, and what they can do (`hint`)."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One level of the cache: `result` is `hit` or `miss`, `reason` says why."""
+
+    result: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an attempt used: cpu time, peak memory of its process tree (None: not measurable here), wall time."""
+
+    cpu_ms: int = 0
+    memory_peak_bytes: int | None = None
+    wall_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """The closed log of an attempt: what a follower must have seen to have seen all of it.
+
+    `dropped_lines` and `dropped_bytes` count what the named limit kept out. `archive` is the blob that keeps the log.
+    """
+
+    chunks: int = 0
+    lines: int = 0
+    stdout_lines: int = 0
+    stderr_lines: int = 0
+    size_bytes: int = 0
+    dropped_lines: int = 0
+    dropped_bytes: int = 0
+    archive: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedOutput:
+    """A path in the working directory that was not brought home, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """How one attempt ended: `status` is succeeded, failed, timed_out, cancelled or lost."""
+
+    status: str
+    reason: Reason
+    exit_code: int | None = None
+    signal: int | None = None
+    started_at_us: int | None = None
+    ended_at_us: int | None = None
+    usage: Usage = field(default_factory=Usage)
+    log: LogSummary = field(default_factory=LogSummary)
+    outputs: FileSet = field(default_factory=FileSet)
+    outputs_refused: tuple[RefusedOutput, ...] = ()
+    outputs_refused_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSubmitted:
+    """A person asked for a run. `fingerprint` is the hash of the whole request: a repeat with another one is refused."""
+
+    job: Job
+    fingerprint: str
+    name: str = ""
+    project: str = "default"
+    tags: dict[str, str] = field(default_factory=dict)
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionCached:
+    """What was already there, level by level, and why not."""
+
+    script: Lookup
+    environment: Lookup
+    inputs: Lookup
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionDelayed:
+    """It waits, and this is why. Said once per change of reason."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionAssigned:
+    """A node holds the lease of this attempt; `incarnation` names the life of the runner that holds it."""
+
+    attempt: int
+    node_id: str
+    incarnation: str
+    node_type: str = "local"
+    lease_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionStarted:
+    """The script's process exists."""
+
+    attempt: int
+    node_id: str
+    started_at_us: int
+    sandbox: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionAttemptFailed:
+    """An attempt ended and another one follows, not before `retry_at_us`. `platform`: it was not the script's fault."""
+
+    attempt: int
+    result: AttemptResult
+    platform: bool
+    retry_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionCancelRequested:
+    """Somebody wants the running attempt dead; it ends when its processes were seen gone."""
+
+    attempt: int
+    requested_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFinished:
+    """The end. `attempt` is 0 when it never ran."""
+
+    attempt: int
+    result: AttemptResult
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRetried:
+    """A person asked for another go after the end; counting of script failures and platform faults begins anew."""
+
+    requested_by: str = ""
+
+
+ExecutionEvent = (
+    ExecutionSubmitted
+    | ExecutionCached
+    | ExecutionDelayed
+    | ExecutionAssigned
+    | ExecutionStarted
+    | ExecutionAttemptFailed
+    | ExecutionCancelRequested
+    | ExecutionFinished
+    | ExecutionRetried
+)

@@ -1,0 +1,136 @@
+"""What travels between the control plane and the runners beside the log: work, facts, log chunks, requests.
+
+All are JSON of these shapes (orjson), except a log chunk: its JSON head, one newline, then the raw bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from domain.execution.events import AttemptResult
+from domain.execution.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class RunWork:
+    """`rgrid.work.<node>.<execution>`: run this attempt. Deduplicated by execution and attempt."""
+
+    account: str
+    execution: str
+    attempt: int
+    job: Job
+    incarnation: str
+    op: str = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelWork:
+    """`rgrid.work.<node>.<execution>`: kill this attempt and say so when its processes are gone."""
+
+    account: str
+    execution: str
+    attempt: int
+    cause: str = "cancelled"
+    """`cancelled` (a person wants it) or `stale` (the lease went to another attempt: kill it, report nothing)."""
+    op: str = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class StartedFact:
+    """`rgrid.report.<node>.<execution>.started`"""
+
+    account: str
+    execution: str
+    attempt: int
+    started_at_us: int
+    sandbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedFact:
+    """`rgrid.report.<node>.<execution>.finished`: sent when the log is closed and every output is stored."""
+
+    account: str
+    execution: str
+    attempt: int
+    result: AttemptResult
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedFact:
+    """`rgrid.report.<node>.node.joined`: sent at every start of a runner, before it takes work."""
+
+    incarnation: str
+    node_type: str
+    cpu_millis: int
+    memory_bytes: int
+    sandbox: str
+    runtimes: tuple[str, ...] = ()
+    version: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftFact:
+    """`rgrid.report.<node>.node.left`: sent at a clean stop, when nothing runs any more."""
+
+    incarnation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """`rgrid.lease.<node>` in stream LEASES (one kept per node): the node lives and holds these attempts."""
+
+    incarnation: str
+    at_us: int
+    attempts: tuple[tuple[str, str, int], ...] = ()
+    """(account, execution, attempt)"""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UrlsWanted:
+    """Request on `rgrid.ask.<node>.<execution>.urls`: signed URLs for blobs of the attempt this node holds.
+
+    `direction` is `download` or `upload`; at most URLS_MAX blobs.
+    """
+
+    account: str
+    execution: str
+    attempt: int
+    direction: str
+    blobs: tuple[BlobRef, ...]
+
+
+URLS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class UrlsGiven:
+    """The answer: url by SHA-256 (for uploads only of blobs that are not stored yet), or an error by `code`."""
+
+    urls: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkHead:
+    """Head of a log chunk on `rgrid.log.<node>.<account>.<execution>`; the raw bytes follow it.
+
+    `chunk` counts from 1 per attempt, over both streams; `line` is the number (from 1, over both streams) of the first
+    line that begins or goes on in it; `lines` is how many lines end in it. `stream`: stdout, stderr or rgrid (our own
+    word, such as the notice that the log limit was reached). A line longer than a chunk goes on in the next ones.
+    """
+
+    attempt: int
+    chunk: int
+    stream: str
+    line: int
+    lines: int
+    at_us: int
