@@ -9,7 +9,7 @@ submitted ─► queued ─► assigned ─► running ─► finished (succeede
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from domain.errors import IdempotencyMismatch, NotFound, StaleLease, WrongState
 from domain.execution import commands as c
