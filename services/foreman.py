@@ -65,9 +65,7 @@ async def _report(
     ref = Ref(fact.account, "execution", fact.execution)
     name = type(fact).__name__
     try:
-        await context.handle(
-            ref, command, f"{ref.id}:{name}:{fact.attempt}"
-        )
+        await context.handle(ref, command, f"{ref.id}:{name}:{fact.attempt}")
     except (StaleLease, NotFound) as error:
         context.log.info("%s of %s from %s is stale: %s", name, ref.id, item.node_id, error)
         if isinstance(fact, StartedFact):

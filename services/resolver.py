@@ -15,7 +15,8 @@ async def react(context: Context, item: EventItem) -> None:
     """Look the job up and record the answer; a second delivery adds nothing."""
     job: Job = item.event.job
     hashes = {entry.sha256 for entry in job.inputs.entries} | ({job.inputs.manifest} if job.inputs.manifest else set())
-    seen = await context.queries.seen(item.ref.account, job.script.sha256, hashes, before=item.position)
+    script = job.script
+    seen = await context.queries.seen(item.ref.account, script.path, script.sha256, hashes, before=item.position)
     command = ResolveExecution(_script(job, seen), NO_DEPENDENCIES, _inputs(job, hashes, seen))
     await context.handle(item.ref, command, f"{item.ref.id}:resolve", cause=item.position)
 

@@ -60,7 +60,7 @@ class Watchdog:
     async def _heard(self, node_id: str, heartbeat: Heartbeat) -> None:
         self.beats[node_id] = Beat(heartbeat, self._clock())
         for account, execution, attempt in heartbeat.attempts:
-            await self._check_held(node_id, Ref(account, "execution", execution), attempt)
+            await self._check_held(node_id, _execution(account, execution), attempt)
 
     async def _check_held(self, node_id: str, ref: Ref, attempt: int) -> None:
         """An attempt that a node works on without holding its lease is stopped (F2, F4)."""
@@ -79,9 +79,11 @@ class Watchdog:
             silent = self._clock() - beat.heard_at
             if silent > self.context.settings.lease_seconds + SILENCE_MARGIN_SECONDS:
                 lose = LoseNode(joined.incarnation, round(silent, 1))
-                await self._send(Ref("grid", "node", node_id), lose, f"{node_id}:lose:{joined.incarnation}:{beat.heard_at}")
-        for node_id, refs in leased.items():
-            await self._check_leased(node_id, refs)
+                await self._send(
+                    Ref("grid", "node", node_id), lose, f"{node_id}:lose:{joined.incarnation}:{beat.heard_at}"
+                )
+        for node_id, held in leased.items():
+            await self._check_leased(node_id, [_execution(*each) for each in held])
         await self._welcome_back()
 
     async def _check_leased(self, node_id: str, refs: Sequence[Ref]) -> None:
@@ -98,9 +100,10 @@ class Watchdog:
 
     async def _check_unlisted(self, node_id: str, refs: Sequence[Ref]) -> None:
         now = self._clock()
-        before, self._unlisted = self._unlisted, {
-            key: since for key, since in self._unlisted.items() if now - since < 10 * UNLISTED_SECONDS
-        }
+        before, self._unlisted = (
+            self._unlisted,
+            {key: since for key, since in self._unlisted.items() if now - since < 10 * UNLISTED_SECONDS},
+        )
         for ref in refs:
             state: Execution = await self.context.state(ref)
             key = (ref, state.attempt)
@@ -121,7 +124,11 @@ class Watchdog:
         """A node that was given up and is heard of again joins again."""
         for node_id, last in (await self.context.queries.nodes_lost()).items():
             beat = self.beats.get(node_id)
-            if beat is None or beat.heartbeat is None or self._clock() - beat.heard_at > self.context.settings.lease_seconds:
+            if (
+                beat is None
+                or beat.heartbeat is None
+                or self._clock() - beat.heard_at > self.context.settings.lease_seconds
+            ):
                 continue
             if beat.heartbeat.incarnation == last.incarnation:
                 join = JoinNode(
@@ -139,9 +146,11 @@ class Watchdog:
     async def _redrive(self) -> None:
         """Push on what a parked or forgotten reaction left behind."""
         before_us = self.context.now_us() - int(STALLED_SECONDS * 1e6)
-        for ref in await self.context.queries.unresolved_executions(before_us):
+        for each in await self.context.queries.unresolved_executions(before_us):
+            ref = _execution(*each)
             await self._send(ref, ResolveExecution(UNKNOWN, UNKNOWN, UNKNOWN), f"{ref.id}:resolve")
-        for ref in await self.context.queries.unsettled_executions(before_us):
+        for each in await self.context.queries.unsettled_executions(before_us):
+            ref = _execution(*each)
             state, position = await self.context.load(ref)
             if state.phase == "finished":
                 await self._send(Ref(ref.account, "cost", ref.id), settle(state), f"{ref.id}:settle:{position}")
@@ -151,6 +160,10 @@ class Watchdog:
             await self.context.handle(ref, command, command_id)
         except RgridError as error:
             self.context.log.warning("%s of %s: %s", type(command).__name__, ref.id, error)
+
+
+def _execution(account: str, id: str) -> Ref:
+    return Ref(account, "execution", id)
 
 
 def _holds(state: Execution, node_id: str, attempt: int) -> bool:

@@ -32,7 +32,10 @@ def settle(execution: Execution) -> FinalizeCost:
 def estimate(job: Job, node_type: str, history_seconds: float | None) -> EstimateCost:
     """What a run is expected to cost: by the median of earlier runs of this script, else by an assumption that it names."""
     if history_seconds is None:
-        seconds, basis = min(ASSUMED_SECONDS, job.limits.timeout_seconds), f"no earlier run of this script: {min(ASSUMED_SECONDS, job.limits.timeout_seconds):g} s assumed"
+        seconds, basis = (
+            min(ASSUMED_SECONDS, job.limits.timeout_seconds),
+            f"no earlier run of this script: {min(ASSUMED_SECONDS, job.limits.timeout_seconds):g} s assumed",
+        )
     else:
         seconds, basis = history_seconds, "median of the earlier runs of this script"
     held_us = int(seconds * 1_000_000)
