@@ -12,6 +12,7 @@ from domain.execution.events import ExecutionAssigned, ExecutionCancelRequested
 from domain.node.commands import JoinNode, LeaveNode
 from services.runtime.log import Ref
 from services.runtime.messages import CancelWork, FinishedFact, JoinedFact, LeftFact, RunWork, StartedFact
+from services.runtime.nodes import open_work
 from services.runtime.service import Context, EventItem, FactItem, Service
 
 
@@ -28,7 +29,7 @@ async def react(context: Context, item: EventItem | FactItem) -> None:
             finish = FinishExecution(fact.attempt, item.node_id, fact.result, context.now_us())
             await _report(context, item, fact, finish)
         case JoinedFact() as fact:
-            await context.open_work(item.node_id)
+            await open_work(context.bus, item.node_id)
             join = JoinNode(
                 fact.incarnation,
                 fact.node_type,
@@ -39,9 +40,9 @@ async def react(context: Context, item: EventItem | FactItem) -> None:
                 fact.version,
                 fact.labels,
             )
-            await context.handle(_node(item), join, f"{item.node_id}:join:{fact.incarnation}")
+            await context.handle(_node(item), join)
         case LeftFact() as fact:
-            await context.handle(_node(item), LeaveNode(fact.incarnation), f"{item.node_id}:leave:{fact.incarnation}")
+            await context.handle(_node(item), LeaveNode(fact.incarnation))
 
 
 async def _instruct(context: Context, item: EventItem) -> None:
@@ -52,10 +53,10 @@ async def _instruct(context: Context, item: EventItem) -> None:
     ref = item.ref
     if isinstance(item.event, ExecutionAssigned):
         work = RunWork(ref.account, ref.id, state.attempt, state.job, state.incarnation)
-        await context.publish_work(state.node_id, ref.id, work, f"{ref.id}:run:{state.attempt}")
+        await context.publish_work(state.node_id, work)
     else:
         cancel = CancelWork(ref.account, ref.id, state.attempt)
-        await context.publish_work(state.node_id, ref.id, cancel, f"{ref.id}:cancel:{state.attempt}")
+        await context.publish_work(state.node_id, cancel)
 
 
 async def _report(
@@ -65,12 +66,12 @@ async def _report(
     ref = Ref(fact.account, "execution", fact.execution)
     name = type(fact).__name__
     try:
-        await context.handle(ref, command, f"{ref.id}:{name}:{fact.attempt}")
+        await context.handle(ref, command)
     except (StaleLease, NotFound) as error:
         context.log.info("%s of %s from %s is stale: %s", name, ref.id, item.node_id, error)
         if isinstance(fact, StartedFact):
             stop = CancelWork(fact.account, fact.execution, fact.attempt, cause="stale")
-            await context.publish_work(item.node_id, ref.id, stop, f"{ref.id}:stale:{fact.attempt}")
+            await context.publish_work(item.node_id, stop)
 
 
 def _node(item: FactItem) -> Ref:

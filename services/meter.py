@@ -16,10 +16,10 @@ async def react(context: Context, item: EventItem) -> None:
         job = item.event.job
         history = await context.queries.history_seconds(item.ref.account, job.script.sha256)
         node_type = context.settings.node_type
-        await context.handle(cost, estimate(job, node_type, history), f"{cost.id}:estimate", cause=item.position)
+        await context.handle(cost, estimate(job, node_type, history))
     else:
         execution = await context.state(item.ref, at_least=item.position)
-        await context.handle(cost, settle(execution), f"{cost.id}:settle:{item.position}", cause=item.position)
+        await context.handle(cost, settle(execution))
 
 
 SERVICE = Service(

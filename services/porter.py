@@ -9,6 +9,7 @@ from domain.execution.job import Job
 from services.artifacts.store import ArtifactStore
 from services.runtime.log import Ref
 from services.runtime.messages import URLS_MAX, BlobRef, UrlsGiven, UrlsWanted
+from services.runtime.nodes import answer_urls
 from services.runtime.service import Context, Service
 
 MANIFESTS_MAX = 16
@@ -74,7 +75,7 @@ def _leased_to(state: Execution, node_id: str, attempt: int) -> bool:
 
 async def run(context: Context) -> None:
     """Answer until cancelled."""
-    await context.answer_urls(Porter(context, context.store).answer)
+    await answer_urls(context.bus, Porter(context, context.shell.store).answer)
 
 
-SERVICE = Service(name="porter", consumes=(UrlsWanted,), sends=(), run=run)
+SERVICE = Service(name="porter", consumes=(UrlsWanted,), sends=(), start=run)

@@ -18,7 +18,7 @@ async def react(context: Context, item: EventItem) -> None:
     script = job.script
     seen = await context.queries.seen(item.ref.account, script.path, script.sha256, hashes, before=item.position)
     command = ResolveExecution(_script(job, seen), NO_DEPENDENCIES, _inputs(job, hashes, seen))
-    await context.handle(item.ref, command, f"{item.ref.id}:resolve", cause=item.position)
+    await context.handle(item.ref, command)
 
 
 def _script(job: Job, seen: Seen) -> Lookup:

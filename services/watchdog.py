@@ -18,6 +18,7 @@ from domain.execution.events import Lookup, Reason
 from domain.node.commands import JoinNode, LoseNode
 from services.runtime.log import Ref
 from services.runtime.messages import CancelWork, Heartbeat
+from services.runtime.nodes import listen_leases, reports_pending
 from services.runtime.service import Context, Service
 
 TICK_SECONDS = 1.0
@@ -47,7 +48,7 @@ class Watchdog:
 
     async def run(self) -> None:
         """Listen and tick until cancelled."""
-        await self.context.listen_leases(self._heard)
+        await listen_leases(self.context.bus, list(await self.context.queries.nodes_joined()), self._heard)
         for tick in range(10**12):
             await asyncio.sleep(TICK_SECONDS)
             try:
@@ -70,7 +71,7 @@ class Watchdog:
         state, _ = await self.context.load(ref)
         if not _holds(state, node_id, attempt) and not (state.phase == "finished" and state.attempt == attempt):
             stop = CancelWork(ref.account, ref.id, attempt, cause="stale")
-            await self.context.publish_work(node_id, ref.id, stop, f"{ref.id}:stale:{attempt}")
+            await self.context.publish_work(node_id, stop)
 
     async def _tick(self) -> None:
         leased = await self.context.queries.leased_executions()
@@ -79,9 +80,7 @@ class Watchdog:
             silent = self._clock() - beat.heard_at
             if silent > self.context.settings.lease_seconds + SILENCE_MARGIN_SECONDS:
                 lose = LoseNode(joined.incarnation, round(silent, 1))
-                await self._send(
-                    Ref("grid", "node", node_id), lose, f"{node_id}:lose:{joined.incarnation}:{beat.heard_at}"
-                )
+                await self._send(Ref("grid", "node", node_id), lose)
         for node_id, held in leased.items():
             await self._check_leased(node_id, [_execution(*each) for each in held])
         await self._welcome_back()
@@ -108,7 +107,7 @@ class Watchdog:
             state: Execution = await self.context.state(ref)
             key = (ref, state.attempt)
             since = self._unlisted.setdefault(key, before.get(key, now))
-            if now - since < UNLISTED_SECONDS or await self.context.reports_pending():
+            if now - since < UNLISTED_SECONDS or await reports_pending(self.context.bus, "foreman"):
                 continue
             reason = Reason("WORK_LOST", f"{node_id} is in good health but does not know of this attempt.")
             await self._lose(node_id, ref, reason)
@@ -118,7 +117,7 @@ class Watchdog:
         state, _ = await self.context.load(ref)
         if state.leased and state.node_id == node_id:
             command = LoseExecution(state.attempt, reason, self.context.now_us())
-            await self._send(ref, command, f"{ref.id}:lose:{state.attempt}")
+            await self._send(ref, command)
 
     async def _welcome_back(self) -> None:
         """A node that was given up and is heard of again joins again."""
@@ -141,23 +140,23 @@ class Watchdog:
                     last.version,
                     last.labels,
                 )
-                await self._send(Ref("grid", "node", node_id), join, f"{node_id}:back:{beat.heartbeat.at_us}")
+                await self._send(Ref("grid", "node", node_id), join)
 
     async def _redrive(self) -> None:
         """Push on what a parked or forgotten reaction left behind."""
         before_us = self.context.now_us() - int(STALLED_SECONDS * 1e6)
         for each in await self.context.queries.unresolved_executions(before_us):
             ref = _execution(*each)
-            await self._send(ref, ResolveExecution(UNKNOWN, UNKNOWN, UNKNOWN), f"{ref.id}:resolve")
+            await self._send(ref, ResolveExecution(UNKNOWN, UNKNOWN, UNKNOWN))
         for each in await self.context.queries.unsettled_executions(before_us):
             ref = _execution(*each)
             state, position = await self.context.load(ref)
             if state.phase == "finished":
-                await self._send(Ref(ref.account, "cost", ref.id), settle(state), f"{ref.id}:settle:{position}")
+                await self._send(Ref(ref.account, "cost", ref.id), settle(state))
 
-    async def _send(self, ref: Ref, command: object, command_id: str) -> None:
+    async def _send(self, ref: Ref, command: object) -> None:
         try:
-            await self.context.handle(ref, command, command_id)
+            await self.context.handle(ref, command)
         except RgridError as error:
             self.context.log.warning("%s of %s: %s", type(command).__name__, ref.id, error)
 
@@ -176,5 +175,5 @@ async def run(context: Context) -> None:
 
 
 SERVICE = Service(
-    name="watchdog", consumes=(), sends=(LoseNode, LoseExecution, JoinNode, ResolveExecution, FinalizeCost), run=run
+    name="watchdog", consumes=(), sends=(LoseNode, LoseExecution, JoinNode, ResolveExecution, FinalizeCost), start=run
 )

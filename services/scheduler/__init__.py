@@ -57,7 +57,7 @@ class Scheduler:
         self.board.put(ref, state, position)
 
     async def _fold(self, position: int) -> None:
-        async for batch in self.context.follow(position):
+        async for batch in self.context.events.follow(position):
             for recorded in batch:
                 missing = self.board.apply(recorded)
                 if missing is not None:
@@ -105,7 +105,7 @@ class Scheduler:
             attempt, room.node_id, room.incarnation, room.node_type, self.context.settings.lease_seconds, now_us
         )
         try:
-            handled = await self.context.handle(entry.ref, command, f"{entry.ref.id}:assign:{attempt}")
+            handled = await self.context.handle(entry.ref, command, command_id=f"{entry.ref.id}.assign.{attempt}")
             self.board.put(entry.ref, handled.state, handled.position)
         except RgridError as error:
             self.context.log.warning("%s was not assigned: %s", entry.ref.id, error)
@@ -142,9 +142,8 @@ class Scheduler:
         return verdict if isinstance(verdict, e.Reason) else None
 
     async def _delay(self, entry: Entry, reason: e.Reason) -> None:
-        command_id = f"{entry.ref.id}:delay:{entry.position}:{reason.code}"
         try:
-            handled = await self.context.handle(entry.ref, DelayExecution(reason), command_id)
+            handled = await self.context.handle(entry.ref, DelayExecution(reason))
         except RgridError as error:
             self.context.log.warning("%s: the reason it waits was not recorded: %s", entry.ref.id, error)
             return
@@ -182,5 +181,5 @@ SERVICE = Service(
         n.NodeLeft,
     ),
     sends=(AssignExecution, DelayExecution),
-    run=lambda context: Scheduler(context).run(),
+    start=lambda context: Scheduler(context).run(),
 )
