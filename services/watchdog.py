@@ -74,15 +74,18 @@ class Watchdog:
             await self.context.publish_work(node_id, stop)
 
     async def _tick(self) -> None:
-        leased = await self.context.queries.leased_executions()
+        leased: dict[str, list[Ref]] = {}
+        for each in await self.context.queries.open_executions():
+            if each.phase in ("assigned", "running"):
+                leased.setdefault(each.node_id, []).append(_execution(each.account, each.id))
         for node_id, joined in (await self.context.queries.nodes_joined()).items():
             beat = self.beats.setdefault(node_id, Beat(None, self._clock()))
             silent = self._clock() - beat.heard_at
             if silent > self.context.settings.lease_seconds + SILENCE_MARGIN_SECONDS:
                 lose = LoseNode(joined.incarnation, round(silent, 1))
                 await self._send(Ref("grid", "node", node_id), lose)
-        for node_id, held in leased.items():
-            await self._check_leased(node_id, [_execution(*each) for each in held])
+        for node_id, refs in leased.items():
+            await self._check_leased(node_id, refs)
         await self._welcome_back()
 
     async def _check_leased(self, node_id: str, refs: Sequence[Ref]) -> None:
@@ -107,7 +110,7 @@ class Watchdog:
             state: Execution = await self.context.state(ref)
             key = (ref, state.attempt)
             since = self._unlisted.setdefault(key, before.get(key, now))
-            if now - since < UNLISTED_SECONDS or await reports_pending(self.context.bus, "foreman"):
+            if now - since < UNLISTED_SECONDS or await reports_pending(self.context.bus, "service-foreman"):
                 continue
             reason = Reason("WORK_LOST", f"{node_id} is in good health but does not know of this attempt.")
             await self._lose(node_id, ref, reason)
@@ -145,12 +148,13 @@ class Watchdog:
     async def _redrive(self) -> None:
         """Push on what a parked or forgotten reaction left behind."""
         before_us = self.context.now_us() - int(STALLED_SECONDS * 1e6)
-        for each in await self.context.queries.unresolved_executions(before_us):
+        for each in await self.context.queries.open_executions():
+            if each.phase != "submitted" or each.submitted_at_us > before_us:
+                continue
+            await self._send(_execution(each.account, each.id), ResolveExecution(UNKNOWN, UNKNOWN, UNKNOWN))
+        for each in await self.context.queries.unsettled(before_us):
             ref = _execution(*each)
-            await self._send(ref, ResolveExecution(UNKNOWN, UNKNOWN, UNKNOWN))
-        for each in await self.context.queries.unsettled_executions(before_us):
-            ref = _execution(*each)
-            state, position = await self.context.load(ref)
+            state, _ = await self.context.load(ref)
             if state.phase == "finished":
                 await self._send(Ref(ref.account, "cost", ref.id), settle(state))
 
