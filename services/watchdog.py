@@ -6,6 +6,7 @@ Everything it sends is a command like any other: what is no longer so is refused
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from services.runtime.log import Ref
 from services.runtime.messages import CancelWork, Heartbeat
 from services.runtime.nodes import listen_leases, reports_pending
 from services.runtime.service import Context, Service
+
+logger = logging.getLogger("rgrid.watchdog")
 
 TICK_SECONDS = 1.0
 SILENCE_MARGIN_SECONDS = 5.0
@@ -56,7 +59,7 @@ class Watchdog:
                 if tick % STALLED_EVERY_TICKS == 0:
                     await self._redrive()
             except (RgridError, OSError) as error:
-                self.context.log.warning("the watch was interrupted: %s", error)
+                logger.warning("the watch was interrupted: %s", error)
 
     async def _heard(self, node_id: str, heartbeat: Heartbeat) -> None:
         self.beats[node_id] = Beat(heartbeat, self._clock())
@@ -162,7 +165,7 @@ class Watchdog:
         try:
             await self.context.handle(ref, command)
         except RgridError as error:
-            self.context.log.warning("%s of %s: %s", type(command).__name__, ref.id, error)
+            logger.warning("%s of %s: %s", type(command).__name__, ref.id, error)
 
 
 def _execution(account: str, id: str) -> Ref:
