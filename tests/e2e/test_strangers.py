@@ -214,11 +214,12 @@ def test_what_cannot_run_is_said_before_anything_is_queued(
 
 
 def test_no_network_unless_asked_and_a_clean_environment(shared_grid: GridUnderTest, desk: Path) -> None:
+    port = int(shared_grid.api_url.rsplit(":", 1)[1])
     (desk / "look.py").write_text(
         "import os, socket\n"
         "print(sorted(k for k in os.environ if k.startswith('SECRET') or k == 'GIVEN'), os.environ['GIVEN'])\n"
-        "try:\n    socket.create_connection(('127.0.0.1', %d), 2); print('connected')\n"
-        "except OSError as e:\n    print('no network')\n" % int(shared_grid.api_url.rsplit(":", 1)[1])
+        f"try:\n    socket.create_connection(('127.0.0.1', {port}), 2); print('connected')\n"
+        "except OSError as e:\n    print('no network')\n"
     )
     done = run(shared_grid, desk, "look.py", "--env", "GIVEN=yes", env={**shared_grid.env, "SECRET_TOKEN": "s3cret"})
     assert done.stdout == "['GIVEN'] yes\nno network\n"

@@ -41,13 +41,21 @@ def check_history(events: list[dict[str, Any]]) -> None:
     assert len(billed) == len(set(billed))
 
 
+WORK = b"""
+import os, time
+print('begin', os.environ['RGRID_ATTEMPT'])
+time.sleep(0.02)
+open('out.txt', 'w').write('done')
+"""
+
+
 @pytest.mark.timeout(600)
 def test_random_kills_during_two_hundred_executions(grid: GridUnderTest) -> None:
     seed = int(os.environ.get("RGRID_BENCH_SEED", random.randrange(10**6)))
     print(f"seed {seed}: repeat with RGRID_BENCH_SEED={seed}")
     dice = random.Random(seed)
     client = Client(grid)
-    script = b"import os, time\nprint('begin', os.environ['RGRID_ATTEMPT'])\ntime.sleep(0.02)\nopen('out.txt', 'w').write('done')\n"
+    script = WORK
     client.upload(script)
     ids: list[str] = []
 
