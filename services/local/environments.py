@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from services.local.home import Home
 from services.local.secrets_file import Secrets
@@ -63,5 +62,3 @@ def _base(home: Home, settings: Settings) -> dict[str, str]:
     """Our own environment without its RGRID_*, but for what tunes the parts."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RGRID_") or name in PASSED_ON}
     return kept | {"RGRID_HOME": str(home.root), "RGRID_NODE_ID": settings.node_id, "PYTHONUNBUFFERED": "1"}
-
-

@@ -30,7 +30,9 @@ def check_nats(url: str) -> str:
     info = json.loads(hello.removeprefix(b"INFO ").split(b"\r\n")[0])
     version = refuse_old(str(info.get("version", "")), f"{host}:{port}")
     if not info.get("jetstream"):
-        raise Problem(f"The NATS server at {host}:{port} has no JetStream.", fix="Start it with -js or a jetstream block.")
+        raise Problem(
+            f"The NATS server at {host}:{port} has no JetStream.", fix="Start it with -js or a jetstream block."
+        )
     return version
 
 
