@@ -54,7 +54,8 @@ class Uploads:
             return None
         if grant in self._writers:
             return self._parts[grant].offset_kept if grant in self._parts else 0
-        return (await self._part(grant)).offset
+        async with self._writing(grant):
+            return (await self._part(grant)).offset
 
     async def patch(self, grant: Grant, offset: int, zstd: bool, receive: Receive) -> int | None:
         """Append a body at `offset`; the offset after it, None when that made the blob complete (or it was).
@@ -109,7 +110,7 @@ class Uploads:
 
     @asynccontextmanager
     async def _writing(self, grant: Grant) -> AsyncIterator[Writer]:
-        """Be the only request that writes to this part; one that fell silent is stopped."""
+        """Be the only request that has to do with this part; one that fell silent is stopped."""
         before = self._writers.get(grant)
         if before is not None and before.silent_seconds() >= TAKE_OVER_SECONDS:
             before.stop()
