@@ -27,10 +27,10 @@ def stored(client: Client, data: bytes, zstd: bool) -> Path:
     ("wanted", "start", "stop"),
     [
         ("bytes=0-", 0, len(TEXT)),
-        ("bytes=1000000-1999999", 1000000, 2000000),
+        ("bytes=1000000-1999999", 1_000_000, 2_000_000),
         ("bytes=5-5", 5, 6),
         ("bytes=-10", len(TEXT) - 10, len(TEXT)),
-        ("bytes=700000-999999999", 700000, len(TEXT)),
+        ("bytes=700000-999999999", 700_000, len(TEXT)),
     ],
 )
 def test_a_range_comes_alone(client: Client, wanted: str, start: int, stop: int, zstd: bool) -> None:
