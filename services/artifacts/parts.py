@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -131,13 +132,10 @@ class Part:
 
 
 def resumed(path: Path, size_bytes: int) -> Part:
-    """The part in the file `path`, ready to go on; an empty one when the file does not read as what was written."""
+    """The part in the file `path`, ready to go on behind what of it reads as whole."""
     part = Part(path, size_bytes)
-    try:
-        with path.open("rb") as file:
-            while piece := file.read(SCAN_BYTES):
-                part.recall(piece)
-    except Invalid:
-        part = Part(path, size_bytes)
+    with path.open("rb") as file, suppress(Invalid):
+        while piece := file.read(SCAN_BYTES):
+            part.recall(piece)
     part.close()
     return part
