@@ -19,7 +19,6 @@ from domain.catalog import TYPE_NAMES
 from domain.errors import Conflict, DamagedHistory, Unavailable
 from services.runtime import subjects
 from services.runtime.codec import decode_commit
-from services.runtime.connection import ApiError
 from services.runtime.park import park
 from services.runtime.plain import from_json
 from services.runtime.pull import Pulled, Puller

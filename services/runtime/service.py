@@ -77,16 +77,19 @@ class Service:
     sends: tuple[type, ...]
     react: Callable[[Context, Any], Awaitable[None]] | None = None
     start: Callable[[Context], Awaitable[None]] | None = None
+    follows: tuple[type, ...] = ()
+    """Events that `start` folds out of `context.log.follow` itself; no consumer is made for them."""
 
 
 @dataclass(slots=True)
 class Shell:
-    """What all services of a process share. `queries` are the read models (None where a service needs none)."""
+    """What all services of a process share. `queries` and `store` are None where no service needs them."""
 
     bus: Bus
     handler: Handler
     queries: Any = None
     settings: Any = None
+    store: Any = None
     now_us: Callable[[], int] = lambda: time.time_ns() // 1000
 
 
@@ -111,6 +114,14 @@ class Context:
             cause=self.item.cause if self.item else 0,
             now_us=self.shell.now_us(),
         )
+
+    async def state(self, ref: Ref, at_least: int = 0) -> Any:
+        """The folded state of an aggregate as of position `at_least` or later; of the cache when that is enough."""
+        return await self.shell.handler.state_at(ref, at_least)
+
+    async def load(self, ref: Ref) -> tuple[Any, int]:
+        """The folded state and its position as the log has them now."""
+        return await self.shell.handler.state(ref)
 
     async def publish_work(self, node_id: str, work: RunWork | CancelWork) -> int:
         """Hand `work` to a node; a repeat within ten minutes is stored once."""
