@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from projections.queries import Queries
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,7 +22,6 @@ from domain.catalog import ACCOUNT
 from domain.errors import Forbidden, RgridError, Unauthenticated, Unavailable
 from gateway.errors import error_response
 from gateway.tickets import Tickets
-from projections.queries import Queries
 from services.runtime import keys
 from services.runtime.log import EventLog, Ref
 

@@ -1,6 +1,6 @@
 """What a caller sees when something is wrong: one table from error code to HTTP status, one shape for all errors.
 
-    {"error": {"code", "message", "details", "request_id", "docs"}}
+{"error": {"code", "message", "details", "request_id", "docs"}}
 """
 
 from __future__ import annotations
@@ -37,7 +37,13 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "UNAVAILABLE": 503,
     "DISK_FULL": 507,
 }
-CODE_BY_STATUS = {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}
+CODE_BY_STATUS = {
+    401: "UNAUTHENTICATED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "TOO_LARGE",
+}
 """For what the web framework itself answers."""
 RETRY_AFTER_SECONDS = {"UNAVAILABLE": "1", "DISK_FULL": "30", "READ_BEHIND": "1"}
 VALIDATION_ERRORS_MAX = 20

@@ -40,7 +40,9 @@ class Tickets:
         """Who it was issued to; raises Unauthenticated when it was used, is too old or was never issued."""
         found = self._out.pop(ticket, None)
         if found is None or found.expires < self._clock():
-            raise Unauthenticated("This ticket was used, is too old or was never issued. Get another: POST /api/v1/tickets")
+            raise Unauthenticated(
+                "This ticket was used, is too old or was never issued. Get another: POST /api/v1/tickets"
+            )
         return found
 
     def _drop_expired(self) -> None:
