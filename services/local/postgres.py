@@ -36,7 +36,12 @@ class Cluster:
 
     @property
     def dsn(self) -> str:
-        return f"postgresql://{DATABASE_USER}@/postgres?host={quote(str(self.place.sockets), safe='')}"
+        return dsn_of(self.place)
+
+
+def dsn_of(place: Place) -> str:
+    """How clients of ours reach the Postgres of `place`."""
+    return f"postgresql://{DATABASE_USER}@/postgres?host={quote(str(place.sockets), safe='')}"
 
 
 def prepare_cluster(home: Path) -> Cluster:
@@ -48,7 +53,7 @@ def prepare(place: Place) -> Cluster:
     """The same for a known place."""
     notes = _set_half_made_aside(place.data)
     made_by = place.data / "PG_VERSION"
-    binaries = find_binaries(int(made_by.read_text()) if made_by.exists() else None)
+    binaries = find_binaries(int(made_by.read_text()) if made_by.exists() else None, place.data)
     if place.user is not None:
         binaries = readable_for(binaries, place.user, shared_folder())
     if not made_by.exists():

@@ -29,8 +29,8 @@ class Binaries:
     version: str
 
 
-def find_binaries(major: int | None = None) -> Binaries:
-    """The best binaries there are, of `major` when data of that version exists. Raises Problem."""
+def find_binaries(major: int | None = None, data: Path | None = None) -> Binaries:
+    """The best binaries there are, of `major` when `data` was made by that version. Raises Problem."""
     found = candidates()
     for each in found:
         if each.major >= MAJOR_MIN and (major is None or each.major == major):
@@ -40,7 +40,7 @@ def find_binaries(major: int | None = None) -> Binaries:
         raise Problem(
             f"The data folder was made by Postgres {major}; here is only {have}.",
             "A newer major version does not read the older one's files.",
-            "Postgres holds nothing that the log cannot rebuild: start it anew with  rgrid up --new-postgres",
+            f"It holds nothing that the log cannot rebuild. Put it aside: mv {data} {data}.old     then: rgrid up",
             code="POSTGRES_MAJOR",
         )
     raise Problem(

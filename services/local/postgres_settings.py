@@ -25,6 +25,7 @@ SETTINGS = {
     "full_page_writes": "on",
     "wal_level": "minimal",
     "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
     "min_wal_size": "32MB",
     "max_wal_size": "256MB",
     "wal_compression": "on",
