@@ -10,10 +10,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from projections.queries import Queries
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +20,7 @@ from domain.catalog import ACCOUNT
 from domain.errors import Forbidden, RgridError, Unauthenticated, Unavailable
 from gateway.errors import error_response
 from gateway.tickets import Tickets
+from projections.queries import KeyRow, Queries
 from services.runtime import keys
 from services.runtime.log import EventLog, Ref
 
@@ -50,7 +49,7 @@ class Keys:
     def __init__(self, queries: Queries, log: EventLog) -> None:
         self._queries = queries
         self._log = log
-        self._cache: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float, KeyRow]] = OrderedDict()
 
     async def caller(self, plaintext: str) -> Caller:
         """Whose key this is; raises Unauthenticated for a malformed, unknown or revoked one."""
@@ -58,7 +57,7 @@ class Keys:
         row = await self._row(key_id)
         if row is None or not keys.verify(secret, row.secret_sha256):
             raise Unauthenticated("This key is not known here.", details={"key_id": key_id})
-        if row.revoked:
+        if row.revoked_at_us is not None:
             raise Unauthenticated("This key was revoked.", details={"key_id": key_id})
         return Caller(row.account, key_id)
 
@@ -68,9 +67,9 @@ class Keys:
             row = await self._row(caller.key_id)
         except Unavailable:
             return await self._not_revoked_in_log(caller)
-        return row is not None and not row.revoked
+        return row is not None and row.revoked_at_us is None
 
-    async def _row(self, key_id: str) -> Any:
+    async def _row(self, key_id: str) -> KeyRow | None:
         now = time.monotonic()
         cached = self._cache.get(key_id)
         if cached is not None and now - cached[0] < KEY_CACHE_SECONDS:

@@ -29,11 +29,14 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "STALE_LEASE": 409,
     "WRONG_STATE": 409,
     "TOO_LARGE": 413,
+    "AMBIGUOUS_ID": 422,
     "IDEMPOTENCY_MISMATCH": 422,
+    "INVALID_CURSOR": 422,
     "INVALID_REQUEST": 422,
     "REFUSED": 422,
     "INTERNAL": 500,
     "DAMAGED_HISTORY": 500,
+    "BLOB_DAMAGED": 500,
     "UNAVAILABLE": 503,
     "DISK_FULL": 507,
 }
@@ -45,6 +48,8 @@ CODE_BY_STATUS = {
     413: "TOO_LARGE",
 }
 """For what the web framework itself answers."""
+CLOSE_BY_CODE = {code: 4000 + status for code, status in STATUS_BY_CODE.items()}
+"""Close codes of a log stream: 4000 and the status."""
 RETRY_AFTER_SECONDS = {"UNAVAILABLE": "1", "DISK_FULL": "30", "READ_BEHIND": "1"}
 VALIDATION_ERRORS_MAX = 20
 DOCS = "docs/errors.md"

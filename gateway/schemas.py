@@ -23,7 +23,7 @@ TAGS_MAX = 32
 TAG_NAME_CHARS_MAX = 64
 TAG_CHARS_MAX = 256
 RETRIES_MAX = 100
-PRIORITY_MAX = 100
+PRIORITY_MAX = 1000
 CPU_MILLIS_MAX = 1_024_000
 MEMORY_BYTES_MIN = 16 * 1024**2
 MEMORY_BYTES_MAX = 64 * 1024**4
@@ -79,14 +79,6 @@ class FileBody(Body):
         return FileRef(self.path, self.sha256, self.size_bytes, self.mode)
 
 
-class ManifestBody(Body):
-    """Many files: a stored blob that lists them (a JSON list of files), with their count and their bytes together."""
-
-    sha256: Sha256
-    count: Annotated[int, Field(ge=0, le=FILES_MAX, strict=True)]
-    size_bytes: Bytes
-
-
 class LimitsBody(Body):
     """Bounds of one attempt."""
 
@@ -107,7 +99,10 @@ class SubmitBody(Body):
     runtime: Literal["python", "node", "sh"]
     args: Annotated[list[Arg], Field(max_length=ARGS_MAX)] = []
     inputs: Annotated[list[FileBody], Field(max_length=ENTRIES_INLINE_MAX)] = []
-    inputs_manifest: ManifestBody | None = None
+    inputs_manifest: Sha256 | None = None
+    """Instead of `inputs`, for many files: a stored blob with the JSON list of them."""
+    inputs_count: Annotated[int, Field(ge=0, le=FILES_MAX, strict=True)] = 0
+    inputs_size_bytes: Bytes = 0
     env: Annotated[dict[EnvName, EnvText], Field(max_length=ENV_MAX)] = {}
     limits: LimitsBody = LimitsBody()
     network: Annotated[bool, Field(strict=True)] = False
@@ -125,6 +120,8 @@ class SubmitBody(Body):
             raise ValueError(f"the environment has more than {ENV_BYTES_MAX} bytes")
         if self.inputs and self.inputs_manifest:
             raise ValueError("the inputs come either as a list or as a manifest")
+        if self.inputs_manifest is None and (self.inputs_count or self.inputs_size_bytes):
+            raise ValueError("inputs_count and inputs_size_bytes belong to an inputs_manifest")
         paths = [self.script.path, *(each.path for each in self.inputs)]
         if len(set(paths)) != len(paths):
             raise ValueError("two files have the same path")
@@ -132,8 +129,7 @@ class SubmitBody(Body):
 
     def input_set(self) -> FileSet:
         if self.inputs_manifest is not None:
-            listed = self.inputs_manifest
-            return FileSet(listed.count, listed.size_bytes, (), listed.sha256)
+            return FileSet(self.inputs_count, self.inputs_size_bytes, (), self.inputs_manifest)
         entries = tuple(each.ref() for each in self.inputs)
         return FileSet(len(entries), sum(each.size_bytes for each in entries), entries)
 

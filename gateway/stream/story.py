@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from projections.execution_doc import iso
-
 from domain.catalog import EXECUTION, TYPE_NAMES
 from domain.cost.events import CostFinalized
 from domain.errors import NotFound
 from domain.execution import events as e
+from projections.execution_doc import iso
 from services.runtime.log import EventLog, Recorded, Ref
 
 HEARD_PAUSES_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.03, 0.06, 0.12)

@@ -101,11 +101,11 @@ class LogChunks:
                 high = middle
         return low
 
-    async def follow(self, account: str, execution: str) -> LiveExecution:
-        """Begin to listen to chunks and commits of the execution; `close` it when done. Raises Unavailable."""
+    async def follow(self, account: str, execution: str, *, chunks: bool = True) -> LiveExecution:
+        """Begin to listen to commits (and `chunks`) of the execution; `close` it when done. Raises Unavailable."""
         live = LiveExecution(self.bus)
         try:
-            await live.start(account, execution)
+            await live.start(account, execution, chunks)
         except BaseException:
             await live.close()
             raise
@@ -128,9 +128,10 @@ class LiveExecution:
         self._subscriptions: list[Subscription] = []
         self._unhook: Callable[[], None] = lambda: None
 
-    async def start(self, account: str, execution: str) -> None:
+    async def start(self, account: str, execution: str, chunks: bool) -> None:
         self._unhook = self._bus.on_reconnect(self._reconnected)
-        self._subscriptions.append(await self._bus.subscribe(subjects.live(account, execution), self._on_chunk))
+        if chunks:
+            self._subscriptions.append(await self._bus.subscribe(subjects.live(account, execution), self._on_chunk))
         for name in ("execution", "cost"):
             subject = subjects.aggregate(Ref(account, name, execution))
             self._subscriptions.append(await self._bus.subscribe(subject, self._on_commit))
