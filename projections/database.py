@@ -11,6 +11,7 @@ import asyncpg
 
 from domain.errors import Unavailable
 
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 POOL_CONNECTIONS_MAX = 10
 CONNECT_SECONDS_MAX = 5.0
 COMMAND_SECONDS_MAX = 30.0
@@ -25,7 +26,13 @@ _AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
-_MOVED = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InvalidCachedStatementError)
+_MOVED = (
+    asyncpg.UndefinedTableError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+    asyncpg.DeadlockDetectedError,
+)
 """A read met the moment in which a rebuilt schema took the place of the old one."""
 
 
@@ -83,7 +90,7 @@ class Database:
             return await connection.fetch(sql, *args)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """A connection of the pool, for several statements in a row."""
         with translated():
             pool = await self._opened()

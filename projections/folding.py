@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from projections.catalog import ROUTES, TABLES
+from domain.errors import DamagedHistory
 from projections.projection import Fold, Meta, RecordedLike, meta_of
 from projections.table import Key, Row, Table
+from projections.tables import ROUTES, TABLES
 
 ROWS_CACHED_MAX = 50_000
 Load = Callable[[Table, Sequence[Key]], Awaitable[list[Row]]]
@@ -25,7 +26,7 @@ class Poison:
 class Step(NamedTuple):
     """One fold to do: this part of an event on this row."""
 
-    table: str
+    table: Table
     key: Key
     fold: Fold
     part: Any
@@ -86,8 +87,8 @@ class Folding:
         missing: dict[str, dict[Key, None]] = {}
         for _, steps in routed:
             for step in steps:
-                if step.key not in self.tables[step.table].rows:
-                    missing.setdefault(step.table, {})[step.key] = None
+                if step.key not in self.tables[step.table.name].rows:
+                    missing.setdefault(step.table.name, {})[step.key] = None
         for table in TABLES:
             if table.name not in missing:
                 continue
@@ -100,10 +101,11 @@ class Folding:
     def _folded(self, steps: list[Step]) -> dict[tuple[str, Key], Row]:
         changed: dict[tuple[str, Key], Row] = {}
         for table, key, fold, part, meta in steps:
-            before = changed.get((table, key)) or self.tables[table].rows[key]
+            before = changed.get((table.name, key)) or self.tables[table.name].rows[key]
             after = fold(before, part, meta)
             if after is not None and after is not before:
-                changed[table, key] = after
+                table.check(after)
+                changed[table.name, key] = after
         return changed
 
     def _merge(self, changed: dict[tuple[str, Key], Row]) -> None:
@@ -115,10 +117,13 @@ class Folding:
 
 
 def _steps(recorded: RecordedLike) -> list[Step]:
+    unknown = getattr(recorded.commit, "unknown", ())
+    if unknown:
+        raise DamagedHistory(f"An event of unknown type {unknown[0]}; a newer rgrid wrote it: install that one.")
     meta = meta_of(recorded)
     steps: list[Step] = []
     for event in recorded.commit.events:
         for table, on in ROUTES.get(type(event), ()):
             for part in (event,) if on.parts is None else on.parts(event):
-                steps.append(Step(table.name, on.key(part, meta), on.fold, part, meta))
+                steps.append(Step(table, on.key(part, meta), on.fold, part, meta))
     return steps

@@ -5,6 +5,8 @@ A runner has no authority: what it reports counts only for the attempt whose lea
 
 from __future__ import annotations
 
+import logging
+
 from domain.errors import NotFound, StaleLease
 from domain.execution.commands import FinishExecution, StartExecution
 from domain.execution.decider import Execution
@@ -14,6 +16,9 @@ from services.runtime.log import Ref
 from services.runtime.messages import CancelWork, FinishedFact, JoinedFact, LeftFact, RunWork, StartedFact
 from services.runtime.nodes import open_work
 from services.runtime.service import Context, EventItem, FactItem, Service
+
+
+logger = logging.getLogger("rgrid.foreman")
 
 
 async def react(context: Context, item: EventItem | FactItem) -> None:
@@ -68,7 +73,7 @@ async def _report(
     try:
         await context.handle(ref, command)
     except (StaleLease, NotFound) as error:
-        context.log.info("%s of %s from %s is stale: %s", name, ref.id, item.node_id, error)
+        logger.info("%s of %s from %s is stale: %s", name, ref.id, item.node_id, error)
         if isinstance(fact, StartedFact):
             stop = CancelWork(fact.account, fact.execution, fact.attempt, cause="stale")
             await context.publish_work(item.node_id, stop)

@@ -78,4 +78,4 @@ async def run(context: Context) -> None:
     await answer_urls(context.bus, Porter(context, context.shell.store).answer)
 
 
-SERVICE = Service(name="porter", consumes=(UrlsWanted,), sends=(), start=run)
+SERVICE = Service(name="porter", consumes=(), sends=(), start=run)

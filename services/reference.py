@@ -37,7 +37,7 @@ def events_page() -> Iterator[str]:
         yield f"## {aggregate.name}\n"
         for event in aggregate.events:
             yield from _section(event, f"`{type_name(event)}`", values)
-            yield f"Consumed by: {_names(s.name for s in SERVICES if event in s.consumes)}. " + (
+            yield f"Consumed by: {_names(s.name for s in SERVICES if event in (*s.consumes, *s.follows))}. " + (
                 f"Remembered in: {_names(p.name for p in PROJECTIONS if event in p.on)}.\n"
             )
     yield "## Values\n"
@@ -55,7 +55,7 @@ def wiring_page() -> Iterator[str]:
     for service in SERVICES:
         module = sys.modules[f"services.{service.name}"]
         purpose = (inspect.getdoc(module) or "").split("\n")[0]
-        yield f"| {service.name} | {purpose} | {_names(map(_word, service.consumes))} | {_names(map(_word, service.sends))} |"
+        yield f"| {service.name} | {purpose} | {_names(map(_word, (*service.consumes, *service.follows)))} | {_names(map(_word, service.sends))} |"
     yield "\n| projection | folds |\n| --- | --- |"
     for projection in PROJECTIONS:
         yield f"| {projection.name} | {_names(map(_word, projection.on))} |"

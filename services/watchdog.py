@@ -6,6 +6,7 @@ Everything it sends is a command like any other: what is no longer so is refused
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from services.runtime.log import Ref
 from services.runtime.messages import CancelWork, Heartbeat
 from services.runtime.nodes import listen_leases, reports_pending
 from services.runtime.service import Context, Service
+
+logger = logging.getLogger("rgrid.watchdog")
 
 TICK_SECONDS = 1.0
 SILENCE_MARGIN_SECONDS = 5.0
@@ -56,7 +59,7 @@ class Watchdog:
                 if tick % STALLED_EVERY_TICKS == 0:
                     await self._redrive()
             except (RgridError, OSError) as error:
-                self.context.log.warning("the watch was interrupted: %s", error)
+                logger.warning("the watch was interrupted: %s", error)
 
     async def _heard(self, node_id: str, heartbeat: Heartbeat) -> None:
         self.beats[node_id] = Beat(heartbeat, self._clock())
@@ -74,15 +77,18 @@ class Watchdog:
             await self.context.publish_work(node_id, stop)
 
     async def _tick(self) -> None:
-        leased = await self.context.queries.leased_executions()
+        leased: dict[str, list[Ref]] = {}
+        for each in await self.context.queries.open_executions():
+            if each.phase in ("assigned", "running"):
+                leased.setdefault(each.node_id, []).append(_execution(each.account, each.id))
         for node_id, joined in (await self.context.queries.nodes_joined()).items():
             beat = self.beats.setdefault(node_id, Beat(None, self._clock()))
             silent = self._clock() - beat.heard_at
             if silent > self.context.settings.lease_seconds + SILENCE_MARGIN_SECONDS:
                 lose = LoseNode(joined.incarnation, round(silent, 1))
                 await self._send(Ref("grid", "node", node_id), lose)
-        for node_id, held in leased.items():
-            await self._check_leased(node_id, [_execution(*each) for each in held])
+        for node_id, refs in leased.items():
+            await self._check_leased(node_id, refs)
         await self._welcome_back()
 
     async def _check_leased(self, node_id: str, refs: Sequence[Ref]) -> None:
@@ -107,7 +113,7 @@ class Watchdog:
             state: Execution = await self.context.state(ref)
             key = (ref, state.attempt)
             since = self._unlisted.setdefault(key, before.get(key, now))
-            if now - since < UNLISTED_SECONDS or await reports_pending(self.context.bus, "foreman"):
+            if now - since < UNLISTED_SECONDS or await reports_pending(self.context.bus, "service-foreman"):
                 continue
             reason = Reason("WORK_LOST", f"{node_id} is in good health but does not know of this attempt.")
             await self._lose(node_id, ref, reason)
@@ -145,12 +151,13 @@ class Watchdog:
     async def _redrive(self) -> None:
         """Push on what a parked or forgotten reaction left behind."""
         before_us = self.context.now_us() - int(STALLED_SECONDS * 1e6)
-        for each in await self.context.queries.unresolved_executions(before_us):
+        for each in await self.context.queries.open_executions():
+            if each.phase != "submitted" or each.submitted_at_us > before_us:
+                continue
+            await self._send(_execution(each.account, each.id), ResolveExecution(UNKNOWN, UNKNOWN, UNKNOWN))
+        for each in await self.context.queries.unsettled(before_us):
             ref = _execution(*each)
-            await self._send(ref, ResolveExecution(UNKNOWN, UNKNOWN, UNKNOWN))
-        for each in await self.context.queries.unsettled_executions(before_us):
-            ref = _execution(*each)
-            state, position = await self.context.load(ref)
+            state, _ = await self.context.load(ref)
             if state.phase == "finished":
                 await self._send(Ref(ref.account, "cost", ref.id), settle(state))
 
@@ -158,7 +165,7 @@ class Watchdog:
         try:
             await self.context.handle(ref, command)
         except RgridError as error:
-            self.context.log.warning("%s of %s: %s", type(command).__name__, ref.id, error)
+            logger.warning("%s of %s: %s", type(command).__name__, ref.id, error)
 
 
 def _execution(account: str, id: str) -> Ref:

@@ -20,8 +20,6 @@ FOOTER = struct.Struct("<IIQ")
 FOOTER_MAGIC = 0x184D2A5E
 """A skippable frame behind the content of a packed blob; it holds the size of the content."""
 
-_DECOMPRESSOR_OPTIONS = {"max_window_size": WINDOW_BYTES_MAX}
-
 
 class FrameReader:
     """Unfolds a sequence of whole frames that arrives in pieces of any size."""
@@ -99,7 +97,7 @@ class FrameReader:
 
 
 def _decoder() -> zstandard.ZstdDecompressionObj:
-    return zstandard.ZstdDecompressor(**_DECOMPRESSOR_OPTIONS).decompressobj()
+    return zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX).decompressobj()
 
 
 def _header_length(descriptor: int) -> int:

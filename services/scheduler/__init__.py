@@ -7,6 +7,7 @@ assignment is accepted by the log only for the attempt that is next, and only on
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 
 from domain.errors import RgridError
@@ -17,6 +18,8 @@ from domain.placement import NodeRoom, place
 from services.runtime.log import Ref
 from services.runtime.service import Context, Service
 from services.scheduler.board import Board, Entry
+
+logger = logging.getLogger("rgrid.scheduler")
 
 EXPLAIN_AFTER_SECONDS = 0.5
 """Who waits no longer than this is not told why: most are placed within milliseconds."""
@@ -47,7 +50,7 @@ class Scheduler:
         position = await self.context.queries.position()
         for node_id, joined in (await self.context.queries.nodes_joined()).items():
             self.board.nodes[node_id] = joined
-        refs = [Ref(account, "execution", id) for account, id in await self.context.queries.open_executions()]
+        refs = [Ref(each.account, "execution", each.id) for each in await self.context.queries.open_executions()]
         for i in range(0, len(refs), LOADS_AT_ONCE):
             await asyncio.gather(*(self._load(ref) for ref in refs[i : i + LOADS_AT_ONCE]))
         return position
@@ -57,7 +60,7 @@ class Scheduler:
         self.board.put(ref, state, position)
 
     async def _fold(self, position: int) -> None:
-        async for batch in self.context.events.follow(position):
+        async for batch in self.context.log.follow(position):
             for recorded in batch:
                 missing = self.board.apply(recorded)
                 if missing is not None:
@@ -108,7 +111,7 @@ class Scheduler:
             handled = await self.context.handle(entry.ref, command, command_id=f"{entry.ref.id}.assign.{attempt}")
             self.board.put(entry.ref, handled.state, handled.position)
         except RgridError as error:
-            self.context.log.warning("%s was not assigned: %s", entry.ref.id, error)
+            logger.warning("%s was not assigned: %s", entry.ref.id, error)
             await asyncio.sleep(EXPLAIN_AFTER_SECONDS)
         finally:
             self.board.release(entry.ref)
@@ -145,7 +148,7 @@ class Scheduler:
         try:
             handled = await self.context.handle(entry.ref, DelayExecution(reason))
         except RgridError as error:
-            self.context.log.warning("%s: the reason it waits was not recorded: %s", entry.ref.id, error)
+            logger.warning("%s: the reason it waits was not recorded: %s", entry.ref.id, error)
             return
         self.board.put(entry.ref, handled.state, handled.position)
 
@@ -166,7 +169,8 @@ def _taken(room: NodeRoom, entry: Entry) -> NodeRoom:
 
 SERVICE = Service(
     name="scheduler",
-    consumes=(
+    consumes=(),
+    follows=(
         e.ExecutionSubmitted,
         e.ExecutionCached,
         e.ExecutionDelayed,
