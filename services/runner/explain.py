@@ -53,7 +53,9 @@ def input_damaged(detail: str) -> Reason:
 
 
 def input_unavailable(detail: str) -> Reason:
-    return Reason("INPUT_UNAVAILABLE", f"Its files could not be fetched: {detail}", "Look at the grid with: rgrid doctor")
+    return Reason(
+        "INPUT_UNAVAILABLE", f"Its files could not be fetched: {detail}", "Look at the grid with: rgrid doctor"
+    )
 
 
 def output_failed(detail: str) -> Reason:

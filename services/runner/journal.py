@@ -28,10 +28,10 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self.open: dict[Key, dict[str, Any]] = _read(path)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        _rewrite(path, self.open)
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self._waiting: list[asyncio.Future[None]] = []
         self._syncing: asyncio.Task[None] | None = None
-        self._rewrite()
 
     def __contains__(self, key: Key) -> bool:
         return key in self.open
@@ -72,12 +72,17 @@ class Journal:
                 _settle(batch, None)
         self._syncing = None
 
-    def _rewrite(self) -> None:
-        """Begin a life with nothing but what is open."""
-        os.ftruncate(self._file, 0)
-        for entry in self.open.values():
-            self._append(entry)
-        os.fsync(self._file)
+
+def _rewrite(path: Path, entries: dict[Key, dict[str, Any]]) -> None:
+    """Begin a life with nothing but what is open."""
+    new = path.with_suffix(".new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, b"".join(orjson.dumps(entry) + b"\n" for entry in entries.values()))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    new.replace(path)
 
 
 def _settle(batch: list[asyncio.Future[None]], error: OSError | None) -> None:
@@ -96,7 +101,9 @@ def _read(path: Path) -> dict[Key, dict[str, Any]]:
         except ValueError:
             if number == len(lines):
                 break
-            raise DamagedHistory(f"Line {number} of the runner's journal {path} does not read as what was written.") from None
+            raise DamagedHistory(
+                f"Line {number} of the runner's journal {path} does not read as what was written."
+            ) from None
         if entry.get("op") == "held":
             found[entry["execution"], entry["attempt"]] = entry
         elif entry:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
+from functools import partial
 
 from nats.aio.msg import Msg
 
 from domain.errors import Unavailable
-from services.runner.logs.spool import Spool
+from services.runner.logs.spool import LENGTH, Spool
 from services.runtime.connection import Bus
 
 UNDER_WAY_BYTES_MAX = 2 * 1024**2
@@ -21,15 +23,22 @@ ANSWER_SECONDS = 5.0
 PAUSE_SECONDS_MAX = 2.0
 
 
+@dataclass(slots=True, eq=False)
+class _Sent:
+    """A chunk that was sent: the offset behind it, and whether the server said that it is stored."""
+
+    end: int
+    token: str = ""
+    stored: bool = False
+
+
 class Publisher:
     """Tails one spool. `wake` is set when the spool has grown, and when it was closed."""
 
     def __init__(self, bus: Bus, subject: str, spool: Spool, wake: asyncio.Event) -> None:
         self._bus, self._subject, self._spool, self._wake = bus, subject, spool, wake
         self._acked = self._sent = 0
-        self._under_way: deque[tuple[str, int]] = deque()
-        """(token, offset behind it) of every chunk that was sent and not answered, oldest first."""
-        self._answers: dict[str, bool] = {}
+        self._under_way: deque[_Sent] = deque()
         self._broken = False
         self._closed = False
 
@@ -57,10 +66,11 @@ class Publisher:
     async def _send(self) -> None:
         while self._sent < self._spool.offset and self._room():
             data = self._spool.read(self._sent)
-            token = self._bus.expect(lambda message, at=str(self._bus._token + 1): self._answered(at, message))
-            self._under_way.append((token, self._sent + len(data) + 4))
-            self._sent += len(data) + 4
-            await self._bus.send(self._subject, data, reply=self._bus.reply_to(token))
+            sent = _Sent(self._sent + LENGTH.size + len(data))
+            sent.token = self._bus.expect(partial(self._answered, sent))
+            self._under_way.append(sent)
+            self._sent = sent.end
+            await self._bus.send(self._subject, data, reply=self._bus.reply_to(sent.token))
 
     def _room(self) -> bool:
         return len(self._under_way) < UNDER_WAY_MAX and self._sent - self._acked < UNDER_WAY_BYTES_MAX
@@ -76,22 +86,21 @@ class Publisher:
         self._wake.clear()
         return True
 
-    def _answered(self, token: str, message: Msg | None) -> None:
-        good = message is not None and b'"seq"' in message.data and b'"error"' not in message.data
-        if not good:
-            self._broken = True
-        self._answers[token] = good
-        while self._under_way and self._answers.get(self._under_way[0][0]):
-            first, self._acked = self._under_way.popleft()
-            del self._answers[first]
-            self._bus.forget(first)
+    def _answered(self, sent: _Sent, message: Msg | None) -> None:
+        if sent not in self._under_way:
+            return
+        sent.stored = message is not None and b'"seq"' in message.data and b'"error"' not in message.data
+        self._broken = self._broken or not sent.stored
+        while self._under_way and self._under_way[0].stored:
+            first = self._under_way.popleft()
+            self._bus.forget(first.token)
+            self._acked = first.end
         self._wake.set()
 
     def _again(self) -> None:
         """Go back to the first chunk that is not known to be stored."""
-        for token, _ in self._under_way:
-            self._bus.forget(token)
+        for sent in self._under_way:
+            self._bus.forget(sent.token)
         self._under_way.clear()
-        self._answers.clear()
         self._sent = self._acked
         self._broken = False

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -51,7 +52,7 @@ class Groups(Protocol):
     def create(self, name: str, limits: Limits) -> Group:
         """A new group with the limits; raises OSError."""
 
-    def leftovers(self) -> list[Group]:
+    def leftovers(self) -> Sequence[Group]:
         """Groups that an earlier life of the runner left behind."""
 
 

@@ -50,7 +50,7 @@ def system_arguments(etc: Path) -> list[str]:
     for name in TOP:
         path = Path("/") / name
         if path.is_symlink():
-            found += ["--symlink", os.readlink(path), str(path)]
+            found += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             found += ["--ro-bind", str(path), str(path)]
     found += ["--ro-bind", str(etc), "/etc"]

@@ -19,7 +19,7 @@ class Child:
     """A child of this process. Spawn from the main thread: PDEATHSIG of the boxes follows the spawning thread."""
 
     def __init__(
-        self, argv: Sequence[str], env: Mapping[str, str], *, stdout: int, stderr: int, inherit: Sequence[int] = ()
+        self, argv: list[str], env: Mapping[str, str], *, stdout: int, stderr: int, inherit: Sequence[int] = ()
     ) -> None:
         for number in inherit:
             os.set_inheritable(number, True)
