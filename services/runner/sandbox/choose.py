@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import shutil
@@ -34,6 +35,7 @@ async def choose(wanted: str, folder: Path, groups: Groups | None, programs: dic
 
     Raises Unavailable when bubblewrap is demanded and does not work here.
     """
+    _keep_descriptors()
     if groups is None:
         # so that the first process of a box is ours to wait for, which is how its usage is learned without groups
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -48,6 +50,14 @@ async def choose(wanted: str, folder: Path, groups: Groups | None, programs: dic
     if wanted == "bubblewrap":
         raise Unavailable(f"RGRID_SANDBOX demands bubblewrap: {reason}")
     return Choice(Process(groups), f"no sandbox: {reason}")
+
+
+def _keep_descriptors() -> None:
+    """What this process was started with beyond its three streams must not reach a script."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (names, not paths)
+        if int(name) > 2:
+            with contextlib.suppress(OSError):
+                os.set_inheritable(int(name), False)
 
 
 async def _try(boxes: Sandbox, folder: Path, programs: dict[str, str]) -> str:
