@@ -7,12 +7,11 @@ aggregate moved, and then the message behind the expected position says whether 
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
-
-import orjson
 
 from domain.errors import Conflict, DamagedHistory, Unavailable
 from services.runtime import subjects
@@ -173,8 +172,6 @@ def _address(commit: Commit, expected: int) -> tuple[str, dict[str, str]]:
 
 def decode_message(message: dict[str, str]) -> Recorded:
     """A commit out of an answer of STREAM.MSG.GET."""
-    import base64
-
     data = base64.b64decode(message["data"])
     return decode_commit(subjects.ref_of(message["subject"]), int(message["seq"]), data)
 

@@ -13,7 +13,7 @@ from domain.ids import id_from
 from services.runtime import subjects
 from services.runtime.connection import Bus
 from services.runtime.handle import Handled, Handler
-from services.runtime.log import Commit, Recorded, Ref
+from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.messages import CancelWork, RunWork
 from services.runtime.plain import to_json
 
@@ -119,8 +119,8 @@ class Context:
         return await self.shell.bus.publish(subjects.work(node_id, work.execution), to_json(work), msg_id)
 
     @property
-    def events(self) -> Any:
-        """The event log (EventLog): read, follow, load."""
+    def log(self) -> EventLog:
+        """The event log: read, follow, load."""
         return self.shell.handler.log
 
     @property
@@ -139,7 +139,7 @@ class Context:
         return self.shell.now_us()
 
     @property
-    def log(self) -> logging.Logger:
+    def logger(self) -> logging.Logger:
         return logging.getLogger(f"rgrid.{self.service.name}")
 
     def _command_id(self, ref: Ref, command: str) -> str:
