@@ -101,5 +101,7 @@ def whole(recorded: Recorded) -> Recorded:
     if commit.unknown:
         message = f"{commit.ref.aggregate} {commit.ref.id} has an event of unknown type {commit.unknown[0]}"
         hint = "it was written by a newer rgrid: install that one"
-        raise DamagedHistory(f"{message} at position {recorded.position}; {hint}.", details={"position": recorded.position})
+        raise DamagedHistory(
+            f"{message} at position {recorded.position}; {hint}.", details={"position": recorded.position}
+        )
     return recorded

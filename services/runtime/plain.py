@@ -76,8 +76,7 @@ def _atom(wanted: type) -> Decoder:
 def _dataclass(wanted: type) -> Decoder:
     hints = get_type_hints(wanted)
     parts = [
-        (each.name, _ATOMS.get(hints[each.name]), decoder(hints[each.name]), _required(each))
-        for each in fields(wanted)
+        (each.name, _ATOMS.get(hints[each.name]), decoder(hints[each.name]), _required(each)) for each in fields(wanted)
     ]
 
     def decode(data: Any) -> Any:

@@ -1,0 +1,188 @@
+"""Everything the gateway and the services ask of the read models. Reads may be stale; `wait_for` makes them fresh enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from domain.errors import Invalid, NotFound
+from projections.bills import LINES_SQL, Bill, ChargeLine, bills_sql
+from projections.database import Database
+from projections.listing import Filters, Page, cursor_of, page_sql
+from projections.store import Stand
+from projections.waiting import Positions
+
+LAST = "@last"
+PREFIX = re.compile(r"^[a-z0-9_]{1,64}$")
+ID_PREFIX = "exec_"
+HISTORY_RUNS = 20
+_NO_FILTERS = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenExecution:
+    """An execution that has not ended, as the scheduler and the watchdog need it. `phase` as in its decider."""
+
+    account: str
+    id: str
+    sequence: int
+    phase: str
+    priority: int
+    runtime: str
+    cpu_millis: int
+    memory_bytes: int
+    submitted_at_us: int
+    assigned_at_us: int | None
+    not_before_us: int
+    attempt: int
+    node_id: str | None
+    incarnation: str | None
+    cancelling: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    key_id: str
+    account: str
+    secret_sha256: str
+    label: str
+    issued_at_us: int
+    revoked_at_us: int | None
+
+
+_OPEN = ", ".join(OpenExecution.__slots__)
+_KEY = ", ".join(KeyRow.__slots__)
+
+
+class Queries:
+    """Read only, every account apart. All raise Unavailable when Postgres is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._positions = Positions(database)
+
+    async def wait_for(self, min_seq: int, timeout_seconds: float = 5.0) -> int:
+        """The stored position, at least `min_seq`; Unavailable (PROJECTIONS_BEHIND) when that takes longer."""
+        return await self._positions.wait_for(min_seq, timeout_seconds)
+
+    async def position(self) -> int:
+        """Position of the last commit in the read models, 0 when there is none."""
+        row = await self._database.fetch_one("SELECT position FROM live.positions")
+        return row[0] if row else 0
+
+    async def stand(self) -> Stand | None:
+        row = await self._database.fetch_one("SELECT position, generation, shape FROM live.positions")
+        return Stand(*row) if row else None
+
+    async def close(self) -> None:
+        await self._positions.close()
+
+    async def get_execution(self, account: str, execution_id: str) -> bytes:
+        """The JSON of `GET /executions/{id}`; raises NotFound."""
+        sql = "SELECT doc FROM live.executions WHERE account = $1 AND id = $2"
+        row = await self._database.fetch_one(sql, account, execution_id)
+        if row is None:
+            raise _unknown(execution_id)
+        doc: str = row[0]
+        return doc.encode()
+
+    async def resolve_id(self, account: str, text: str) -> str:
+        """The id that `text` means: itself, a unique prefix (with or without `exec_`), or `@last`, the last submitted."""
+        if text == LAST:
+            sql = "SELECT id FROM live.executions WHERE account = $1 ORDER BY sequence DESC LIMIT 1"
+            row = await self._database.fetch_one(sql, account)
+            if row is None:
+                raise NotFound("There is no execution yet. Start one: rgrid run SCRIPT", details={"id": text})
+            return str(row[0])
+        prefix = text.lower()
+        prefix = prefix if prefix.startswith(ID_PREFIX) else ID_PREFIX + prefix
+        if not PREFIX.match(prefix) or prefix == ID_PREFIX:
+            raise _unknown(text)
+        sql = "SELECT id FROM live.executions WHERE account = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT 3"
+        found = [row[0] for row in await self._database.fetch(sql, account, prefix, prefix + "\x7f")]
+        if not found:
+            raise _unknown(text)
+        if len(found) > 1 and found[0] != prefix:
+            message = f"{text!r} is the beginning of several ids. Type more of it."
+            raise Invalid(message, code="AMBIGUOUS_ID", details={"id": text, "matches": found})
+        return str(found[0])
+
+    async def list_executions(
+        self, account: str, filters: Filters = _NO_FILTERS, *, cursor: str | None = None, limit: int = 50
+    ) -> Page:
+        """Newest first; raises Invalid for a bad cursor or limit."""
+        sql, values = page_sql(account, filters, cursor, limit)
+        rows = await self._database.fetch(sql, *values)
+        more = len(rows) > limit
+        return Page([row[1].encode() for row in rows[:limit]], cursor_of(rows[limit - 1][0]) if more else None)
+
+    async def open_executions(self) -> list[OpenExecution]:
+        """Of all accounts, in the order of submission."""
+        sql = f"SELECT {_OPEN} FROM live.executions WHERE phase <> 'finished' ORDER BY sequence"
+        return [OpenExecution(*row) for row in await self._database.fetch(sql)]
+
+    async def unsettled(self, before_us: int, limit: int = 1000) -> list[tuple[str, str]]:
+        """(account, id) of what ended before `before_us` and still has no final cost."""
+        sql = """SELECT account, id FROM live.executions
+                 WHERE phase = 'finished' AND final_micros IS NULL AND finished_at_us < $1 ORDER BY sequence LIMIT $2"""
+        return [(row[0], row[1]) for row in await self._database.fetch(sql, before_us, limit)]
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        """Every node that ever joined; `status` is joined, lost or left."""
+        return [orjson.loads(row[0]) for row in await self._database.fetch("SELECT doc FROM live.nodes ORDER BY id")]
+
+    async def key(self, key_id: str) -> KeyRow | None:
+        """The key by its public id (revoked ones too), whichever account first issued it."""
+        sql = f"SELECT {_KEY} FROM live.keys WHERE key_id = $1 ORDER BY sequence LIMIT 1"
+        row = await self._database.fetch_one(sql, key_id)
+        return KeyRow(*row) if row else None
+
+    async def keys(self, account: str) -> list[KeyRow]:
+        sql = f"SELECT {_KEY} FROM live.keys WHERE account = $1 ORDER BY issued_at_us, key_id"
+        return [KeyRow(*row) for row in await self._database.fetch(sql, account)]
+
+    async def bills(
+        self,
+        account: str,
+        by: str = "total",
+        filters: Filters = _NO_FILTERS,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> list[Bill]:
+        """Sums of what was charged in a time, by total, day, project, script, tag or `tag:KEY`; exact."""
+        sql, values = bills_sql(account, by, filters, since_us, until_us)
+        return [Bill(*row) for row in await self._database.fetch(sql, *values)]
+
+    async def charges(self, account: str, execution_id: str) -> list[ChargeLine]:
+        """The lines of one execution's bill."""
+        return [ChargeLine(*row) for row in await self._database.fetch(LINES_SQL, account, execution_id)]
+
+    async def seen_script(self, account: str, sha256: str, before: int) -> int | None:
+        """Position of the last submission of this script before position `before`, None when it is new."""
+        sql = """SELECT sequence FROM live.executions
+                 WHERE account = $1 AND script_sha256 = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT 1"""
+        row = await self._database.fetch_one(sql, account, sha256, before)
+        return row[0] if row else None
+
+    async def seen_blobs(self, account: str, sha256s: Iterable[str], before: int) -> set[str]:
+        """Those of `sha256s` that an execution submitted before position `before` named."""
+        sql = "SELECT sha256 FROM live.blobs WHERE account = $1 AND sha256 = ANY($2::text[]) AND sequence < $3"
+        return {row[0] for row in await self._database.fetch(sql, account, list(sha256s), before)}
+
+    async def history_seconds(self, account: str, script_sha256: str) -> float | None:
+        """Median wall time of the last runs of this script that succeeded, None when there were none."""
+        sql = """SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY run.us) / 1e6 FROM (
+                     SELECT finished_at_us - started_at_us AS us FROM live.executions
+                     WHERE account = $1 AND script_sha256 = $2 AND status = 'succeeded' AND started_at_us IS NOT NULL
+                     ORDER BY sequence DESC LIMIT $3) run"""
+        row = await self._database.fetch_one(sql, account, script_sha256, HISTORY_RUNS)
+        return row[0] if row else None
+
+
+def _unknown(text: str) -> NotFound:
+    return NotFound(f"There is no execution {text[:80]!r}. List them with: rgrid ps", details={"id": text[:80]})
