@@ -11,11 +11,12 @@ import orjson
 from fastapi import Path, Query
 from starlette.responses import Response
 
-from domain.errors import Invalid, Unavailable
+from domain.errors import Invalid, NotFound, Unavailable
 from domain.ids import ALPHABET, ID_CHARS
 from domain.pricing import run_micros
 from gateway.auth import Caller
 from gateway.parts import Parts
+from services.runtime.log import Ref
 
 WAIT_SECONDS_MAX = 5.0
 GLANCE_SECONDS = 0.2
@@ -68,6 +69,17 @@ async def fresh(parts: Parts, min_seq: int | None) -> None:
 async def resolved(parts: Parts, caller: Caller, text: str) -> str:
     """The full id; one that is full already is not looked up, so it works before it is in the read model."""
     return text if FULL_ID.match(text) else await parts.queries.resolve_id(caller.account, text)
+
+
+async def document(parts: Parts, caller: Caller, execution: str) -> bytes:
+    """The execution's JSON; one that was submitted this very moment is waited for. Raises NotFound."""
+    try:
+        return await parts.queries.get_execution(caller.account, execution)
+    except NotFound:
+        if not (await parts.log.load(Ref(caller.account, "execution", execution))).position:
+            raise
+    await fresh(parts, await parts.log.last_position())
+    return await parts.queries.get_execution(caller.account, execution)
 
 
 def priced(doc: bytes) -> bytes:

@@ -15,7 +15,7 @@ from domain.money import CURRENCY
 from gateway.auth import Caller
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
-from gateway.reading import ID_PATTERN, MinSeq, answer, fresh, micros_of, priced, resolved
+from gateway.reading import ID_PATTERN, MinSeq, answer, document, fresh, micros_of, priced, resolved
 from gateway.routes.executions import TAG
 from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX
 from projections.execution_doc import iso
@@ -91,7 +91,7 @@ async def cost(
 
 async def _of_one(parts: Parts, caller: Caller, text: str) -> Response:
     execution = await resolved(parts, caller, text)
-    doc: dict[str, Any] = orjson.loads(priced(await parts.queries.get_execution(caller.account, execution)))
+    doc: dict[str, Any] = orjson.loads(priced(await document(parts, caller, execution)))
     lines = await parts.queries.charges(caller.account, execution)
     return answer(
         {

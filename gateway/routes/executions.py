@@ -19,7 +19,7 @@ from gateway.auth import Caller
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.inputs import listed_inputs
 from gateway.parts import CallerDep, Parts, PartsDep
-from gateway.reading import ExecutionId, MinSeq, answer, fresh, json_response, micros_of, priced, resolved
+from gateway.reading import ExecutionId, MinSeq, answer, document, fresh, json_response, micros_of, priced, resolved
 from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX, SubmitBody
 from gateway.stream.story import Story
 from projections.listing import PAGE_MAX, Filters
@@ -170,7 +170,7 @@ async def one(parts: PartsDep, caller: CallerDep, execution_id: ExecutionId, min
     """One execution."""
     await fresh(parts, min_seq)
     execution = await resolved(parts, caller, execution_id)
-    return json_response(priced(await parts.queries.get_execution(caller.account, execution)))
+    return json_response(priced(await document(parts, caller, execution)))
 
 
 @router.get(
@@ -188,7 +188,7 @@ async def wait(
     execution = await resolved(parts, caller, execution_id)
     ended, position = await _wait_for_end(parts, caller, execution, timeout_s)
     await fresh(parts, position)
-    doc = priced(await parts.queries.get_execution(caller.account, execution))
+    doc = priced(await document(parts, caller, execution))
     return json_response(doc, headers={"X-Ended": "true" if ended else "false"})
 
 

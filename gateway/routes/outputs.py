@@ -11,7 +11,7 @@ from starlette.responses import Response
 from gateway.described import errors, shape
 from gateway.inputs import manifest_entries
 from gateway.parts import CallerDep, PartsDep
-from gateway.reading import ExecutionId, MinSeq, answer, fresh, resolved
+from gateway.reading import ExecutionId, MinSeq, answer, document, fresh, resolved
 
 router = APIRouter(tags=["files"])
 PAGE_ENTRIES = 500
@@ -41,7 +41,7 @@ async def outputs(
     """The files of its last attempt; the URLs serve 15 minutes, ask again for new ones."""
     await fresh(parts, min_seq)
     execution = await resolved(parts, caller, execution_id)
-    doc = orjson.loads(await parts.queries.get_execution(caller.account, execution))
+    doc = orjson.loads(await document(parts, caller, execution))
     found: dict[str, Any] = doc.get("outputs") or {}
     entries = found.get("entries") or []
     if found.get("manifest"):
