@@ -71,7 +71,9 @@ def decode_commit(ref: Ref, position: int, data: bytes) -> Recorded:
         )
         return Recorded(position, stored["prev"], commit)
     except (ValueError, KeyError, TypeError) as error:
-        message = f"The event at position {position} ({ref.aggregate} {ref.id}) does not read as what was written: {error}"
+        message = (
+            f"The event at position {position} ({ref.aggregate} {ref.id}) does not read as what was written: {error}"
+        )
         raise DamagedHistory(message, details={"position": position}) from error
 
 

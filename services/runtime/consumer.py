@@ -19,7 +19,6 @@ from domain.catalog import TYPE_NAMES
 from domain.errors import Conflict, DamagedHistory, Unavailable
 from services.runtime import subjects
 from services.runtime.codec import decode_commit
-from services.runtime.connection import ApiError
 from services.runtime.park import park
 from services.runtime.plain import from_json
 from services.runtime.pull import Pulled, Puller
@@ -185,7 +184,7 @@ class Reactions:
                 for index, event in enumerate(recorded.commit.events)
                 if type(event) in self.service.consumes
             ]
-        fact = from_json(subjects.FACTS[pulled.subject.rpartition(".")[2]], pulled.data)
+        fact: Any = from_json(subjects.FACTS[pulled.subject.rpartition(".")[2]], pulled.data)
         key = f"{pulled.sequence}.{pulled.at_ns}"
         return [FactItem(fact, subjects.node_of(pulled.subject), pulled.subject, pulled.at_ns // 1000, key)]
 

@@ -76,7 +76,9 @@ class Handler:
             elif folded.fresh:
                 return Handled((), folded.position, folded.state)
             folded = None
-        raise Conflict(f"{ref.aggregate} {ref.id} changes too often: {ATTEMPTS_MAX} attempts to append met others' writes.")
+        raise Conflict(
+            f"{ref.aggregate} {ref.id} changes too often: {ATTEMPTS_MAX} attempts to append met others' writes."
+        )
 
     async def state(self, ref: Ref) -> tuple[Any, int]:
         """The state of an aggregate now, and its position; of the log itself, not of the cache."""

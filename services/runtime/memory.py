@@ -59,7 +59,8 @@ class MemoryLog:
         """See EventLog."""
         while True:
             async with self._grew:
-                await self._grew.wait_for(lambda: len(self._stored) > after)
+                while len(self._stored) <= after:
+                    await self._grew.wait()
             async for recorded in self.read(after):
                 after = recorded[-1].position
                 yield recorded
@@ -101,5 +102,7 @@ def whole(recorded: Recorded) -> Recorded:
     if commit.unknown:
         message = f"{commit.ref.aggregate} {commit.ref.id} has an event of unknown type {commit.unknown[0]}"
         hint = "it was written by a newer rgrid: install that one"
-        raise DamagedHistory(f"{message} at position {recorded.position}; {hint}.", details={"position": recorded.position})
+        raise DamagedHistory(
+            f"{message} at position {recorded.position}; {hint}.", details={"position": recorded.position}
+        )
     return recorded

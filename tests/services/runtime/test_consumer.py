@@ -139,12 +139,12 @@ async def test_what_fails_for_want_of_a_server_is_tried_until_it_is_there(shell:
 
     async def react(context: Any, item: Any) -> None:
         tries.append(item.ref.id)
-        if len(tries) < 8:
+        if len(tries) < 6:
             raise Unavailable("Postgres is away") if len(tries) % 2 else ConnectionError("refused")
 
     await open_accounts(shell, "a")
     async with running(Service("watcher", (AccountOpened,), (), react), shell):
-        await until(lambda: len(tries) == 8)
+        await until(lambda: len(tries) == 6)
     assert await parked(bus) == []
 
 
@@ -273,5 +273,3 @@ async def test_a_loop_is_started_again_when_it_fails_and_ends_with_the_service(s
 
     async with running(Service("clock", (), (), start=start), shell):
         await until(lambda: len(starts) == 3)
-
-

@@ -14,6 +14,7 @@ from services.runtime.connection import Bus
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.memory import MemoryLog
+from services.runtime.streams import apply_streams
 from tests.fixtures.nats import NatsServer
 
 REF, OTHER = Ref("a1", "account", "a1"), Ref("a2", "account", "a2")
@@ -30,8 +31,6 @@ async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventLog]:
         return
     server: NatsServer = request.getfixturevalue("nats_server")
     bus = await server.connect()
-    from services.runtime.streams import apply_streams
-
     await apply_streams(bus)
     yield JetStreamLog(bus)
     await bus.close()
@@ -187,7 +186,9 @@ async def test_a_server_that_is_away_is_unavailable_and_nothing_is_stored_twice(
 
 async def test_a_history_with_an_unknown_event_is_not_decided_on(bus: Bus) -> None:
     log = JetStreamLog(bus)
-    data = b'{"v":1,"id":"c","prev":0,"at_us":1,"actor":"x","cause":0,"events":[{"type":"account.sold","v":1,"data":{}}]}'
+    data = (
+        b'{"v":1,"id":"c","prev":0,"at_us":1,"actor":"x","cause":0,"events":[{"type":"account.sold","v":1,"data":{}}]}'
+    )
     await bus.publish(f"{subjects.aggregate_prefix(REF)}.sold", data)
     with pytest.raises(DamagedHistory, match=r"account\.sold"):
         await log.load(REF)
