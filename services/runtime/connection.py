@@ -40,6 +40,19 @@ class ApiError(Unavailable):
         self.err_code = err_code
 
 
+class LeanClient(Client):
+    """nats-py looks at every character of every header; reading the log is half again as fast without that."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        headers = {}
+        for line in raw.decode("utf-8", "surrogateescape").split("\r\n"):
+            name, colon, value = line.partition(":")
+            if colon:
+                headers[name] = value.strip()
+        return headers
+
+
 class Bus:
     """See the module. Made by `connect`; `close` when done."""
 
@@ -201,7 +214,7 @@ async def connect(
         url, user, password = where.nats_url, where.nats_user, where.nats_password
     else:
         url = where
-    client = Client()
+    client = LeanClient()
     watch = _Watch(name)
     connecting = client.connect(
         servers=[url],
