@@ -1,6 +1,6 @@
 """Reads a table of the chemical elements and writes what it finds: three tables, a summary, a chart.
 
-    python report.py elements.csv
+python report.py elements.csv
 """
 
 import csv
@@ -8,6 +8,7 @@ import json
 import statistics
 import sys
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 BAR_CHARS = 40
@@ -23,8 +24,8 @@ def main(table: str) -> None:
     write("by_phase.csv", ["phase", "elements", "symbols"], map(symbols, group(elements, "phase").items()))
     write("by_century.csv", ["century", "discovered"], sorted(discoveries(elements).items()))
 
-    heaviest_step = max(zip(elements, elements[1:], strict=False), key=lambda pair: mass(pair[1]) - mass(pair[0]))
-    reversed_pairs = [(a["symbol"], b["symbol"]) for a, b in zip(elements, elements[1:], strict=False) if mass(a) > mass(b)]
+    heaviest_step = max(pairwise(elements), key=lambda pair: mass(pair[1]) - mass(pair[0]))
+    reversed_pairs = [(a["symbol"], b["symbol"]) for a, b in pairwise(elements) if mass(a) > mass(b)]
     summary = {
         "elements": len(elements),
         "heavier_than_the_next": reversed_pairs,
@@ -74,7 +75,9 @@ def discoveries(elements):
 
 def chart(centuries):
     largest = max(centuries.values())
-    lines = [f"{name:>12} {'█' * round(BAR_CHARS * count / largest)} {count}" for name, count in sorted(centuries.items())]
+    lines = [
+        f"{name:>12} {'█' * round(BAR_CHARS * count / largest)} {count}" for name, count in sorted(centuries.items())
+    ]
     Path("chart.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 

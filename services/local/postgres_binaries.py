@@ -73,17 +73,29 @@ def readable_for(binaries: Binaries, user: pwd.struct_passwd | None, copies: Pat
     """`binaries` where `user` can run them: as they are, or copied once below `copies` (an environment below a 0700 home)."""
     if user is None or _runs_as(binaries.folder, user):
         return binaries
-    digest = hashlib.sha256(str(binaries.folder).encode()).hexdigest()[:8]
+    install, package = binaries.folder.parent, binaries.folder.parent.parent
+    digest = hashlib.sha256(str(install).encode()).hexdigest()[:8]
     place = copies / f"postgres-{binaries.version}-{digest}"
     if not place.exists():
-        beside = copies / f"{place.name}.new-{os.getpid()}"
-        shutil.copytree(binaries.folder.parent, beside, symlinks=True)
-        beside.chmod(0o755)
-        try:
-            beside.rename(place)
-        except OSError:
-            shutil.rmtree(beside)  # another home copied it meanwhile
-    return Binaries(place / "bin", binaries.major, binaries.version)
+        _copy(install, place)
+    return Binaries(place / package.name / install.name / "bin", binaries.major, binaries.version)
+
+
+def _copy(install: Path, place: Path) -> None:
+    """Copy `install` and the libraries that its wheel keeps beside the package, readable by everybody, in one step."""
+    package = install.parent
+    beside = place.with_name(f"{place.name}.new-{os.getpid()}")
+    shutil.copytree(install, beside / package.name / install.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, beside / libraries.name, symlinks=True)
+    for each in (beside, *beside.rglob("*")):
+        if not each.is_symlink():
+            each.chmod(0o755 if each.is_dir() or each.stat().st_mode & 0o100 else 0o644)
+    try:
+        beside.rename(place)
+    except OSError:
+        shutil.rmtree(beside)  # another home copied it meanwhile
 
 
 def _packaged() -> list[Path]:
