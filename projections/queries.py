@@ -21,6 +21,7 @@ LAST = "@last"
 PREFIX = re.compile(r"^[a-z0-9_]{1,64}$")
 ID_PREFIX = "exec_"
 HISTORY_RUNS = 20
+STALLED_MAX = 500
 _NO_FILTERS = Filters()
 
 
@@ -34,27 +35,6 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenExecution:
-    """An execution that has not ended, as the scheduler and the watchdog need it. `phase` as in its decider."""
-
-    account: str
-    id: str
-    sequence: int
-    phase: str
-    priority: int
-    runtime: str
-    cpu_millis: int
-    memory_bytes: int
-    submitted_at_us: int
-    assigned_at_us: int | None
-    not_before_us: int
-    attempt: int
-    node_id: str | None
-    incarnation: str | None
-    cancelling: bool
-
-
-@dataclass(frozen=True, slots=True)
 class KeyRow:
     key_id: str
     account: str
@@ -64,7 +44,6 @@ class KeyRow:
     revoked_at_us: int | None
 
 
-_OPEN = ", ".join(OpenExecution.__slots__)
 _KEY = ", ".join(KeyRow.__slots__)
 
 
@@ -130,16 +109,31 @@ class Queries:
         more = len(rows) > limit
         return Page([row[1].encode() for row in rows[:limit]], cursor_of(rows[limit - 1][0]) if more else None)
 
-    async def open_executions(self) -> list[OpenExecution]:
-        """All that have not ended, of all accounts, in the order of submission."""
-        sql = f"SELECT {_OPEN} FROM live.executions WHERE phase <> 'finished' ORDER BY sequence"
-        return [OpenExecution(*row) for row in await self._database.fetch(sql)]
+    async def open_executions(self) -> list[tuple[str, str]]:
+        """(account, id) of all that have not ended, of all accounts, in the order of submission."""
+        sql = "SELECT account, id FROM live.executions WHERE phase <> 'finished' ORDER BY sequence"
+        return [(row[0], row[1]) for row in await self._database.fetch(sql)]
 
-    async def unsettled(self, before_us: int, limit: int = 500) -> list[tuple[str, str]]:
-        """(account, id) of what ended before that time and has no final cost yet, the oldest first."""
+    async def leased_executions(self) -> dict[str, list[tuple[str, str]]]:
+        """(account, id) of what is assigned or running, by the node that holds it."""
+        sql = """SELECT node_id, account, id FROM live.executions
+                 WHERE phase <> 'finished' AND phase IN ('assigned', 'running') ORDER BY sequence"""
+        held: dict[str, list[tuple[str, str]]] = {}
+        for node_id, account, execution_id in await self._database.fetch(sql):
+            held.setdefault(node_id, []).append((account, execution_id))
+        return held
+
+    async def unresolved_executions(self, before_us: int) -> list[tuple[str, str]]:
+        """(account, id) of what was submitted before that time and is not resolved yet (the first STALLED_MAX)."""
+        sql = """SELECT account, id FROM live.executions
+                 WHERE phase <> 'finished' AND phase = 'submitted' AND submitted_at_us < $1 ORDER BY sequence LIMIT $2"""
+        return [(row[0], row[1]) for row in await self._database.fetch(sql, before_us, STALLED_MAX)]
+
+    async def unsettled_executions(self, before_us: int) -> list[tuple[str, str]]:
+        """(account, id) of what ended before that time and has no final cost yet (the first STALLED_MAX)."""
         sql = """SELECT account, id FROM live.executions
                  WHERE phase = 'finished' AND final_micros IS NULL AND finished_at_us < $1 ORDER BY sequence LIMIT $2"""
-        return [(row[0], row[1]) for row in await self._database.fetch(sql, before_us, limit)]
+        return [(row[0], row[1]) for row in await self._database.fetch(sql, before_us, STALLED_MAX)]
 
     async def nodes(self) -> list[dict[str, Any]]:
         """Every node that ever joined; `status` is joined, lost or left."""

@@ -141,8 +141,9 @@ async def test_bills(world: World, queries: Queries) -> None:
 
 
 async def test_what_the_services_ask(world: World, queries: Queries) -> None:
-    assert [(each.id, each.phase) for each in await queries.open_executions()] == [("exec_cc3", "submitted")]
-    assert await queries.unsettled(2**62) == []
+    assert await queries.open_executions() == [("local", "exec_cc3")]
+    assert await queries.unresolved_executions(2**62) == [("local", "exec_cc3")]
+    assert await queries.unsettled_executions(2**62) == []
     assert await queries.history_seconds("local", "aa" * 32) == 90.0
     assert await queries.history_seconds("local", "bb" * 32) is None
     new = await queries.seen("local", "src/a.py", "aa" * 32, {"aa" * 32}, before=1)
@@ -159,9 +160,8 @@ async def test_leased_and_unsettled(queries: Queries, projector: Projector) -> N
     world.send(ref("b"), c.RetryExecution("key:k"))
     world.send(ref("b"), c.AssignExecution(2, "n1", "i1", "local", 30.0, world.now_us))
     await projector.apply(world.log)
-    (held,) = await queries.open_executions()
-    assert (held.id, held.phase, held.node_id, held.attempt, held.priority) == ("exec_b", "assigned", "n1", 2, 0)
-    assert await queries.unsettled(2**62) == [("local", "exec_a")]
+    assert await queries.leased_executions() == {"n1": [("local", "exec_b")]}
+    assert await queries.unsettled_executions(2**62) == [("local", "exec_a")]
 
 
 async def test_nodes_and_keys(queries: Queries, projector: Projector) -> None:
