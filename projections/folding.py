@@ -81,9 +81,9 @@ class Folding:
     async def _load_missing(self, routed: list[tuple[RecordedLike, list[Step]]]) -> None:
         missing: dict[str, dict[Key, None]] = {}
         for _, steps in routed:
-            for (table, key), _, _, _ in steps:
-                if key not in self.tables[table].rows:
-                    missing.setdefault(table, {})[key] = None
+            for (name, key), _, _, _ in steps:
+                if key not in self.tables[name].rows:
+                    missing.setdefault(name, {})[key] = None
         for name, keys in missing.items():
             table, rows = TABLES_BY_NAME[name], self.tables[name]
             found = await self._load(table, list(keys))

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from domain.catalog import TYPE_NAMES
 from domain.errors import DamagedHistory, Unavailable
@@ -79,7 +79,7 @@ async def _apply(projector: Projector, batch: list[Recorded]) -> None:
             pause = min(pause * 2, BACKOFF_SECONDS_MAX)
 
 
-async def _batches(log: EventLog, after: int) -> AsyncIterator[list[Recorded]]:
+async def _batches(log: EventLog, after: int) -> AsyncGenerator[list[Recorded], None]:
     """Everything behind `after`, as much at a time as is there; an empty list when nothing came for IDLE_SECONDS."""
     waiting: asyncio.Queue[list[Recorded] | BaseException] = asyncio.Queue(WAITING_MAX)
 

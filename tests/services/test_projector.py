@@ -93,9 +93,9 @@ async def test_another_shape_is_built_anew(postgres_dsn: str) -> None:
             await connection.execute("UPDATE live.positions SET shape = 'older'")
             await connection.execute("ALTER TABLE live.executions DROP COLUMN runtime")
         async with projecting(log, database):
-            while (stand := await queries.stand()) is None or stand.outdated:
-                await asyncio.sleep(0.01)
-        assert stand.generation == 2
+            await queries.wait_for(await append(log, 4), 20)
+        stand = await queries.stand()
+        assert stand is not None and (stand.outdated, stand.generation) == (False, 2)
         assert not (await check(database, log)).differences
         await queries.close()
 
