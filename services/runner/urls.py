@@ -34,7 +34,7 @@ class Urls:
         return await self._ask("upload", blobs)
 
     async def _ask(self, direction: str, blobs: Sequence[BlobRef]) -> dict[str, str]:
-        """Raises StaleLease when the attempt is not ours any more, Invalid when it is refused, Unavailable when nobody answered for too long."""
+        """Raises StaleLease (the attempt is not ours any more), Invalid (refused), Unavailable (no answer for too long)."""
         found: dict[str, str] = {}
         for at in range(0, len(blobs), URLS_MAX):
             found |= await self._some(direction, tuple(blobs[at : at + URLS_MAX]))

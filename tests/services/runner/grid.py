@@ -98,6 +98,7 @@ class Grid:
         joined = JoinedFact(self.incarnation, "local", self.capacity.cpu_millis, self.capacity.memory_bytes, kind)
         agent = Agent(self.node, Journal(self.folder / "journal"), joined, 0.2, self.groups)
         self.agent = asyncio.create_task(agent.run(self.stop))
+        self.agent.add_done_callback(lambda _: self.changed.set())
 
     async def end(self) -> None:
         """Stop the runner cleanly."""
@@ -159,6 +160,8 @@ class Grid:
         """The first true value of `condition`, looked at whenever something came in."""
         async with asyncio.timeout(seconds):
             while not (found := condition()):
+                if self.agent is not None and self.agent.done() and not self.stop.is_set():
+                    self.agent.result()
                 self.changed.clear()
                 await self.changed.wait()
         return found
