@@ -158,7 +158,8 @@ async def test_work_for_an_earlier_life_is_dropped(make_grid: Make) -> None:
     mine, grid.incarnation = grid.incarnation, "life_other"
     strange = await grid.send(await grid.job("pass"))
     grid.incarnation = mine
-    await grid.run("pass")
+    _, result = await grid.run("pass")
+    assert result.status == "succeeded"
     assert grid.facts("started", strange) == []
 
 
