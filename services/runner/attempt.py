@@ -89,15 +89,18 @@ class Attempt:
                 raise
             return self._result("failed", explain.input_damaged(str(error)))
         running = await self._node.sandbox.start(self._spec())
-        status, reason, end, running = await self._watch(running)
-        result = replace(self._result(status, reason), exit_code=end.code, signal=end.signal, usage=running.usage())
-        running.close()
+        try:
+            status, reason, end = await self._watch(running)
+            result = replace(self._result(status, reason), exit_code=end.code, signal=end.signal, usage=running.usage())
+        finally:
+            await running.kill(0)  # whatever went wrong here: nothing of it goes on
+            running.close()
         if self.cause in (STALE, STOPPED):
             return result
         found = Collected() if status == CANCELLED else await keep.outputs(work, staged)
         return await self._bring_home(result, found)
 
-    async def _watch(self, running: Running) -> tuple[str, Reason, Exit, Running]:
+    async def _watch(self, running: Running) -> tuple[str, Reason, Exit]:
         """From the first byte to the last process; returns status, reason and how the main process ended."""
         job, wake = self.work.job, asyncio.Event()
         self._say_started()
@@ -123,8 +126,8 @@ class Attempt:
         if not end.started:
             raise StartFailed("the box or the interpreter could not be started; its log may say why")
         if by_itself:
-            return *explain.ended(end, running.oom(), job.limits), end, running
-        return *(self._outside(cause) if cause else ("timed_out", explain.timed_out(job.limits))), end, running
+            return *explain.ended(end, running.oom(), job.limits), end
+        return *(self._outside(cause) if cause else ("timed_out", explain.timed_out(job.limits))), end
 
     def _say_started(self) -> None:
         self._started_at_us = _now_us()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from domain.errors import StaleLease, Unavailable
+from domain.errors import Invalid, StaleLease, Unavailable
 from services.runtime import subjects
 from services.runtime.codec import from_json, to_json
 from services.runtime.connection import Bus
@@ -14,6 +14,8 @@ from services.runtime.messages import URLS_MAX, BlobRef, RunWork, UrlsGiven, Url
 PATIENCE_SECONDS = 600.0
 PAUSE_SECONDS_MAX = 5.0
 ASK_SECONDS = 10.0
+REFUSALS = ("TOO_MANY", "NOT_YOURS", "INVALID_REQUEST")
+"""Asking again would not help."""
 
 
 class Urls:
@@ -32,7 +34,7 @@ class Urls:
         return await self._ask("upload", blobs)
 
     async def _ask(self, direction: str, blobs: Sequence[BlobRef]) -> dict[str, str]:
-        """Raises StaleLease when the attempt is not ours any more, Unavailable when nobody answered for too long."""
+        """Raises StaleLease (the attempt is not ours any more), Invalid (refused), Unavailable (no answer for too long)."""
         found: dict[str, str] = {}
         for at in range(0, len(blobs), URLS_MAX):
             found |= await self._some(direction, tuple(blobs[at : at + URLS_MAX]))
@@ -49,6 +51,8 @@ class Urls:
                     return given.urls
                 if given.error == StaleLease.code:
                     raise StaleLease(given.message)
+                if given.error in REFUSALS:
+                    raise Invalid(given.message, code=given.error)
                 problem = given.message or given.error
             except Unavailable as error:
                 problem = error.message

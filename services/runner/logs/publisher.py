@@ -10,8 +10,7 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
-
-from nats.aio.msg import Msg
+from typing import Any
 
 from domain.errors import Unavailable
 from services.runner.logs.spool import LENGTH, Spool
@@ -86,7 +85,7 @@ class Publisher:
         self._wake.clear()
         return True
 
-    def _answered(self, sent: _Sent, message: Msg | None) -> None:
+    def _answered(self, sent: _Sent, message: Any | None) -> None:
         if sent not in self._under_way:
             return
         sent.stored = message is not None and b'"seq"' in message.data and b'"error"' not in message.data

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from domain.execution.events import Usage
 from services.runner.sandbox.box import Exit, Spec
+from services.runner.sandbox.spawn import close_all, pipe
 
 
 class Instant:
@@ -22,8 +21,9 @@ class Ended:
     """A script that has ended; its pipes are at their end."""
 
     def __init__(self) -> None:
-        self.stdout = os.open(os.devnull, os.O_RDONLY)
-        self.stderr = os.open(os.devnull, os.O_RDONLY)
+        self.stdout, out = pipe()
+        self.stderr, err = pipe()
+        close_all(out, err)
 
     async def wait(self) -> Exit:
         return Exit(0)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from services.runner.node import programs
 from services.runner.sandbox.cgroup import Groups
 from services.runner.sandbox.choose import choose
 from services.runner.sandbox.find_cgroup import find_groups
+from services.runner.sandbox.instant import Instant
+from services.runtime.connection import Bus
+from tests.fixtures.nats import NatsServer
+from tests.services.artifacts.conftest import Address, serving
 from tests.services.runner.boxes import Boxes
+from tests.services.runner.grid import Grid, Make
 
 
 @pytest.fixture
@@ -44,3 +52,44 @@ async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Boxes:
 async def bubblewrap(needs_bubblewrap: None, tmp_path: Path) -> Boxes:
     choice = await choose("bubblewrap", tmp_path, find_groups("tests")[0], programs())
     return Boxes(choice.sandbox, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[Address]:
+    """A real server for blob doors."""
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture
+async def make_grid(
+    nats_server: NatsServer, bus: Bus, address: Address, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Make]:
+    """Makes a grid around a sandbox: `await make_grid("bubblewrap" | "process" | "instant")`."""
+    client = address.client(tmp_path / "artifacts")
+    groups, _ = find_groups("tests-agent")
+    folder = tmp_path / "node"
+    folder.mkdir()
+    async with aiohttp.ClientSession(auto_decompress=False) as http:
+        made: list[Grid] = []
+
+        async def make(kind: str, **options: Any) -> Grid:
+            sandbox = Instant() if kind == "instant" else (await choose(kind, folder, groups, programs())).sandbox
+            node_bus = await nats_server.connect_node()
+            grid = Grid(bus, node_bus, client.store, client, folder, sandbox, groups, http, **options)
+            made.append(grid)
+            await grid.open()
+            grid.begin()
+            await grid.until(lambda: [verb for verb, _ in grid.reports if verb == "joined"])
+            return grid
+
+        yield make
+        for grid in made:
+            await grid.close()
+            await grid.node_bus.close()
+    client.store.close()
+
+
+@pytest.fixture
+async def grid(needs_bubblewrap: None, make_grid: Make) -> Grid:
+    return await make_grid("bubblewrap")
