@@ -21,7 +21,7 @@ import websockets
 from domain.account.commands import IssueKey, OpenAccount, RevokeKey
 from domain.errors import Unavailable
 from domain.execution import commands as c
-from domain.execution.events import AttemptResult, Lookup, LogSummary, Reason, Usage
+from domain.execution.events import AttemptResult, LogSummary, Lookup, Reason, Usage
 from gateway.__main__ import composed, server_config
 from gateway.app import create_app
 from gateway.parts import Parts
@@ -154,6 +154,14 @@ class GatewayUnderTest:
         assert status == 201, body
         return str(body["id"])
 
+    async def connected(self) -> None:
+        """NATS is back."""
+        back = asyncio.Event()
+        forget = self.bus.on_reconnect(back.set)
+        if not self.bus.connected:
+            await back.wait()
+        forget()
+
     def stream(self, execution: str, query: str = "", key: str | None = None, **more: Any) -> Any:
         """A WebSocket client on the log stream."""
         address = f"ws://127.0.0.1:{self.port}/api/v1/executions/{execution}/logs/stream{query}"
@@ -203,7 +211,9 @@ class GatewayUnderTest:
 
 
 @pytest.fixture
-async def gateway(bus: Bus, nats_server: NatsServer, postgres_dsn: str, tmp_path: Path) -> AsyncIterator[GatewayUnderTest]:
+async def gateway(
+    bus: Bus, nats_server: NatsServer, postgres_dsn: str, tmp_path: Path
+) -> AsyncIterator[GatewayUnderTest]:
     """Up, with one account and a key."""
     node = await nats_server.connect_node(NODE)
     under_test = GatewayUnderTest(bus, node, postgres_dsn, tmp_path)

@@ -44,7 +44,9 @@ async def test_missing_blobs_are_named_before_anything_is_queued(gateway: Gatewa
     _, asked = await gateway.call("POST", "/blobs", json={"blobs": [{"sha256": sha, "size_bytes": len(content)}]})
     async with gateway.http.put(asked["missing"][sha], data=content) as answer:
         assert answer.status in (200, 201, 204)
-    assert (await gateway.call("POST", "/blobs", json={"blobs": [{"sha256": sha, "size_bytes": 8}]}))[1]["missing"] == {}
+    assert (await gateway.call("POST", "/blobs", json={"blobs": [{"sha256": sha, "size_bytes": 8}]}))[1][
+        "missing"
+    ] == {}
     assert (await gateway.call("POST", "/executions", json=body))[0] == 201
 
 
@@ -99,13 +101,17 @@ async def test_errors_of_the_framework_have_the_one_shape_too(gateway: GatewayUn
         ("GET", "/nothing"): 404,
         ("PATCH", "/executions"): 405,
         ("GET", "/executions?limit=x"): 422,
+        ("GET", "/executions?since=yesterday"): 422,
+        ("GET", "/executions?since=1700000000"): 422,
+        ("GET", "/executions?until=0001-01-01T00:00:00%2B14:00"): 200,
+        ("GET", "/cost?until=9999-12-31T23:59:59-14:00"): 200,
         ("GET", "/executions/exec_000000000000"): 404,
         ("GET", "/executions/%00"): 422,
         ("GET", "/executions?cursor=made-up"): 422,
     }
     for (method, path), wanted in expected.items():
         status, body = await gateway.call(method, path)
-        assert (status, set(body)) == (wanted, {"error"}), path
+        assert status == wanted and (set(body) == {"error"}) == (wanted != 200), path
     for data, wanted in ((b"{", 422), (b"[]", 422), (b"x" * (BODY_BYTES_MAX + 1), 413)):
         status, body = await gateway.call("POST", "/executions", data=data, headers=json_type)
         assert (status, set(body)) == (wanted, {"error"})
