@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -68,3 +69,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
         document["security"] = [{"key": []}]
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def allowed(app: FastAPI, path: str) -> str:
+    """All methods that some route serves at `path`, for the Allow header; empty when none does."""
+    methods = {
+        method.upper()
+        for template, item in describe(app)["paths"].items()
+        if re.fullmatch(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template)), path)
+        for method in item
+    }
+    return ", ".join(sorted(methods))

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from domain.errors import RgridError
+from gateway.described import allowed
 
 STATUS_BY_CODE: Mapping[str, int] = {
     "UNAUTHENTICATED": 401,
@@ -125,4 +126,7 @@ async def _framework(request: Request, error: Exception) -> Response:
         "METHOD_NOT_ALLOWED": f"{where} is not something to call; see the Allow header.",
     }
     message = messages.get(code, str(error.detail) or HTTPStatus(error.status_code).phrase)
-    return error_response(code, message, request_id_of(request), headers=error.headers)
+    headers = dict(error.headers or {})
+    if code == "METHOD_NOT_ALLOWED":
+        headers["Allow"] = allowed(request.app, request.url.path) or headers.get("Allow", "")
+    return error_response(code, message, request_id_of(request), headers=headers)

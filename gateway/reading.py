@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import orjson
 from fastapi import Path, Query
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from domain.errors import Invalid, NotFound, Unavailable
@@ -20,6 +21,9 @@ from services.runtime.log import Ref
 
 WAIT_SECONDS_MAX = 5.0
 GLANCE_SECONDS = 0.2
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_US = 253_402_300_799_000_000
+"""The end of the year 9999."""
 SEQUENCE_MAX = 2**63 - 1
 FULL_ID = re.compile(rf"^exec_[{ALPHABET}]{{{ID_CHARS}}}$")
 ID_PATTERN = r"^(@last|[0-9a-z_]{1,64})$"
@@ -99,7 +103,7 @@ def running_micros(doc: dict[str, Any], now_us: int) -> int:
             total += attempt["charged_micros"]
             continue
         ended = attempt["finished_at"]
-        held_us = (micros_of(ended) if ended else now_us) - micros_of(attempt["assigned_at"])
+        held_us = (micros_of(ended) or now_us) - (micros_of(attempt["assigned_at"]) or now_us)
         try:
             total += run_micros(attempt["node_type"], held_us, limits["cpu_millis"], limits["memory_bytes"])
         except Invalid:
@@ -107,11 +111,20 @@ def running_micros(doc: dict[str, Any], now_us: int) -> int:
     return total
 
 
-def micros_of(text: str) -> int:
-    """Microseconds since 1970 of an ISO 8601 time (UTC when it names no zone); raises Invalid."""
-    try:
-        at = datetime.fromisoformat(text)
-        at = at if at.tzinfo else datetime.fromisoformat(text + "+00:00")
-        return int(at.timestamp() * 1_000_000)
-    except (ValueError, OverflowError) as error:
-        raise Invalid(f"{text[:40]!r} is not a time such as 2026-11-20T14:02:00Z.") from error
+def _not_a_number(value: Any) -> Any:
+    """`since=1700000000` could mean seconds or milliseconds; a time is written as one."""
+    if isinstance(value, str) and "-" not in value:
+        raise ValueError("a time such as 2026-11-20T14:02:00Z")
+    return value
+
+
+Instant = Annotated[datetime, BeforeValidator(_not_a_number), Query(description="ISO 8601, UTC when it names no zone.")]
+
+
+def micros_of(at: datetime | str | None) -> int | None:
+    """Microseconds since 1970, within the years that can be written; None for None."""
+    if at is None:
+        return None
+    at = datetime.fromisoformat(at) if isinstance(at, str) else at
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - EPOCH
+    return min(max(since // timedelta(microseconds=1), 0), LAST_US)

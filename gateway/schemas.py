@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from domain.errors import Invalid
 from domain.execution.job import CPU_MILLIS_DEFAULT, MEMORY_BYTES_DEFAULT, TIMEOUT_SECONDS_DEFAULT, Limits
@@ -47,6 +56,12 @@ def _path(value: str) -> str:
         raise ValueError(refused.message) from refused
 
 
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 5.0 is the integer 5."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 FilePath = Annotated[
     str, StringConstraints(min_length=1, max_length=PATH_BYTES_MAX, pattern=PLAIN_PATH), AfterValidator(_path)
@@ -58,7 +73,19 @@ Name = Annotated[str, StringConstraints(max_length=NAME_CHARS_MAX, pattern=NO_CO
 Project = Annotated[str, StringConstraints(min_length=1, max_length=NAME_CHARS_MAX, pattern=PROJECT_NAME)]
 TagName = Annotated[str, StringConstraints(max_length=TAG_NAME_CHARS_MAX, pattern=TAG_NAME)]
 TagText = Annotated[str, StringConstraints(max_length=TAG_CHARS_MAX, pattern=NO_CONTROL)]
-Bytes = Annotated[int, Field(ge=0, le=FILE_BYTES_MAX, strict=True)]
+Bytes = Annotated[int, Field(ge=0, le=FILE_BYTES_MAX, strict=True), WHOLE]
+
+
+def _mapping(name: str, name_max: int, text: str, text_max: int, count_max: int) -> WithJsonSchema:
+    """How a bounded dict of strings is described; pydantic's own words would allow other names too."""
+    return WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"type": "string", "pattern": name, "maxLength": name_max},
+            "additionalProperties": {"type": "string", "pattern": text, "maxLength": text_max},
+            "maxProperties": count_max,
+        }
+    )
 
 
 class Body(BaseModel):
@@ -73,7 +100,7 @@ class FileBody(Body):
     path: FilePath
     sha256: Sha256
     size_bytes: Bytes
-    mode: Annotated[int, Field(ge=0, le=0o777, strict=True)] = 0o644
+    mode: Annotated[int, Field(ge=0, le=0o777, strict=True), WHOLE] = 0o644
 
     def ref(self) -> FileRef:
         return FileRef(self.path, self.sha256, self.size_bytes, self.mode)
@@ -82,8 +109,10 @@ class FileBody(Body):
 class LimitsBody(Body):
     """Bounds of one attempt."""
 
-    cpu_millis: Annotated[int, Field(ge=1, le=CPU_MILLIS_MAX, strict=True)] = CPU_MILLIS_DEFAULT
-    memory_bytes: Annotated[int, Field(ge=MEMORY_BYTES_MIN, le=MEMORY_BYTES_MAX, strict=True)] = MEMORY_BYTES_DEFAULT
+    cpu_millis: Annotated[int, Field(ge=1, le=CPU_MILLIS_MAX, strict=True), WHOLE] = CPU_MILLIS_DEFAULT
+    memory_bytes: Annotated[int, Field(ge=MEMORY_BYTES_MIN, le=MEMORY_BYTES_MAX, strict=True), WHOLE] = (
+        MEMORY_BYTES_DEFAULT
+    )
     timeout_seconds: Annotated[float, Field(ge=TIMEOUT_SECONDS_MIN, le=TIMEOUT_SECONDS_MAX, strict=True)] = (
         TIMEOUT_SECONDS_DEFAULT
     )
@@ -101,16 +130,24 @@ class SubmitBody(Body):
     inputs: Annotated[list[FileBody], Field(max_length=ENTRIES_INLINE_MAX)] = []
     inputs_manifest: Sha256 | None = None
     """Instead of `inputs`, for many files: a stored blob with the JSON list of them."""
-    inputs_count: Annotated[int, Field(ge=0, le=FILES_MAX, strict=True)] = 0
+    inputs_count: Annotated[int, Field(ge=0, le=FILES_MAX, strict=True), WHOLE] = 0
     inputs_size_bytes: Bytes = 0
-    env: Annotated[dict[EnvName, EnvText], Field(max_length=ENV_MAX)] = {}
+    env: Annotated[
+        dict[EnvName, EnvText],
+        Field(max_length=ENV_MAX),
+        _mapping(ENV_NAME, ENV_NAME_CHARS_MAX, NO_NUL, ENV_BYTES_MAX, ENV_MAX),
+    ] = {}
     limits: LimitsBody = LimitsBody()
     network: Annotated[bool, Field(strict=True)] = False
-    retries: Annotated[int, Field(ge=0, le=RETRIES_MAX, strict=True)] = 0
+    retries: Annotated[int, Field(ge=0, le=RETRIES_MAX, strict=True), WHOLE] = 0
     name: Name = ""
     project: Project = "default"
-    tags: Annotated[dict[TagName, TagText], Field(max_length=TAGS_MAX)] = {}
-    priority: Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX, strict=True)] = 0
+    tags: Annotated[
+        dict[TagName, TagText],
+        Field(max_length=TAGS_MAX),
+        _mapping(TAG_NAME, TAG_NAME_CHARS_MAX, NO_CONTROL, TAG_CHARS_MAX, TAGS_MAX),
+    ] = {}
+    priority: Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX, strict=True), WHOLE] = 0
 
     @model_validator(mode="after")
     def _bounded_in_sum(self) -> SubmitBody:

@@ -10,12 +10,11 @@ import orjson
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from domain.errors import Invalid
 from domain.money import CURRENCY
 from gateway.auth import Caller
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
-from gateway.reading import ID_PATTERN, MinSeq, answer, document, fresh, micros_of, priced, resolved
+from gateway.reading import ID_PATTERN, Instant, MinSeq, answer, document, fresh, micros_of, priced, resolved
 from gateway.routes.executions import TAG
 from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX
 from projections.execution_doc import iso
@@ -54,8 +53,8 @@ async def cost(
         str | None, Query(pattern=ID_PATTERN, description="One execution; the rest is ignored.")
     ] = None,
     last: Annotated[str | None, Query(pattern=LAST, description="Such as 90m, 24h, 7d, 4w.")] = None,
-    since: Annotated[str | None, Query(max_length=40, description="ISO 8601.")] = None,
-    until: Annotated[str | None, Query(max_length=40, description="ISO 8601.")] = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
     by: Annotated[str, Query(pattern=BY)] = "total",
     project: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
     tag: Annotated[
@@ -69,11 +68,10 @@ async def cost(
     await fresh(parts, min_seq)
     if execution is not None:
         return await _of_one(parts, caller, execution)
-    if last is not None and since is not None:
-        raise Invalid("Give either last or since, not both.")
     now_us = time.time_ns() // 1000
-    since_us = now_us - int(last[:-1]) * UNITS_US[last[-1]] if last else micros_of(since) if since else None
-    until_us = micros_of(until) if until else None
+    begins = [micros_of(since), now_us - int(last[:-1]) * UNITS_US[last[-1]] if last else None]
+    since_us = max((begin for begin in begins if begin is not None), default=None)
+    until_us = micros_of(until)
     filters = Filters(project=project, tags=dict(each.split("=", 1) for each in tag or ()), script=script)
     bills = await parts.queries.bills(caller.account, by, filters, since_us=since_us, until_us=until_us)
     return answer(

@@ -19,7 +19,18 @@ from gateway.auth import Caller
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.inputs import listed_inputs
 from gateway.parts import CallerDep, Parts, PartsDep
-from gateway.reading import ExecutionId, MinSeq, answer, document, fresh, json_response, micros_of, priced, resolved
+from gateway.reading import (
+    ExecutionId,
+    Instant,
+    MinSeq,
+    answer,
+    document,
+    fresh,
+    json_response,
+    micros_of,
+    priced,
+    resolved,
+)
 from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX, SubmitBody
 from gateway.stream.story import Story
 from projections.listing import PAGE_MAX, Filters
@@ -139,8 +150,8 @@ async def listed(
     ] = None,
     name: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
     script: Annotated[str | None, Query(max_length=4096)] = None,
-    since: Annotated[str | None, Query(max_length=40, description="ISO 8601; submitted at or after it.")] = None,
-    until: Annotated[str | None, Query(max_length=40, description="ISO 8601; submitted before it.")] = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
     min_seq: MinSeq = None,
@@ -153,8 +164,8 @@ async def listed(
         tags=dict(each.split("=", 1) for each in tag or ()),
         name=name,
         script=script,
-        since_us=micros_of(since) if since else None,
-        until_us=micros_of(until) if until else None,
+        since_us=micros_of(since),
+        until_us=micros_of(until),
     )
     page = await parts.queries.list_executions(caller.account, filters, cursor=cursor, limit=limit)
     page.items[:] = [priced(doc) for doc in page.items]

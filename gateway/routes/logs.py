@@ -17,7 +17,7 @@ from gateway.auth import Caller
 from gateway.described import errors
 from gateway.errors import CLOSE_BY_CODE, error_body
 from gateway.parts import CallerDep, Parts, PartsDep
-from gateway.reading import ID_PATTERN, ExecutionId, micros_of, resolved
+from gateway.reading import ID_PATTERN, ExecutionId, Instant, micros_of, resolved
 from gateway.stream.attempt_log import Sources
 from gateway.stream.follow import frames
 from gateway.stream.history import Wish, ndjson, raw
@@ -60,12 +60,12 @@ async def history(
     attempt: AttemptNumber = None,
     stream: Stream | None = None,
     tail: Tail = None,
-    since: Annotated[str | None, Query(max_length=40, description="ISO 8601; printed at or after it.")] = None,
+    since: Instant | None = None,
     after_chunk: AfterChunk = 0,
     format: Literal["raw", "ndjson"] = "raw",
 ) -> Response:
     """The log up to now. Without `attempt`: of all attempts in order (with `tail`: of the last one)."""
-    wish = Wish(attempt, after_chunk, stream, tail, micros_of(since) if since else None)
+    wish = Wish(attempt, after_chunk, stream, tail, micros_of(since))
     execution = await resolved(parts, caller, execution_id)
     story = Story(parts.log, caller.account, execution)
     await story.begin()

@@ -161,10 +161,7 @@ class LiveExecution:
     async def close(self) -> None:
         self._unhook()
         for subscription in self._subscriptions:
-            try:
-                await subscription.unsubscribe()
-            except Exception:  # without a connection there is nothing to unsubscribe from
-                continue
+            await self._bus.unsubscribe(subscription)
         self._subscriptions.clear()
 
     async def _on_chunk(self, message: Msg) -> None:

@@ -21,7 +21,7 @@ import websockets
 from domain.account.commands import IssueKey, OpenAccount, RevokeKey
 from domain.errors import Unavailable
 from domain.execution import commands as c
-from domain.execution.events import AttemptResult, Lookup, LogSummary, Reason, Usage
+from domain.execution.events import AttemptResult, LogSummary, Lookup, Reason, Usage
 from gateway.__main__ import composed, server_config
 from gateway.app import create_app
 from gateway.parts import Parts
@@ -85,10 +85,10 @@ class GatewayUnderTest:
 
     async def begin(self) -> None:
         await self.projector.prepare()
-        self._tasks.append(asyncio.create_task(self._project()))
+        self._projecting = asyncio.create_task(self._project())
         self.key, self.key_id = await self.new_key(ACCOUNT)
-        await self.store(SCRIPT)
         await self.start()
+        await self.store(SCRIPT)
 
     async def start(self) -> None:
         self._server = uvicorn.Server(server_config(create_app(self.parts), self.settings))
@@ -108,9 +108,8 @@ class GatewayUnderTest:
         await self.http.close()
         if self._server is not None:
             self._server.should_exit = True
-        for task in self._tasks[:1]:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._projecting.cancel()
+        await asyncio.gather(self._projecting, *self._tasks, return_exceptions=True)
         await self.parts.queries.close()
         await self.database.close()
         self.parts.store.close()
@@ -130,8 +129,6 @@ class GatewayUnderTest:
         """Upload a blob through the door, as anybody would."""
         sha = hashlib.sha256(content).hexdigest()
         url = self.parts.store.upload_url(account, sha, len(content), "test")
-        if self._server is None:
-            await self.start()
         async with self.http.put(url, data=content) as answer:
             assert answer.status in (200, 201, 204), await answer.text()
         return sha
@@ -140,6 +137,8 @@ class GatewayUnderTest:
         return await self.handler.handle(ref, command, command_id=secrets.token_hex(8), actor="test")
 
     async def projected(self, handled: Handled) -> None:
+        if self._projecting.done():
+            self._projecting.result()
         await self.parts.queries.wait_for(handled.position, 10)
 
     async def call(self, method: str, path: str, *, key: str | None = None, **more: Any) -> tuple[int, Any]:
@@ -154,6 +153,14 @@ class GatewayUnderTest:
         status, body = await self.call("POST", "/executions", json=submit_body(**more))
         assert status == 201, body
         return str(body["id"])
+
+    async def connected(self) -> None:
+        """NATS is back."""
+        back = asyncio.Event()
+        forget = self.bus.on_reconnect(back.set)
+        if not self.bus.connected:
+            await back.wait()
+        forget()
 
     def stream(self, execution: str, query: str = "", key: str | None = None, **more: Any) -> Any:
         """A WebSocket client on the log stream."""
@@ -204,7 +211,9 @@ class GatewayUnderTest:
 
 
 @pytest.fixture
-async def gateway(bus: Bus, nats_server: NatsServer, postgres_dsn: str, tmp_path: Path) -> AsyncIterator[GatewayUnderTest]:
+async def gateway(
+    bus: Bus, nats_server: NatsServer, postgres_dsn: str, tmp_path: Path
+) -> AsyncIterator[GatewayUnderTest]:
     """Up, with one account and a key."""
     node = await nats_server.connect_node(NODE)
     under_test = GatewayUnderTest(bus, node, postgres_dsn, tmp_path)

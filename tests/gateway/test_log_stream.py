@@ -139,8 +139,7 @@ async def test_nats_killed_mid_stream_loses_nothing(gateway: GatewayUnderTest, n
         await asyncio.to_thread(nats_server.kill)
         await asyncio.sleep(0.2)
         await asyncio.to_thread(nats_server.start)
-        while not gateway.bus.connected:
-            await asyncio.sleep(0.05)
+        await gateway.connected()
         await gateway.print_many(execution, 41, 80)
         await gateway.finish(execution, 80)
         words, chunks = await reading
