@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .errors import EXIT_CANCELLED, EXIT_PIPE_CLOSED, EXIT_PLATFORM, EXIT_USAGE, CliError
+from .errors import EXIT_CANCELLED, EXIT_PIPE_CLOSED, EXIT_PLATFORM, EXIT_USAGE, CliError, Interrupted
 from .terminal.screen import clean, failure, tell
 
 VERBS = {
@@ -106,9 +106,13 @@ def answer(words: list[str]) -> int:
             CliError(wrong.format_message(), f"How it is typed: {command} --help", code="USAGE"), words, EXIT_USAGE
         )
     except CliError as failed:
-        return told(failed, words, failed.exit_code)
+        code = told(failed, words, failed.exit_code)
+        if isinstance(failed, Interrupted):
+            leave_threads(code)
+        return code
     except (KeyboardInterrupt, click.Abort):
         tell("")
+        leave_threads(EXIT_CANCELLED)
         return EXIT_CANCELLED
     except BrokenPipeError:
         raise
@@ -148,6 +152,13 @@ def told(problem: CliError, words: list[str], code: int) -> int:
     hints = [clean(line) for line in problem.hint.splitlines()]
     failure(message, *hints, clean(" · ".join(origin)))
     return code
+
+
+def leave_threads(code: int) -> None:
+    """Exit at once when transfers still run: after Ctrl-C nobody waits for them."""
+    threading = sys.modules.get("threading")
+    if threading is not None and threading.active_count() > 1:
+        os._exit(code)
 
 
 def silence() -> None:
