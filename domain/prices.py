@@ -1,13 +1,14 @@
 """The price table: the one file to edit when a provider changes its prices. Give it a new VERSION with every change.
 
-Net prices of Hetzner Cloud, in Germany, in micro-euros per hour, as published on hetzner.com/cloud.
+Net list prices of Hetzner Cloud in Germany as of April 2026, in micro-euros per hour. They serve comparison only: what a
+cloud node is charged with will be the price that the provider's own API names for it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-VERSION = "2026-11-01"
+VERSION = "2026-04-01"
 REFERENCE = "cx23"
 """The cheapest cloud node: what a local run is compared with."""
 
@@ -27,9 +28,9 @@ PRICES: dict[str, NodePrice] = {
     price.node_type: price
     for price in (
         NodePrice("local", 0, 0, 0),
-        NodePrice("cx23", 5_600, 2_000, 4 * GIB),
-        NodePrice("cx33", 8_800, 4_000, 8 * GIB),
-        NodePrice("cx43", 15_200, 8_000, 16 * GIB),
-        NodePrice("cx53", 27_600, 16_000, 32 * GIB),
+        NodePrice("cx23", 6_400, 2_000, 4 * GIB),
+        NodePrice("cx33", 10_400, 4_000, 8 * GIB),
+        NodePrice("cx43", 19_200, 8_000, 16 * GIB),
+        NodePrice("cx53", 36_000, 16_000, 32 * GIB),
     )
 }

@@ -9,7 +9,7 @@ submitted ─► queued ─► assigned ─► running ─► finished (succeede
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from domain.errors import IdempotencyMismatch, NotFound, StaleLease, WrongState
 from domain.execution import commands as c
@@ -21,8 +21,18 @@ AGGREGATE = "execution"
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """How long (microseconds, by the node's clock) an ended attempt held its node; 0 when it never started."""
+
+    attempt: int
+    node_id: str
+    node_type: str
+    held_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
-    """State of the decider. `phase`: new, submitted, queued, assigned, running, finished."""
+    """State of the decider. `phase`: new, submitted, queued, assigned, running, finished. `spans`: attempts that ended."""
 
     phase: str = "new"
     status: str = ""
@@ -31,13 +41,15 @@ class Execution:
     priority: int = 0
     attempt: int = 0
     node_id: str = ""
+    node_type: str = ""
     incarnation: str = ""
+    started_at_us: int | None = None
     script_failures: int = 0
     platform_faults: int = 0
     not_before_us: int = 0
     delay: e.Reason | None = None
     cancelling: bool = False
-    tags: dict[str, str] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -57,7 +69,7 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
     """What the execution is after `event`. Never raises: an event that does not fit leaves its facts all the same."""
     match event:
         case e.ExecutionSubmitted():
-            return Execution("submitted", "queued", event.job, event.fingerprint, event.priority, tags=event.tags)
+            return Execution("submitted", "queued", event.job, event.fingerprint, event.priority)
         case e.ExecutionCached():
             return replace(state, phase="queued")
         case e.ExecutionDelayed():
@@ -68,11 +80,13 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
                 phase="assigned",
                 attempt=event.attempt,
                 node_id=event.node_id,
+                node_type=event.node_type,
                 incarnation=event.incarnation,
+                started_at_us=None,
                 delay=None,
             )
         case e.ExecutionStarted():
-            return replace(state, phase="running", status="running")
+            return replace(state, phase="running", status="running", started_at_us=event.started_at_us)
         case e.ExecutionAttemptFailed():
             return replace(
                 state,
@@ -84,11 +98,15 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
                 platform_faults=state.platform_faults + event.platform,
                 not_before_us=event.retry_at_us,
                 delay=None,
+                spans=_spans(state, event.result),
             )
         case e.ExecutionCancelRequested():
             return replace(state, cancelling=True)
         case e.ExecutionFinished():
-            return replace(state, phase="finished", status=event.result.status, cancelling=False, delay=None)
+            spans = _spans(state, event.result)
+            return replace(
+                state, phase="finished", status=event.result.status, cancelling=False, delay=None, spans=spans
+            )
         case e.ExecutionRetried():
             return replace(
                 state,
@@ -102,6 +120,14 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
                 delay=None,
                 cancelling=False,
             )
+
+
+def _spans(state: Execution, result: e.AttemptResult) -> tuple[Span, ...]:
+    """The spans with that of the current attempt behind them; an end without an attempt (cancelled in the queue) adds none."""
+    if not state.leased:
+        return state.spans
+    held_us = max(0, (result.ended_at_us or 0) - (result.started_at_us or 0)) if result.started_at_us else 0
+    return (*state.spans, Span(state.attempt, state.node_id, state.node_type, held_us))
 
 
 def decide(state: Execution, command: c.ExecutionCommand) -> list[e.ExecutionEvent]:
@@ -131,7 +157,9 @@ def decide(state: Execution, command: c.ExecutionCommand) -> list[e.ExecutionEve
         case c.LoseExecution():
             if not state.leased or command.attempt != state.attempt:
                 return []
-            lost = e.AttemptResult("lost", command.reason, ended_at_us=command.now_us)
+            lost = e.AttemptResult(
+                "lost", command.reason, started_at_us=state.started_at_us, ended_at_us=command.now_us
+            )
             return [_platform_fault(state, lost, command.now_us)]
         case c.CancelExecution():
             return _cancel(state, command)

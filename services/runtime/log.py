@@ -22,6 +22,7 @@ class Commit:
 
     `command_id` makes the append idempotent. `at_us`: microseconds since 1970, set by who appends. `cause`: position of
     the commit that led to this one, 0 for a person's command. `actor`: `key:<key id>`, `service:<name>`, `node:<id>`.
+    `unknown` names the types of events that this version of rgrid cannot read; they are missing from `events`.
     """
 
     ref: Ref
@@ -30,6 +31,7 @@ class Commit:
     actor: str
     events: tuple[Any, ...]
     cause: int = 0
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class EventLog(Protocol):
     """What the in-memory and the JetStream log both are; one conformance suite holds them to it."""
 
     async def load(self, ref: Ref) -> History:
-        """The whole history of one aggregate."""
+        """The whole history of one aggregate; raises DamagedHistory when an event of it cannot be read."""
 
     async def append(self, commit: Commit, expected: int) -> int:
         """Append behind position `expected` of the aggregate (0: it is new) and return the new position.

@@ -1,0 +1,83 @@
+"""Sums of charges: whole micro-euros added up by Postgres, so every grouping has the same total."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from domain.errors import Invalid
+from projections.listing import Filters, where_sql
+from projections.table import plain_text
+
+GROUPS_MAX = 10_000
+NO_TAG = "(none)"
+_GROUPS = {
+    "total": "''",
+    "day": "to_char(c.day, 'YYYY-MM-DD')",
+    "project": "e.project",
+    "script": "e.script_path",
+    "tag": f"CASE WHEN e.tags = '{{}}' THEN '{NO_TAG}' ELSE array_to_string(e.tags, ' ') END",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One group of charges; times in microseconds, money in micro-euros."""
+
+    group: str
+    executions: int
+    attempts: int
+    held_us: int
+    charged_micros: int
+    equivalent_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLine:
+    """One charged attempt."""
+
+    execution_id: str
+    attempt: int
+    day: str
+    node_id: str
+    node_type: str
+    held_us: int
+    charged_micros: int
+    equivalent_micros: int
+    price_version: str
+
+
+def bills_sql(
+    account: str, by: str, filters: Filters, since_us: int | None, until_us: int | None
+) -> tuple[str, list[Any]]:
+    """`by`: total, day, project, script, tag (whole sets of tags) or `tag:KEY` (values of one tag)."""
+    where, values = where_sql(account, filters)
+    for bound, sign in ((since_us, ">="), (until_us, "<")):
+        if bound is not None:
+            values.append(bound)
+            where += f" AND c.charged_at_us {sign} ${len(values)}"
+    group = _group(by, values)
+    sql = f"""
+        SELECT {group} AS grouped, count(DISTINCT c.execution_id), count(*), sum(c.held_us)::bigint,
+               sum(c.charged_micros)::bigint, sum(c.equivalent_micros)::bigint
+        FROM live.charges c JOIN live.executions e ON e.account = c.account AND e.id = c.execution_id
+        WHERE {where} GROUP BY 1 ORDER BY 1 LIMIT {GROUPS_MAX}"""
+    return sql, values
+
+
+def _group(by: str, values: list[Any]) -> str:
+    if by.startswith("tag:") and len(by) > len("tag:"):
+        values.append(plain_text(by.removeprefix("tag:")) + "=")
+        prefix = f"${len(values)}::text"
+        value = f"SELECT substr(t, length({prefix}) + 1) FROM unnest(e.tags) t WHERE starts_with(t, {prefix}) LIMIT 1"
+        return f"coalesce(({value}), '{NO_TAG}')"
+    if by not in _GROUPS:
+        known = ", ".join([*_GROUPS, "tag:KEY"])
+        raise Invalid(f"Costs are not grouped by {by!r}. It can be one of: {known}", details={"by": by})
+    return _GROUPS[by]
+
+
+LINES_SQL = """
+    SELECT execution_id, attempt, to_char(day, 'YYYY-MM-DD'), node_id, node_type, held_us, charged_micros,
+           equivalent_micros, price_version
+    FROM live.charges WHERE account = $1 AND execution_id = $2 ORDER BY attempt"""

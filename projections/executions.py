@@ -1,0 +1,306 @@
+"""Executions as people ask for them: what to filter by in columns, the whole answer as a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.cost import events as cost
+from domain.errors import DamagedHistory
+from domain.execution import events as e
+from projections import execution_doc as docs
+from projections.projection import Fold, Meta, On, Projection
+from projections.table import Row, Table, plain_text
+
+TABLE = Table(
+    "executions",
+    {
+        "account": "text",
+        "id": "text",
+        "sequence": "bigint",
+        "phase": "text",
+        "status": "text",
+        "project": "text",
+        "name": "text",
+        "script_path": "text",
+        "script_name": "text",
+        "script_sha256": "text",
+        "batch_id": "text",
+        "tags": "text[]",
+        "priority": "int",
+        "runtime": "text",
+        "cpu_millis": "int",
+        "memory_bytes": "bigint",
+        "submitted_at_us": "bigint",
+        "assigned_at_us": "bigint",
+        "started_at_us": "bigint",
+        "finished_at_us": "bigint",
+        "not_before_us": "bigint",
+        "attempt": "int",
+        "settled_attempt": "int",
+        "node_id": "text",
+        "incarnation": "text",
+        "cancelling": "boolean",
+        "final_micros": "bigint",
+        "doc": "json",
+    },
+    key=("account", "id"),
+    indexes=(
+        "(account, sequence)",
+        "(account, status, sequence)",
+        "(account, project, sequence)",
+        "(account, script_sha256, sequence)",
+        "(account, script_path, sequence)",
+        "(account, script_name, sequence)",
+        "(account, name, sequence) WHERE name <> ''",
+        "(sequence) WHERE phase <> 'finished'",
+        "(sequence) WHERE phase = 'finished' AND final_micros IS NULL",
+        "USING gin (tags) WHERE tags <> '{}'",
+    ),
+)
+
+
+def submitted(row: Row | None, event: e.ExecutionSubmitted, meta: Meta) -> Row:
+    job = event.job
+    return {
+        "account": meta.account,
+        "id": meta.id,
+        "sequence": meta.position,
+        "phase": "submitted",
+        "status": "queued",
+        "project": plain_text(event.project),
+        "name": plain_text(event.name),
+        "script_path": plain_text(job.script.path),
+        "script_name": plain_text(job.script.path.rpartition("/")[2]),
+        "script_sha256": job.script.sha256,
+        "batch_id": None,
+        "tags": tag_texts(event.tags),
+        "priority": event.priority,
+        "runtime": job.runtime,
+        "cpu_millis": job.limits.cpu_millis,
+        "memory_bytes": job.limits.memory_bytes,
+        "submitted_at_us": meta.at_us,
+        "assigned_at_us": None,
+        "started_at_us": None,
+        "finished_at_us": None,
+        "not_before_us": 0,
+        "attempt": 0,
+        "settled_attempt": 0,
+        "node_id": None,
+        "incarnation": None,
+        "cancelling": False,
+        "final_micros": None,
+        "doc": docs.submitted(event, meta),
+    }
+
+
+def tag_texts(tags: dict[str, str]) -> list[str]:
+    """Tags as they are filtered by: `["k=v", ...]`, sorted."""
+    return sorted(plain_text(f"{key}={value}") for key, value in tags.items())
+
+
+def cached(row: Row, event: e.ExecutionCached, meta: Meta) -> Row:
+    cache = {level: docs.lookup(getattr(event, level)) for level in ("script", "environment", "inputs")}
+    return _changed(row, meta, {"cache": cache}, phase="queued")
+
+
+def delayed(row: Row, event: e.ExecutionDelayed, meta: Meta) -> Row:
+    return _changed(row, meta, {"reason": docs.reason(event.reason)})
+
+
+def assigned(row: Row, event: e.ExecutionAssigned, meta: Meta) -> Row:
+    changes = {
+        "status": "provisioning",
+        "reason": None,
+        "attempt": event.attempt,
+        "retry_at": None,
+        "node_id": event.node_id,
+        "started_at": None,
+        "log": None,
+        "log_lines": 0,
+        "attempts": [*row["doc"]["attempts"], docs.attempt(event, meta)],
+    }
+    return _changed(
+        row,
+        meta,
+        changes,
+        phase="assigned",
+        status="provisioning",
+        attempt=event.attempt,
+        node_id=event.node_id,
+        incarnation=event.incarnation,
+        assigned_at_us=meta.at_us,
+        started_at_us=None,
+    )
+
+
+def started(row: Row, event: e.ExecutionStarted, meta: Meta) -> Row:
+    at = docs.iso(event.started_at_us)
+    attempts = _last_attempt(row, status="running", started_at=at, sandbox=event.sandbox)
+    changes = {"status": "running", "started_at": at, "attempts": attempts}
+    return _changed(row, meta, changes, phase="running", status="running", started_at_us=event.started_at_us)
+
+
+def attempt_failed(row: Row, event: e.ExecutionAttemptFailed, meta: Meta) -> Row:
+    """A fault of the platform does not use up a retry of the person's, so one more attempt may follow."""
+    retry_at = docs.iso(event.retry_at_us)
+    message = (
+        f"Attempt {event.attempt} ended: {event.result.reason.message} The next one starts at {retry_at} or later."
+    )
+    changes = {
+        "status": "queued",
+        "reason": {"code": "RETRYING", "message": message, "hint": event.result.reason.hint},
+        "attempts_max": row["doc"]["attempts_max"] + event.platform,
+        "retry_at": retry_at,
+        "node_id": None,
+        "started_at": None,
+        **_attempt_over(row, event.result, meta, platform=event.platform),
+    }
+    return _changed(row, meta, changes, **_QUEUED, not_before_us=event.retry_at_us)
+
+
+def cancel_requested(row: Row, event: e.ExecutionCancelRequested, meta: Meta) -> Row:
+    return _changed(row, meta, {"cancelling": True}, cancelling=True)
+
+
+def finished(row: Row, event: e.ExecutionFinished, meta: Meta) -> Row:
+    result = event.result
+    ended_us = result.ended_at_us or meta.at_us
+    started_us = row["started_at_us"] or (result.started_at_us if event.attempt else None)
+    settled = row["settled_attempt"] >= event.attempt and row["doc"]["cost"]["charged_micros"] is not None
+    bill = row["doc"]["cost"]
+    changes = {
+        "status": result.status,
+        "cancelling": False,
+        "reason": docs.reason(result.reason),
+        "exit_code": result.exit_code,
+        "signal": result.signal,
+        "retry_at": None,
+        "started_at": docs.iso(started_us) if started_us else None,
+        "finished_at": docs.iso(ended_us),
+        "duration_ms": max(0, ended_us - started_us) // 1000 if started_us else None,
+        "usage": docs.usage(result.usage),
+        "cost": {**bill, "final_micros": bill["charged_micros"]} if settled else bill,
+        "outputs": docs.outputs(result.outputs),
+        "outputs_refused": [{"path": each.path, "reason": each.reason} for each in result.outputs_refused],
+        "outputs_refused_count": max(result.outputs_refused_count, len(result.outputs_refused)),
+        **_attempt_over(row, result, meta, platform=result.status == "lost"),
+    }
+    return _changed(
+        row,
+        meta,
+        changes,
+        phase="finished",
+        status=result.status,
+        started_at_us=started_us,
+        finished_at_us=ended_us,
+        cancelling=False,
+        final_micros=bill["charged_micros"] if settled else None,
+    )
+
+
+def retried(row: Row, event: e.ExecutionRetried, meta: Meta) -> Row:
+    """What was billed stays billed; the bill is just not final any more."""
+    doc = row["doc"]
+    cleared = dict.fromkeys(
+        ("reason", "exit_code", "signal", "retry_at", "node_id", "started_at", "finished_at", "duration_ms", "usage")
+    )
+    changes = {
+        **cleared,
+        "status": "queued",
+        "cancelling": False,
+        "attempts_max": doc["attempt"] + doc["retries"] + 1,
+        "outputs": None,
+        "outputs_refused": [],
+        "outputs_refused_count": 0,
+        "cost": {**doc["cost"], "final_micros": None},
+    }
+    return _changed(
+        row, meta, changes, **_QUEUED, not_before_us=0, finished_at_us=None, cancelling=False, final_micros=None
+    )
+
+
+def estimated(row: Row, event: cost.CostEstimated, meta: Meta) -> Row:
+    bill = {
+        **row["doc"]["cost"],
+        "estimated_micros": event.estimated_micros,
+        "equivalent_micros": event.equivalent_micros,
+        "price_version": event.price_version,
+        "basis": event.basis,
+    }
+    return _changed(row, meta, {"cost": bill})
+
+
+def billed(row: Row, event: cost.CostFinalized, meta: Meta) -> Row:
+    """The bill may come after a person's retry: then it is the sum so far, not the final one."""
+    final = event.total_micros if row["phase"] == "finished" else None
+    bill = {
+        **row["doc"]["cost"],
+        "charged_micros": event.total_micros,
+        "final_micros": final,
+        "equivalent_micros": event.equivalent_total_micros,
+        "currency": event.currency,
+        "price_version": event.price_version,
+    }
+    charged = {charge.attempt: charge.charged_micros for charge in event.charges}
+    attempts = [
+        {**entry, "charged_micros": charged[entry["attempt"]]} if entry["attempt"] in charged else entry
+        for entry in row["doc"]["attempts"]
+    ]
+    settled = max(charged, default=row["settled_attempt"])
+    return _changed(row, meta, {"cost": bill, "attempts": attempts}, settled_attempt=settled, final_micros=final)
+
+
+_QUEUED = {"phase": "queued", "status": "queued", "node_id": None, "incarnation": None, "started_at_us": None}
+
+
+def _changed(row: Row, meta: Meta, doc: docs.Doc, **columns: Any) -> Row:
+    return {**row, **columns, "doc": {**row["doc"], **doc, "sequence": meta.position}}
+
+
+def _last_attempt(row: Row, **changes: Any) -> list[docs.Doc]:
+    attempts = row["doc"]["attempts"]
+    return [*attempts[:-1], {**attempts[-1], **changes}] if attempts else attempts
+
+
+def _attempt_over(row: Row, result: e.AttemptResult, meta: Meta, *, platform: bool) -> docs.Doc:
+    """The last attempt, if it still was open, with its end; cancelling between two attempts changes none of them."""
+    attempts = row["doc"]["attempts"]
+    if not attempts or attempts[-1]["finished_at"] is not None:
+        return {}
+    ended = docs.attempt_ended(attempts[-1], result, result.ended_at_us or meta.at_us, platform=platform)
+    return {"attempts": [*attempts[:-1], ended], "log": ended["log"], "log_lines": result.log.lines}
+
+
+def _known(fold: Fold) -> Fold:
+    """Only a submitted execution can have further events."""
+
+    def checked(row: Row | None, event: Any, meta: Meta) -> Row | None:
+        if row is None:
+            raise DamagedHistory(f"{type(event).__name__} of {meta.id}, which the log has no submission of.")
+        return fold(row, event, meta)
+
+    return checked
+
+
+_FOLDS: dict[type, Any] = {
+    e.ExecutionCached: cached,
+    e.ExecutionDelayed: delayed,
+    e.ExecutionAssigned: assigned,
+    e.ExecutionStarted: started,
+    e.ExecutionAttemptFailed: attempt_failed,
+    e.ExecutionCancelRequested: cancel_requested,
+    e.ExecutionFinished: finished,
+    e.ExecutionRetried: retried,
+    cost.CostEstimated: estimated,
+    cost.CostFinalized: billed,
+}
+
+
+def _key(_event: Any, meta: Meta) -> tuple[str, str]:
+    return (meta.account, meta.id)
+
+
+EXECUTIONS = Projection(
+    TABLE,
+    {e.ExecutionSubmitted: On(submitted, _key), **{event: On(_known(fold), _key) for event, fold in _FOLDS.items()}},
+)

@@ -1,0 +1,173 @@
+"""Artifacts in a folder: `<account>/<first two hex digits>/<sha256>`, or `<sha256>.zst` when they came compressed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from domain.errors import NotFound
+from services.artifacts import reading
+from services.artifacts.parts import PACKED_SUFFIX, Part, resumed
+from services.artifacts.signing import Grant, Signer
+from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
+from services.runtime.messages import BlobRef
+
+THREADS = 8
+PART_SECONDS_MAX = 24 * 3600
+PARTS = "parts"
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class LocalStore:
+    """An ArtifactStore in a folder. Its URLs lead to the blob door (`services.artifacts.door`) of the gateway."""
+
+    def __init__(self, folder: Path, signer: Signer) -> None:
+        self.folder = folder
+        self.signer = signer
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="artifacts")
+        self._folders: set[Path] = set()
+
+    async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
+        unique = list({blob.sha256: blob for blob in blobs}.values())
+        return await self.run(lambda: [blob for blob in unique if self.find(account, blob.sha256) is None])
+
+    def upload_url(self, account: str, sha256: str, size_bytes: int, scope: str) -> str:
+        return self.signer.url(Grant("put", account, sha256, size_bytes, scope))
+
+    def download_url(self, account: str, sha256: str, scope: str) -> str:
+        return self.signer.url(Grant("get", account, sha256, 0, scope))
+
+    async def open(self, account: str, sha256: str) -> AsyncIterator[bytes]:
+        pieces: Iterator[bytes] = reading.content(await self.run(lambda: self.found(account, sha256)))
+        try:
+            while piece := await self.run(lambda: next(pieces, b"")):
+                yield piece
+        except BlobDamaged as error:
+            await self.run(partial(self.set_aside, account, sha256, error))
+            raise
+
+    async def size(self, account: str, sha256: str) -> int:
+        return (await self.run(lambda: self.found(account, sha256))).size_bytes
+
+    async def delete(self, account: str, sha256: str) -> None:
+        for path in (self._path(account, sha256), _packed(self._path(account, sha256))):
+            await self.run(partial(path.unlink, missing_ok=True))
+
+    async def sweep_parts(self, older_than_seconds: float = PART_SECONDS_MAX, now: float | None = None) -> int:
+        """Remove the parts of uploads that nobody went on with; returns how many. `now`: seconds since 1970."""
+        return await self.run(lambda: self._sweep((time.time() if now is None else now) - older_than_seconds))
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do blocking `work` in one of the store's threads."""
+        return await self.start(work)
+
+    def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Begin blocking `work` in one of the store's threads; cancelling the future does not stop it."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False)
+
+    # What follows blocks, for the door and the methods above to call in threads.
+
+    def find(self, account: str, sha256: str) -> reading.Blob | None:
+        """The stored blob, None when there is none."""
+        path = self._path(account, sha256)
+        try:
+            return reading.plain_blob(path, sha256) or reading.packed_blob(_packed(path), sha256)
+        except BlobDamaged as damage:
+            self.set_aside(account, sha256, damage)
+            return None
+
+    def found(self, account: str, sha256: str) -> reading.Blob:
+        """The stored blob; raises NotFound."""
+        blob = self.find(account, sha256)
+        if blob is None:
+            raise NotFound(f"There is no blob {sha256}.", details={"sha256": sha256})
+        return blob
+
+    def own_part(self, grant: Grant, packed: bool) -> Part:
+        """A new part that one request alone writes to."""
+        path = self._parts(grant.account) / f"{grant.sha256}.{secrets.token_hex(8)}"
+        return Part(_packed(path) if packed else path, grant.size_bytes)
+
+    def shared_part(self, grant: Grant, packed: bool | None) -> Part:
+        """The part that the uploads of this scope append to, as it is on the disk; `packed` says what a new one will be."""
+        scope = hashlib.sha256(grant.scope.encode()).hexdigest()[:16]
+        path = self._parts(grant.account) / f"{grant.sha256}.{grant.size_bytes}.{scope}"
+        for known in (path, _packed(path)):
+            if known.exists() and (part := resumed(known, grant.size_bytes)).usable(packed):
+                return part
+            known.unlink(missing_ok=True)
+        return Part(_packed(path) if packed else path, grant.size_bytes)
+
+    def commit(self, grant: Grant, part: Part) -> bool:
+        """Make a complete part the blob; False when somebody else's was there first. Raises Invalid, OSError."""
+        part.seal(grant.sha256)
+        if self.find(grant.account, grant.sha256) is not None:
+            part.drop()
+            return False
+        path = self._path(grant.account, grant.sha256)
+        self._make(path.parent)
+        part.path.rename(_packed(path) if part.packed else path)
+        _sync(path.parent)
+        return True
+
+    def set_aside(self, account: str, sha256: str, damage: BlobDamaged) -> None:
+        """Move a damaged blob out of the way, so that it counts as missing and can be uploaded again."""
+        path = self._path(account, sha256)
+        log.error("%s It was set aside as %s.damaged", damage.message, path)
+        for known in (path, _packed(path)):
+            if known.exists():
+                known.rename(path.with_name(f"{sha256}.damaged"))
+
+    def _path(self, account: str, sha256: str) -> Path:
+        return self.folder / checked_account(account) / checked_sha256(sha256)[:2] / sha256
+
+    def _parts(self, account: str) -> Path:
+        folder = self.folder / checked_account(account) / PARTS
+        self._make(folder)
+        return folder
+
+    def _make(self, folder: Path) -> None:
+        """Make `folder` and see that it outlives a power cut."""
+        if folder in self._folders:
+            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for parent in (folder.parent, folder.parent.parent):
+            _sync(parent)
+        self._folders.add(folder)
+
+    def _sweep(self, before: float) -> int:
+        swept = 0
+        for path in self.folder.glob(f"*/{PARTS}/*"):
+            try:
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    swept += 1
+            except FileNotFoundError:
+                continue
+        return swept
+
+
+def _packed(path: Path) -> Path:
+    return path.with_name(path.name + PACKED_SUFFIX)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,90 @@
+"""Stands between the log and the nodes: hands out what was assigned or cancelled, and turns the runners' facts into commands.
+
+A runner has no authority: what it reports counts only for the attempt whose lease its node holds.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from domain.errors import NotFound, StaleLease
+from domain.execution.commands import FinishExecution, StartExecution
+from domain.execution.decider import Execution
+from domain.execution.events import ExecutionAssigned, ExecutionCancelRequested
+from domain.node.commands import JoinNode, LeaveNode
+from services.runtime.log import Ref
+from services.runtime.messages import CancelWork, FinishedFact, JoinedFact, LeftFact, RunWork, StartedFact
+from services.runtime.nodes import open_work
+from services.runtime.service import Context, EventItem, FactItem, Service
+
+logger = logging.getLogger("rgrid.foreman")
+
+
+async def react(context: Context, item: EventItem | FactItem) -> None:
+    """One event or one fact."""
+    if isinstance(item, EventItem):
+        await _instruct(context, item)
+        return
+    match item.fact:
+        case StartedFact() as fact:
+            command = StartExecution(fact.attempt, item.node_id, fact.started_at_us, fact.sandbox)
+            await _report(context, item, fact, command)
+        case FinishedFact() as fact:
+            finish = FinishExecution(fact.attempt, item.node_id, fact.result, context.now_us())
+            await _report(context, item, fact, finish)
+        case JoinedFact() as fact:
+            await open_work(context.bus, item.node_id)
+            join = JoinNode(
+                fact.incarnation,
+                fact.node_type,
+                fact.cpu_millis,
+                fact.memory_bytes,
+                fact.sandbox,
+                fact.runtimes,
+                fact.version,
+                fact.labels,
+            )
+            await context.handle(_node(item), join)
+        case LeftFact() as fact:
+            await context.handle(_node(item), LeaveNode(fact.incarnation))
+
+
+async def _instruct(context: Context, item: EventItem) -> None:
+    """Tell the node what was decided, unless that is history already."""
+    state: Execution = await context.state(item.ref, at_least=item.position)
+    if not state.leased or state.attempt != item.event.attempt or state.job is None:
+        return
+    ref = item.ref
+    if isinstance(item.event, ExecutionAssigned):
+        work = RunWork(ref.account, ref.id, state.attempt, state.job, state.incarnation)
+        await context.publish_work(state.node_id, work)
+    else:
+        cancel = CancelWork(ref.account, ref.id, state.attempt)
+        await context.publish_work(state.node_id, cancel)
+
+
+async def _report(
+    context: Context, item: FactItem, fact: StartedFact | FinishedFact, command: StartExecution | FinishExecution
+) -> None:
+    """Bring a fact to the log; a stale one changes nothing, and whoever starts without a lease is told to stop."""
+    ref = Ref(fact.account, "execution", fact.execution)
+    name = type(fact).__name__
+    try:
+        await context.handle(ref, command)
+    except (StaleLease, NotFound) as error:
+        logger.info("%s of %s from %s is stale: %s", name, ref.id, item.node_id, error)
+        if isinstance(fact, StartedFact):
+            stop = CancelWork(fact.account, fact.execution, fact.attempt, cause="stale")
+            await context.publish_work(item.node_id, stop)
+
+
+def _node(item: FactItem) -> Ref:
+    return Ref("grid", "node", item.node_id)
+
+
+SERVICE = Service(
+    name="foreman",
+    consumes=(ExecutionAssigned, ExecutionCancelRequested, StartedFact, FinishedFact, JoinedFact, LeftFact),
+    sends=(StartExecution, FinishExecution, JoinNode, LeaveNode),
+    react=react,
+)

@@ -1,0 +1,44 @@
+"""One supervisor per home: a lock that the kernel drops with its holder, and who holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.local.home import Home, read_json
+from services.local.identity import Identity, identify, identity_from
+from services.local.problem import Problem
+
+LOCK_TEXT = '{{"pid": {0.pid}, "started_ticks": {0.started_ticks}, "boot": "{0.boot}"}}\n'
+
+
+class AlreadyUp(Problem):
+    """Another supervisor holds this home."""
+
+    code = "ALREADY_UP"
+
+
+@contextmanager
+def hold(home: Home) -> Iterator[None]:
+    """Hold the lock of `home` and write into it who we are. Raises AlreadyUp."""
+    descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyUp(f"A grid of {home.root} is up or starting already.", fix="See it: rgrid doctor") from error
+        me = identify(os.getpid())
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, LOCK_TEXT.format(me).encode())
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def holder(home: Home) -> Identity | None:
+    """The supervisor of `home` that runs now; None also for a lock file left by one that was killed."""
+    written = identity_from(read_json(home.lock))
+    return written if written and written.alive() else None

@@ -1,0 +1,81 @@
+"""Hands a runner signed URLs for the blobs of an attempt whose lease its node holds, and for nothing else."""
+
+from __future__ import annotations
+
+import orjson
+
+from domain.execution.decider import Execution
+from domain.execution.job import Job
+from services.artifacts.store import ArtifactStore
+from services.runtime.log import Ref
+from services.runtime.messages import URLS_MAX, BlobRef, UrlsGiven, UrlsWanted
+from services.runtime.nodes import answer_urls
+from services.runtime.service import Context, Service
+
+MANIFESTS_MAX = 16
+"""How many manifests are remembered: a runner asks for the blobs of one in pages."""
+
+
+class Porter:
+    def __init__(self, context: Context, store: ArtifactStore) -> None:
+        self.context = context
+        self.store = store
+        self._manifests: dict[str, frozenset[str]] = {}
+
+    async def answer(self, node_id: str, wanted: UrlsWanted) -> UrlsGiven:
+        """URLs by SHA-256, or an error by code: STALE_LEASE, TOO_MANY, INVALID_REQUEST, NOT_YOURS."""
+        if len(wanted.blobs) > URLS_MAX:
+            return UrlsGiven(error="TOO_MANY", message=f"At most {URLS_MAX} blobs a request.")
+        ref = Ref(wanted.account, "execution", wanted.execution)
+        state = await self._held(ref, node_id, wanted.attempt)
+        if state is None or state.job is None:
+            return UrlsGiven(
+                error="STALE_LEASE", message=f"{node_id} does not hold attempt {wanted.attempt} of {ref.id}."
+            )
+        scope = f"{wanted.execution}.{wanted.attempt}"
+        if wanted.direction == "download":
+            strange = {blob.sha256 for blob in wanted.blobs} - await self._blobs(ref.account, state.job)
+            if strange:
+                return UrlsGiven(error="NOT_YOURS", message=f"{len(strange)} of these blobs are not part of this job.")
+            return UrlsGiven(
+                {blob.sha256: self.store.download_url(ref.account, blob.sha256, scope) for blob in wanted.blobs}
+            )
+        if wanted.direction == "upload":
+            missing: list[BlobRef] = await self.store.missing(ref.account, wanted.blobs)
+            return UrlsGiven(
+                {
+                    blob.sha256: self.store.upload_url(ref.account, blob.sha256, blob.size_bytes, scope)
+                    for blob in missing
+                }
+            )
+        return UrlsGiven(error="INVALID_REQUEST", message="The direction is download or upload.")
+
+    async def _held(self, ref: Ref, node_id: str, attempt: int) -> Execution | None:
+        state: Execution = await self.context.state(ref)
+        if not _leased_to(state, node_id, attempt):
+            state, _ = await self.context.load(ref)
+        return state if _leased_to(state, node_id, attempt) else None
+
+    async def _blobs(self, account: str, job: Job) -> set[str]:
+        """Every blob that the job names, directly or in the manifest of its inputs."""
+        blobs = {job.script.sha256, *(entry.sha256 for entry in job.inputs.entries)}
+        if job.inputs.manifest is None:
+            return blobs
+        known = self._manifests.get(job.inputs.manifest)
+        if known is None:
+            pieces = [piece async for piece in self.store.open(account, job.inputs.manifest)]
+            known = frozenset(entry["sha256"] for entry in orjson.loads(b"".join(pieces)))
+            self._manifests = {**dict(list(self._manifests.items())[-MANIFESTS_MAX:]), job.inputs.manifest: known}
+        return blobs | known | {job.inputs.manifest}
+
+
+def _leased_to(state: Execution, node_id: str, attempt: int) -> bool:
+    return state.leased and state.node_id == node_id and state.attempt == attempt
+
+
+async def run(context: Context) -> None:
+    """Answer until cancelled."""
+    await answer_urls(context.bus, Porter(context, context.shell.store).answer)
+
+
+SERVICE = Service(name="porter", consumes=(), sends=(), start=run)

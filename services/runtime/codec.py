@@ -1,0 +1,87 @@
+"""Commits as they are stored: one JSON object, the same for ever.
+
+    {"v": 1, "id": command id, "prev": position before it, "at_us", "actor", "cause", "events": [{"type", "v", "data"}]}
+
+A commit holds exactly one event today, and `encode_commit` refuses more: its subject names that event, and services are
+woken by subject, so a second event would wake nobody. Readers take any number. A command that must yield several events
+needs a decision on their subjects first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from domain.catalog import EVENT_TYPES, TYPE_NAMES
+from domain.errors import DamagedHistory
+from services.runtime.log import Commit, Recorded, Ref
+from services.runtime.plain import decoder, from_json, from_plain, to_json, to_plain
+
+__all__ = ["decode_commit", "encode_commit", "from_json", "from_plain", "to_json", "to_plain"]
+
+COMMIT_VERSION = 1
+VERSIONS: Mapping[str, int] = {}
+"""The version in which an event type is written today, where that is not 1."""
+UPCASTERS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""(type, version) to what makes the data of the next version out of it."""
+
+
+def encode_commit(commit: Commit, expected: int) -> bytes:
+    """The stored form; raises ValueError for a commit without exactly one event, or one of another aggregate."""
+    if len(commit.events) != 1:
+        raise ValueError(f"one command yields one event, not {len(commit.events)} (see services/runtime/codec.py)")
+    name = TYPE_NAMES[type(commit.events[0])]
+    if name.partition(".")[0] != commit.ref.aggregate:
+        raise ValueError(f"{name} does not belong to the aggregate {commit.ref.aggregate}")
+    return to_json(
+        {
+            "v": COMMIT_VERSION,
+            "id": commit.command_id,
+            "prev": expected,
+            "at_us": commit.at_us,
+            "actor": commit.actor,
+            "cause": commit.cause,
+            "events": [{"type": name, "v": VERSIONS.get(name, 1), "data": commit.events[0]}],
+        }
+    )
+
+
+def decode_commit(ref: Ref, position: int, data: bytes) -> Recorded:
+    """The commit at `position`; raises DamagedHistory when it does not read as one.
+
+    Events of a type that this version of rgrid does not know are left out and named in `commit.unknown`.
+    """
+    try:
+        stored = orjson.loads(data)
+        events: list[Any] = []
+        unknown: list[str] = []
+        for each in stored["events"]:
+            event = decode_event(each["type"], each["v"], each["data"])
+            (unknown.append(each["type"]) if event is None else events.append(event))
+        commit = Commit(
+            ref,
+            stored["id"],
+            stored["at_us"],
+            stored["actor"],
+            tuple(events),
+            stored["cause"],
+            tuple(unknown),
+        )
+        return Recorded(position, stored["prev"], commit)
+    except (ValueError, KeyError, TypeError) as error:
+        message = (
+            f"The event at position {position} ({ref.aggregate} {ref.id}) does not read as what was written: {error}"
+        )
+        raise DamagedHistory(message, details={"position": position}) from error
+
+
+def decode_event(name: str, version: int, data: dict[str, Any]) -> Any | None:
+    """The event, brought up to the version of today; None when the type, or its version, is not known here."""
+    while version < VERSIONS.get(name, 1):
+        data, version = UPCASTERS[name, version](data), version + 1
+    event = EVENT_TYPES.get(name)
+    if event is None or version > VERSIONS.get(name, 1):
+        return None
+    return decoder(event)(data)

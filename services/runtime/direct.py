@@ -1,0 +1,64 @@
+"""Batched direct gets (NATS ADR-31): the stored messages of a subject filter from a sequence on, without a consumer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import orjson
+from nats.aio.msg import Msg
+
+from domain.errors import Unavailable
+from services.runtime.connection import NO_RESPONDERS, STATUS, TIMEOUT_SECONDS, Bus
+
+END_OF_BATCH = "204"
+NOT_FOUND = "404"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One message of a stream; `pending` is how many more match behind the batch (known on the last one of it)."""
+
+    sequence: int
+    subject: str
+    data: bytes
+    pending: int = 0
+
+
+async def read_direct(bus: Bus, stream: str, subject_filter: str, start: int, batch: int) -> list[Stored]:
+    """Up to `batch` messages from sequence `start` on; the server may send fewer (then `pending` of the last is > 0).
+
+    Raises Unavailable, also when the stream is not there or does not allow direct gets.
+    """
+    found: list[Msg] = []
+    done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def answered(message: Msg | None) -> None:
+        if done.done():
+            return
+        status = "lost" if message is None else (message.headers or {}).get(STATUS, "")
+        if status:
+            done.set_result(status)
+        elif message is not None:
+            found.append(message)
+
+    wanted = {"batch": batch, "seq": start, "next_by_subj": subject_filter}
+    token = bus.expect(answered)
+    timer = done.get_loop().call_later(2 * TIMEOUT_SECONDS, answered, None)
+    try:
+        await bus.send(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(wanted), reply=bus.reply_to(token))
+        status = await done
+    finally:
+        timer.cancel()
+        bus.forget(token)
+    if status == NO_RESPONDERS:
+        raise Unavailable(f"The stream {stream} is not there (yet).")
+    if status not in (END_OF_BATCH, NOT_FOUND):
+        raise Unavailable(f"NATS did not finish reading {stream} ({status}, {bus.state}).")
+    return [_stored(message) for message in found]
+
+
+def _stored(message: Msg) -> Stored:
+    headers = message.headers or {}
+    pending = int(headers.get("Nats-Num-Pending", 0))
+    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, pending)

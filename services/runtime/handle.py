@@ -1,0 +1,159 @@
+"""The only way a command becomes events: load, fold, decide, append; on a conflict again, within bounds.
+
+States are cached. A cached state may be behind, and that is safe: the append expects its position. Only a decision that
+appends nothing (no events, or a refusal) is not checked by the append, so it is made again on a fresh load.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.catalog import AGGREGATES, Aggregate
+from domain.errors import Conflict, Refused
+from services.runtime.log import Commit, EventLog, Recorded, Ref
+
+ATTEMPTS_MAX = 20
+CACHE_ENTRIES_MAX = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What a command came to: its events (none when it was done before), the aggregate's position and state after it."""
+
+    events: tuple[Any, ...]
+    position: int
+    state: Any
+
+
+@dataclass(slots=True)
+class Folded:
+    """A state and the position of the last commit in it."""
+
+    state: Any
+    position: int
+    commands: frozenset[str] = frozenset()
+    """Ids of all commands in it: a repeat is known however long ago the first was, whatever the decider says."""
+    fresh: bool = False
+
+
+class Handler:
+    """Handles commands of all aggregates over one log. Share one per process: its cache is worth more that way."""
+
+    def __init__(self, log: EventLog, *, cache_entries_max: int = CACHE_ENTRIES_MAX) -> None:
+        self.log = log
+        self._cache: OrderedDict[Ref, Folded] = OrderedDict()
+        self._entries_max = cache_entries_max
+
+    async def handle(
+        self, ref: Ref, command: Any, *, command_id: str, actor: str, cause: int = 0, now_us: int | None = None
+    ) -> Handled:
+        """Decide and append. Repeating it with the same `command_id` adds nothing.
+
+        Raises Refused (the decider's), Conflict (others were faster ATTEMPTS_MAX times), Unavailable, DamagedHistory.
+        """
+        aggregate = AGGREGATES[ref.aggregate]
+        folded = self._cached(ref)
+        for _ in range(ATTEMPTS_MAX):
+            if folded is None:
+                folded = await self._load(ref, aggregate)
+            try:
+                repeated = command_id in folded.commands
+                events = () if repeated else tuple(aggregate.decide(folded.state, command))
+            except Refused:
+                if folded.fresh:
+                    raise
+                events = ()
+            if events:
+                at_us = time.time_ns() // 1000 if now_us is None else now_us
+                commit = Commit(ref, command_id, at_us, actor, events, cause)
+                handled = await self._append(aggregate, commit, folded)
+                if handled is not None:
+                    return handled
+            elif folded.fresh:
+                return Handled((), folded.position, folded.state)
+            folded = None
+        raise Conflict(
+            f"{ref.aggregate} {ref.id} changes too often: {ATTEMPTS_MAX} attempts to append met others' writes."
+        )
+
+    async def state(self, ref: Ref) -> tuple[Any, int]:
+        """The state of an aggregate now, and its position; of the log itself, not of the cache."""
+        folded = await self._load(ref, AGGREGATES[ref.aggregate])
+        return folded.state, folded.position
+
+    async def state_at(self, ref: Ref, at_least: int = 0) -> Any:
+        """The state as of position `at_least` or later: the cached one when it is that new, else the log's."""
+        known = self._cached(ref)
+        if known is not None and known.position >= at_least:
+            return known.state
+        return (await self.state(ref))[0]
+
+    def observe(self, recorded: Recorded) -> None:
+        """Keep the cache warm with a commit that came by."""
+        ref = recorded.commit.ref
+        aggregate = AGGREGATES.get(ref.aggregate)
+        if aggregate is None:
+            return
+        if recorded.commit.unknown:
+            self._cache.pop(ref, None)
+            return
+        known = self._cache.get(ref)
+        if known is None:
+            if recorded.previous == 0:
+                self._keep(ref, fold(aggregate, Folded(aggregate.initial, 0), [recorded]))
+        elif known.position == recorded.previous:
+            self._keep(ref, fold(aggregate, known, [recorded]))
+        elif known.position < recorded.position:
+            del self._cache[ref]
+
+    async def _append(self, aggregate: Aggregate, commit: Commit, folded: Folded) -> Handled | None:
+        """What came of it; None when somebody else was faster, or when this command was stored before."""
+        try:
+            position = await self.log.append(commit, folded.position)
+        except BaseException as error:
+            self._cache.pop(commit.ref, None)
+            if isinstance(error, Conflict):
+                return None
+            raise
+        if position <= folded.position:
+            # The log knew this command from an earlier time: what is decided now was not stored.
+            self._cache.pop(commit.ref, None)
+            return Handled((), folded.position, folded.state)
+        after = fold(aggregate, folded, [Recorded(position, folded.position, commit)])
+        known = self._cache.get(commit.ref)
+        if known is None or known.position < position:
+            self._keep(commit.ref, after)
+        return Handled(commit.events, position, after.state)
+
+    async def _load(self, ref: Ref, aggregate: Aggregate) -> Folded:
+        history = await self.log.load(ref)
+        folded = fold(aggregate, Folded(aggregate.initial, 0), history.commits)
+        if history.position:
+            self._keep(ref, folded)
+        return Folded(folded.state, folded.position, folded.commands, fresh=True)
+
+    def _cached(self, ref: Ref) -> Folded | None:
+        known = self._cache.get(ref)
+        if known is not None:
+            self._cache.move_to_end(ref)
+        return known
+
+    def _keep(self, ref: Ref, folded: Folded) -> None:
+        self._cache[ref] = folded
+        self._cache.move_to_end(ref)
+        if len(self._cache) > self._entries_max:
+            self._cache.popitem(last=False)
+
+
+def fold(aggregate: Aggregate, before: Folded, commits: Sequence[Recorded]) -> Folded:
+    """The state after `commits`, which follow `before`."""
+    state, position = before.state, before.position
+    for recorded in commits:
+        position = recorded.position
+        for event in recorded.commit.events:
+            state = aggregate.evolve(state, event)
+    return Folded(state, position, before.commands.union(each.commit.command_id for each in commits))

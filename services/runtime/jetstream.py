@@ -1,0 +1,189 @@
+"""The event log on JetStream: one message per commit, expected positions checked by the server.
+
+A publish whose answer got lost is repeated. That is safe: either the server stores it now, or it refuses because the
+aggregate moved, and then the message behind the expected position says whether it was us who moved it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TypeVar
+from uuid import uuid4
+
+from domain.errors import DamagedHistory, Unavailable
+from services.runtime import subjects
+from services.runtime.codec import decode_commit, encode_commit
+from services.runtime.connection import ApiError, Bus, checked
+from services.runtime.direct import Stored, read_direct
+from services.runtime.log import Commit, History, Recorded, Ref
+from services.runtime.memory import check_batch, conflict, whole
+from services.runtime.pull import follow_stream
+
+WRONG_LAST_SEQUENCE = 10071
+DUPLICATE_IN_BATCH = 10201
+NO_MESSAGE = 10037
+RETRY_SECONDS_MAX = 10.0
+PAUSE_SECONDS_FIRST = 0.05
+LOAD_BATCH = 1000
+T = TypeVar("T")
+
+
+class JetStreamLog:
+    """EventLog over stream EVENTS. `retry_seconds_max` bounds how long one call tries before it raises Unavailable."""
+
+    def __init__(self, bus: Bus, *, retry_seconds_max: float = RETRY_SECONDS_MAX) -> None:
+        self.bus = bus
+        self.retry_seconds_max = retry_seconds_max
+
+    async def load(self, ref: Ref) -> History:
+        """See EventLog."""
+        return await self._retry(lambda: self._load(ref))
+
+    async def append(self, commit: Commit, expected: int) -> int:
+        """See EventLog."""
+        data = encode_commit(commit, expected)
+        return await self._retry(lambda: self._append(commit, expected, data))
+
+    async def append_all(self, commits: Sequence[tuple[Commit, int]]) -> list[int]:
+        """See EventLog."""
+        check_batch(commits)
+        encoded = [encode_commit(commit, expected) for commit, expected in commits]
+        return await self._retry(lambda: self._append_all(commits, encoded))
+
+    async def read(
+        self, after: int = 0, *, until: int | None = None, batch: int = 1000
+    ) -> AsyncIterator[list[Recorded]]:
+        """See EventLog. Raises DamagedHistory when a position is missing: nothing is ever deleted from the log."""
+        last = await self.last_position() if until is None else until
+        while after < last:
+            start, wanted = after + 1, min(batch, last - after)
+            stored = await self._retry(lambda s=start, w=wanted: self._stored(subjects.ALL_EVENTS, s, w))  # type: ignore[misc]
+            recorded = [_recorded(each) for each in stored if each.sequence <= last]
+            if not recorded:
+                return
+            check_gapless(after, recorded)
+            after = recorded[-1].position
+            yield recorded
+
+    async def follow(self, after: int) -> AsyncIterator[list[Recorded]]:
+        """See EventLog."""
+        async for messages in follow_stream(self.bus, subjects.EVENTS, subjects.ALL_EVENTS, after):
+            recorded = [decode_commit(subjects.ref_of(each.subject), each.sequence, each.data) for each in messages]
+            check_gapless(after, recorded)
+            after = recorded[-1].position
+            yield recorded
+
+    async def last_position(self) -> int:
+        """See EventLog."""
+        info = await self._retry(lambda: self.bus.api(f"STREAM.INFO.{subjects.EVENTS}"))
+        return int(info["state"]["last_seq"])
+
+    async def check_not_behind(self, position: int) -> None:
+        """Raises DamagedHistory when the log ends before `position`, which somebody remembers: writers must halt."""
+        last = await self.last_position()
+        if last < position:
+            message = f"The log ends at position {last}, but {position} was already read from it: events are lost."
+            hint = "Stop the grid and put the newest copy of the folder nats/ back."
+            raise DamagedHistory(f"{message} {hint}", details={"last": last, "remembered": position})
+
+    async def _load(self, ref: Ref) -> History:
+        commits: list[Recorded] = []
+        start, wanted = 1, subjects.aggregate(ref)
+        while True:
+            stored = await self._stored(wanted, start, LOAD_BATCH)
+            commits += [whole(decode_commit(ref, each.sequence, each.data)) for each in stored]
+            if len(stored) < LOAD_BATCH and (not stored or not stored[-1].pending):
+                return History(tuple(commits), commits[-1].position if commits else 0)
+            start = stored[-1].sequence + 1
+
+    async def _stored(self, wanted: str, start: int, batch: int) -> list[Stored]:
+        return await read_direct(self.bus, subjects.EVENTS, wanted, start, batch)
+
+    async def _append(self, commit: Commit, expected: int, data: bytes) -> int:
+        subject, headers = _address(commit, expected)
+        try:
+            return await self.bus.publish(subject, data, headers=headers)
+        except ApiError as error:
+            if error.err_code != WRONG_LAST_SEQUENCE:
+                raise
+            return await self._ours(commit, expected)
+
+    async def _append_all(self, commits: Sequence[tuple[Commit, int]], encoded: Sequence[bytes]) -> list[int]:
+        """Atomic batch publish (NATS ADR-50): all but the last without an answer, the last commits the batch."""
+        batch_id = uuid4().hex
+        last = len(commits)
+        try:
+            for number, ((commit, expected), data) in enumerate(zip(commits, encoded, strict=True), 1):
+                subject, headers = _address(commit, expected)
+                headers |= {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number)}
+                if number < last:
+                    await self.bus.send(subject, data, headers=headers)
+            answer = await self.bus.request_message(subject, data, headers | {"Nats-Batch-Commit": "1"})
+            sequence = int(checked(answer.data)["seq"])
+            return list(range(sequence - last + 1, sequence + 1))
+        except ApiError as error:
+            if error.err_code not in (WRONG_LAST_SEQUENCE, DUPLICATE_IN_BATCH):
+                raise
+            return [await self._ours(commit, expected) for commit, expected in commits]
+
+    async def _ours(self, commit: Commit, expected: int) -> int:
+        """The position of `commit` if it is what stands behind `expected`; raises Conflict otherwise.
+
+        Asks the stream's leader: a direct get may be answered by a replica that has not seen our write.
+        """
+        wanted = {"seq": expected + 1, "next_by_subj": subjects.aggregate(commit.ref)}
+        try:
+            answer = await self.bus.api(f"STREAM.MSG.GET.{subjects.EVENTS}", wanted)
+        except ApiError as error:
+            if error.err_code == NO_MESSAGE:
+                raise conflict(commit, expected) from None
+            raise
+        found = decode_message(answer["message"])
+        if found.commit.command_id != commit.command_id:
+            raise conflict(commit, expected)
+        return found.position
+
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """`attempt` again while NATS does not answer, with growing pauses, until `retry_seconds_max` have gone."""
+        deadline = time.monotonic() + self.retry_seconds_max
+        pause = PAUSE_SECONDS_FIRST
+        while True:
+            try:
+                return await attempt()
+            except Unavailable:
+                if time.monotonic() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+
+def _address(commit: Commit, expected: int) -> tuple[str, dict[str, str]]:
+    """Subject and headers of a commit; both come from the one function that builds subjects, so the check cannot miss."""
+    ref = commit.ref
+    return subjects.commit(ref, type(commit.events[0])), {
+        "Nats-Msg-Id": f"{ref.account}.{ref.aggregate}.{ref.id}.{commit.command_id}",
+        "Nats-Expected-Last-Subject-Sequence": str(expected),
+        "Nats-Expected-Last-Subject-Sequence-Subject": subjects.aggregate(ref),
+    }
+
+
+def decode_message(message: dict[str, str]) -> Recorded:
+    """A commit out of an answer of STREAM.MSG.GET."""
+    data = base64.b64decode(message["data"])
+    return decode_commit(subjects.ref_of(message["subject"]), int(message["seq"]), data)
+
+
+def check_gapless(after: int, recorded: Sequence[Recorded]) -> None:
+    """Raises DamagedHistory when `recorded` is not what follows position `after` one by one."""
+    for each in recorded:
+        if each.position != after + 1:
+            message = f"Position {after + 1} of the log is missing; {each.position} comes next."
+            raise DamagedHistory(message, details={"position": after + 1})
+        after = each.position
+
+
+def _recorded(stored: Stored) -> Recorded:
+    return decode_commit(subjects.ref_of(stored.subject), stored.sequence, stored.data)

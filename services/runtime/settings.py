@@ -1,0 +1,137 @@
+"""Settings: one frozen object, read once from the environment in a composition root and passed down."""
+
+from __future__ import annotations
+
+import difflib
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from domain.errors import Invalid
+from domain.ids import TOKEN
+
+PREFIX = "RGRID_"
+FOREIGN_PREFIXES = ("RGRID_BENCH_",)
+"""Names that benchmarks read for themselves."""
+SANDBOXES = ("auto", "bubblewrap", "process")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+SOCKET_PATH_BYTES_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of all processes; each field is `RGRID_` and its name in capitals. Empty means: not given."""
+
+    home: Path = Path("~/.rgrid")
+    nats_url: str = ""
+    nats_user: str = ""
+    nats_password: str = ""
+    nats_node_url: str = ""
+    """Where runners reach NATS, when that is not `nats_url`."""
+    postgres_dsn: str = ""
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 0
+    """0: a free one."""
+    public_url: str = ""
+    url_key: str = ""
+    """Hex; signs the URLs of blobs."""
+    artifacts: Path | None = None
+    node_id: str = "local-1"
+    node_type: str = "local"
+    sandbox: str = "auto"
+    log_bytes_max: int = 1024**3
+    lease_seconds: float = 30.0
+    heartbeat_seconds: float = 5.0
+    kill_grace_seconds: float = 5.0
+    log_level: str = "INFO"
+    api_url: str = ""
+    api_key: str = ""
+    require: str = ""
+    """Tests: what must be present on this machine, instead of being skipped (comma separated)."""
+
+    @property
+    def artifacts_folder(self) -> Path:
+        return self.artifacts or self.home / "artifacts"
+
+    @property
+    def base_url(self) -> str:
+        """Base of signed URLs."""
+        return self.public_url or f"http://{self.gateway_host}:{self.gateway_port}"
+
+    @property
+    def run_folder(self) -> Path:
+        """Sockets and pids; a short folder elsewhere when a socket path in the home would be too long for the system."""
+        folder = self.home / "run"
+        if len(str(folder / ".s.PGSQL.5432").encode()) <= SOCKET_PATH_BYTES_MAX:
+            return folder
+        from hashlib import sha256
+
+        return Path(tempfile.gettempdir()) / f"rgrid-{sha256(str(self.home).encode()).hexdigest()[:12]}"
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Settings out of `environ`; raises Invalid for an unknown RGRID_* name or a value that cannot be."""
+    known = {PREFIX + each.name.upper(): each.name for each in fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, text in environ.items():
+        if not name.startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES) or text == "":
+            continue
+        if name not in known:
+            raise Invalid(_unknown(name, sorted(known)), details={"setting": name})
+        values[known[name]] = _parse(name, known[name], text)
+    values["home"] = Path(values.get("home", "~/.rgrid")).expanduser().absolute()
+    return Settings(**values)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"There is no setting {name}." + (f" Did you mean {near[0]}?" if near else f" Known: {', '.join(known)}")
+
+
+def _parse(name: str, field: str, text: str) -> Any:
+    parser, wanted = PARSERS.get(field, (str, "text"))
+    try:
+        return parser(text)
+    except (ValueError, TypeError):
+        raise Invalid(f"{name}={text!r} does not work: it must be {wanted}.", details={"setting": name}) from None
+
+
+def _checked(parse: Callable[[str], Any], good: Callable[[Any], bool]) -> Callable[[str], Any]:
+    def parser(text: str) -> Any:
+        value = parse(text)
+        if not good(value):
+            raise ValueError(text)
+        return value
+
+    return parser
+
+
+def _url(*schemes: str) -> tuple[Callable[[str], Any], str]:
+    starts = tuple(f"{scheme}://" for scheme in schemes)
+    return _checked(str, lambda text: text.startswith(starts)), f"a URL that begins with {' or '.join(starts)}"
+
+
+_SECONDS = (_checked(float, lambda number: 0 < number < 86_400), "seconds, more than 0 and less than a day")
+_NAME = (_checked(str, lambda text: bool(TOKEN.match(text))), "up to 64 letters, digits, - and _")
+
+PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "home": (Path, "a path"),
+    "artifacts": (lambda text: Path(text).expanduser().absolute(), "a path"),
+    "nats_url": _url("nats", "tls"),
+    "nats_node_url": _url("nats", "tls"),
+    "postgres_dsn": _url("postgres", "postgresql"),
+    "public_url": (lambda text: _url("http", "https")[0](text).rstrip("/"), _url("http", "https")[1]),
+    "api_url": _url("http", "https"),
+    "gateway_port": (_checked(int, lambda number: 0 <= number < 65_536), "a port, 0 to 65535"),
+    "url_key": (_checked(str, lambda text: len(bytes.fromhex(text)) >= 16), "at least 32 hex digits"),
+    "node_id": _NAME,
+    "node_type": _NAME,
+    "sandbox": (_checked(str, SANDBOXES.__contains__), f"one of {', '.join(SANDBOXES)}"),
+    "log_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
+    "lease_seconds": _SECONDS,
+    "heartbeat_seconds": _SECONDS,
+    "kill_grace_seconds": _SECONDS,
+    "log_level": (_checked(str.upper, LOG_LEVELS.__contains__), f"one of {', '.join(LOG_LEVELS)}"),
+}

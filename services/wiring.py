@@ -1,0 +1,17 @@
+"""Every service of the control plane, in the order of an execution's life."""
+
+from __future__ import annotations
+
+from services import foreman, meter, porter, projector, resolver, scheduler, watchdog
+from services.runtime.service import Service
+
+SERVICES: tuple[Service, ...] = (
+    resolver.SERVICE,
+    scheduler.SERVICE,
+    foreman.SERVICE,
+    porter.SERVICE,
+    meter.SERVICE,
+    watchdog.SERVICE,
+    projector.SERVICE,
+)
+BY_NAME = {service.name: service for service in SERVICES}
