@@ -50,7 +50,7 @@ def submit(api: Api, script: Path, plan: Plan, body: dict[str, Any], interrupts:
         manifest = of_bytes(json.dumps(entries, separators=(",", ":")).encode())
         blobs.append(manifest)
         total = sum(blob.size_bytes for blob in sent.inputs)
-        body["inputs_manifest"] = {"sha256": manifest.sha256, "count": len(entries), "size_bytes": total}
+        body |= {"inputs_manifest": manifest.sha256, "inputs_count": len(entries), "inputs_size_bytes": total}
     else:
         body["inputs"] = entries
     for tries in range(ROUNDS):
