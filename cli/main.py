@@ -95,8 +95,13 @@ def main(args: list[str] | None = None) -> int:
 def answer(words: list[str]) -> int:
     """The exit code of a command, its errors told."""
     try:
-        code = rgrid.main(words, prog_name="rgrid", standalone_mode=False)
+        if "_RGRID_COMPLETE" in os.environ:
+            rgrid.main(prog_name="rgrid")
+        with rgrid.make_context("rgrid", list(words)) as context:
+            code = rgrid.invoke(context)
         return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except click.exceptions.NoArgsIsHelpError as wanted:
         tell(wanted.format_message())
         return EXIT_USAGE
