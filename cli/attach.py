@@ -22,8 +22,10 @@ def command(execution: str, output: str | None, remote_only: bool, api_url: str,
     """
     from .terminal.watch import watched
     from .wire.arrival import bring_home
+    from .wire.interrupt import Interrupts
 
     wire = api(api_url)
     doc = wire.get(f"/executions/{segment(execution)}")
     arrival = None if remote_only else bring_home(wire, Path(output) if output else None)
-    return watched(wire, doc["id"], as_json=as_json, arrival=arrival)
+    with Interrupts() as interrupts:
+        return watched(wire, doc["id"], interrupts, as_json=as_json, arrival=arrival)

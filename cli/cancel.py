@@ -68,7 +68,7 @@ def report(doc: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit(doc)
     elif status == "cancelled":
-        state("warn", "cancelled", doc["id"])
+        state("stopped", "cancelled", doc["id"])
     elif status in ENDED:
         state("quiet", WORDS.get(status, status), f"{doc['id']} had ended before the cancel came")
     else:

@@ -66,7 +66,7 @@ def one(doc: dict[str, Any], bill: dict[str, Any]) -> None:
         show(f"{'estimate':<11} {money(cost.get('estimated_micros'))} · {clean(cost['basis'])}")
     if cost.get("price_version"):
         show(f"{'prices':<11} of {clean(cost['price_version'])}")
-    charges = bill.get("charges") or bill.get("items") or bill.get("lines") or []
+    charges = bill.get("items") or []
     if charges:
         rows = [
             [
@@ -85,13 +85,11 @@ def one(doc: dict[str, Any], bill: dict[str, Any]) -> None:
 
 def grouped(answer: dict[str, Any], by: str | None) -> None:
     """Lines and their total; the total is added up from the very lines above it."""
-    items = answer.get("items") or answer.get("groups") or []
-    total = answer.get("total") or {}
-    if answer.get("since"):
-        show(f"since {clock(answer['since'])}")
-    rows = [[each.get("group", each.get("key", "")), *numbers(each)] for each in items] if by else []
+    items = answer.get("items") or []
+    if answer.get("from"):
+        show(f"since {clock(answer['from'])}")
+    rows = [[each.get("group", ""), *numbers(each)] for each in items] if by else []
     sums = {name: sum(int(each.get(name) or 0) for each in items) for name in SUMMED}
-    sums |= {name: value for name, value in total.items() if name in SUMMED}
     rows.append([f"total ({count(len(items), 'line')})" if by else "total", *numbers(sums)])
     head = ((by or "").upper(), "RUNS", "TIME", "CHARGED", "ON A CX23")
     table(head, rows, right=frozenset({1, 2, 3, 4}))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .options import EXECUTION, api, common, emit, example
-from .terminal.formats import between
+from .terminal.formats import between, clock
 from .terminal.gist import gist
 from .terminal.screen import following, show
 from .terminal.table import table
@@ -20,6 +20,8 @@ from .wire.transport import segment
 def command(execution: str, api_url: str, as_json: bool) -> int:
     """Tell the history of an execution as it stands in the log; times count from the submit."""
     wire = api(api_url)
+    if not as_json:
+        execution = wire.get(f"/executions/{segment(execution)}")["id"]
     items: list[dict[str, Any]] = []
     cursor = None
     while True:
@@ -34,7 +36,7 @@ def command(execution: str, api_url: str, as_json: bool) -> int:
         return 0
     start = items[0]["at"] if items else None
     if start:
-        show(f"{execution} · submitted {start}")
+        show(f"{execution} · submitted {clock(start, millis=True)}")
     rows = [
         [item["sequence"], after(start, item["at"]), item["type"], gist(item["type"], item.get("data") or {})]
         for item in items

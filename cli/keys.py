@@ -27,9 +27,9 @@ def ls(api_url: str, as_json: bool) -> int:
         return 0
     rows = [
         [
-            item.get("id") or item.get("key_id"),
+            item["id"],
             item.get("label") or "-",
-            clock(item.get("issued_at") or item.get("created_at")),
+            clock(item.get("issued_at")),
             f"revoked {clock(item['revoked_at'])}" if item.get("revoked_at") else "good",
         ]
         for item in items
@@ -48,15 +48,14 @@ def create(label: str, api_url: str, as_json: bool) -> int:
     if as_json:
         emit(answer)
         return 0
-    key = answer.get("key") or answer.get("api_key") or answer.get("secret")
-    state("good", "created", str(answer.get("id") or answer.get("key_id") or ""))
-    show(str(key))
+    state("good", "created", str(answer["id"]))
+    show(str(answer["key"]))
     detail("keep it", "it is shown only this once")
     following("export RGRID_API_KEY=rgk_…")
     return 0
 
 
-@command.command(epilog=example("rgrid keys revoke key_7f3k2m"))
+@command.command(epilog=example("rgrid keys revoke 26j2x2vj"))
 @click.argument("key", metavar="ID")
 @common
 def revoke(key: str, api_url: str, as_json: bool) -> int:

@@ -10,7 +10,7 @@ import click
 from .errors import EXIT_CANCELLED
 from .options import EXECUTION, api, common, example
 from .terminal.loglines import Lines
-from .terminal.outcome import exit_code
+from .terminal.outcome import ENDED, exit_code
 from .terminal.screen import following
 from .terminal.times import since_words
 from .wire.interrupt import Interrupts
@@ -24,53 +24,64 @@ from .wire.transport import Api, segment
 )
 @EXECUTION
 @click.option("-f", "--follow", is_flag=True, help="Go on until it has ended; the exit code is that of `rgrid run`.")
-@click.option("--tail", type=click.IntRange(1), metavar="N", help="The last N lines only.")
+@click.option("--tail", type=click.IntRange(1, 100_000), metavar="N", help="The last N lines only.")
 @click.option("--since", metavar="TIME", help="What was written since: 5m (ago), or an ISO time.")
-@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Of this attempt (default: the last one).")
+@click.option("--attempt", type=click.IntRange(1), metavar="N", help="Of this attempt only (default: all, in order).")
 @click.option("--stream", type=click.Choice(["stdout", "stderr"]), help="One of the two streams only.")
 @click.option("--timestamps", is_flag=True, help="The time (UTC) before every line.")
 @common
 def command(execution: str, follow: bool, timestamps: bool, api_url: str, as_json: bool, **which: Any) -> int:
-    """Print what an execution wrote: its stdout to stdout, its stderr to stderr.
+    """Print what an execution wrote: its stdout to stdout, its stderr to stderr, byte for byte.
 
     With --timestamps or --json everything goes to stdout, a line each.
     """
     wire = api(api_url)
     doc = wire.get(f"/executions/{segment(execution)}")
-    if which["since"]:
-        which["since"] = since_words(which["since"])
-    lines = Lines(as_json, timestamps, which.pop("since") if follow else None)
-    if follow:
-        return followed(wire, doc["id"], lines, which)
-    history(wire, doc["id"], lines, which)
-    following(f"rgrid logs {doc['id']} -f" if not doc.get("finished_at") else f"rgrid status {doc['id']}")
+    which["since"] = since_words(which["since"]) if which["since"] else None
+    lines = Lines(as_json, timestamps, which["since"])
+    if follow or (doc.get("status") in ENDED and not lines.per_line):
+        code = to_the_end(wire, doc["id"], lines, which)
+        next_line(f"rgrid status {doc['id']}", as_json)
+        return code if follow else 0
+    so_far(wire, doc["id"], lines, which)
+    next_line(f"rgrid {'status' if doc.get('status') in ENDED else 'logs -f'} {doc['id']}", as_json)
     return 0
 
 
-def history(wire: Api, execution: str, lines: Lines, which: dict[str, Any]) -> None:
-    """What is there now. Both streams in their order come as frames of JSON heads; one stream comes raw."""
-    query = {name: value for name, value in which.items() if value is not None}
-    if which["stream"] and not lines.per_line:
-        for piece in wire.stream(f"/executions/{segment(execution)}/logs", **query, format="raw"):
-            sys.stdout.buffer.write(piece)
-    else:
-        lines.records(wire.stream(f"/executions/{segment(execution)}/logs", **query, format="ndjson"))
-    sys.stdout.buffer.flush()
+def next_line(command: str, as_json: bool) -> None:
+    """The next command, unless a program reads."""
+    if not as_json:
+        following(command)
 
 
-def followed(wire: Api, execution: str, lines: Lines, which: dict[str, Any]) -> int:
-    """Live, to the end."""
+def to_the_end(wire: Api, execution: str, lines: Lines, which: dict[str, Any]) -> int:
+    """Live, chunk by chunk; the exit code of the execution. Ctrl-C ends the reading only."""
     from .terminal.watch import Watch
+    from .wire.follow import Follower, check_complete
 
     with Interrupts() as interrupts:
-        watch = Watch(wire, execution, interrupts, reading=True)
+        sink = Watch(wire, execution, interrupts, reading=True).sink()
         if lines.per_line or lines.since:
-            watch.on_chunk = lines.chunk  # type: ignore[method-assign]
-        doc = watch.follow(
-            attempt=which["attempt"], stream=which["stream"], tail=which["tail"], only=bool(which["attempt"])
-        )
+            sink.chunk = lines.chunk
+        cursor = {name: which[name] for name in ("attempt", "stream", "tail")}
+        follower = Follower(wire, execution, sink, interrupts, only=bool(which["attempt"]), **cursor)
+        end = follower.follow()
         lines.flush()
-    if doc is None:
+    if end is None:
         return EXIT_CANCELLED
-    following(f"rgrid status {execution}")
-    return exit_code(doc)
+    if end.get("status") in ("succeeded", "failed", "timed_out"):
+        check_complete(follower)
+    return exit_code(end)
+
+
+def so_far(wire: Api, execution: str, lines: Lines, which: dict[str, Any]) -> None:
+    """What there is now. Both streams on one terminal come line by line, in order; else each as its bytes."""
+    path = f"/executions/{segment(execution)}/logs"
+    query = {name: value for name, value in which.items() if value is not None}
+    if lines.per_line or (which["stream"] is None and sys.stdout.isatty()):
+        lines.records(wire.stream(path, **query, format="ndjson"))
+        return
+    for stream in [which["stream"]] if which["stream"] else ["stdout", "stderr"]:
+        for piece in wire.stream(path, **{**query, "stream": stream}, format="raw"):
+            lines.raw(stream, piece)
+    lines.flush()

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .errors import EXIT_CANCELLED, EXIT_PIPE_CLOSED, EXIT_PLATFORM, EXIT_USAGE, CliError
+from .errors import EXIT_CANCELLED, EXIT_PIPE_CLOSED, EXIT_PLATFORM, EXIT_USAGE, CliError, Interrupted
 from .terminal.screen import clean, failure, tell
 
 VERBS = {
@@ -95,8 +95,13 @@ def main(args: list[str] | None = None) -> int:
 def answer(words: list[str]) -> int:
     """The exit code of a command, its errors told."""
     try:
-        code = rgrid.main(words, prog_name="rgrid", standalone_mode=False)
+        if "_RGRID_COMPLETE" in os.environ:
+            rgrid.main(prog_name="rgrid")
+        with rgrid.make_context("rgrid", list(words)) as context:
+            code = rgrid.invoke(context)
         return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except click.exceptions.NoArgsIsHelpError as wanted:
         tell(wanted.format_message())
         return EXIT_USAGE
@@ -106,9 +111,13 @@ def answer(words: list[str]) -> int:
             CliError(wrong.format_message(), f"How it is typed: {command} --help", code="USAGE"), words, EXIT_USAGE
         )
     except CliError as failed:
-        return told(failed, words, failed.exit_code)
+        code = told(failed, words, failed.exit_code)
+        if isinstance(failed, Interrupted):
+            leave_threads(code)
+        return code
     except (KeyboardInterrupt, click.Abort):
         tell("")
+        leave_threads(EXIT_CANCELLED)
         return EXIT_CANCELLED
     except BrokenPipeError:
         raise
@@ -148,6 +157,13 @@ def told(problem: CliError, words: list[str], code: int) -> int:
     hints = [clean(line) for line in problem.hint.splitlines()]
     failure(message, *hints, clean(" · ".join(origin)))
     return code
+
+
+def leave_threads(code: int) -> None:
+    """Exit at once when transfers still run: after Ctrl-C nobody waits for them."""
+    threading = sys.modules.get("threading")
+    if threading is not None and threading.active_count() > 1:
+        os._exit(code)
 
 
 def silence() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from .options import api, common, emit, example
-from .terminal.formats import clock, duration, money
+from .terminal.formats import clock, duration, moment, money
 from .terminal.outcome import WORDS, seconds_of
 from .terminal.screen import following, tell
 from .terminal.table import table
@@ -55,6 +56,12 @@ def command(api_url: str, as_json: bool, limit: int, since: str | None, until: s
     return 0
 
 
+def running_seconds(item: dict[str, Any]) -> float | None:
+    """How long it has been running; None when it does not run."""
+    started = moment(item.get("started_at")) if item.get("status") == "running" else None
+    return max(0.0, (datetime.now(UTC) - started).total_seconds()) if started else None
+
+
 def row(item: dict[str, Any]) -> list[str]:
     """One line of the table."""
     cost = item.get("cost") or {}
@@ -66,6 +73,6 @@ def row(item: dict[str, Any]) -> list[str]:
         item.get("name") or "-",
         (item.get("script") or {}).get("path", "-"),
         clock(item.get("submitted_at")),
-        duration(seconds_of(item)),
+        duration(seconds_of(item) if item.get("finished_at") else running_seconds(item)),
         money(final if final is not None else cost.get("running_micros")),
     ]

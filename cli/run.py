@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .errors import UsageProblem
+from .errors import Interrupted, UsageProblem
 from .job import config
 from .job.arguments import BEHIND, RunCommand
 from .job.script import checked
 from .options import API_URL, AS_JSON, emit, example
 from .terminal.screen import following
+from .wire.grid import find
+from .wire.transport import Api
+
+if TYPE_CHECKING:
+    from .job.inputs import Plan
 
 EPILOG = example(
     "rgrid run wordcount.py books/alice.txt",
@@ -61,31 +66,44 @@ def command(ctx: click.Context, script: str, args: tuple[str, ...], as_json: boo
     _, runtime = checked(script, str(options.get("runtime", "")))
     from .job.inputs import plan
     from .job.request import request_of
-    from .job.submit import submit, tell_submitted
 
     files = plan(path, args, ctx.meta[BEHIND], options.get("input", []))
     body = request_of(options, runtime, files.args, os.environ)
-    folder = options.get("output")
-    check_folder(folder)
-    from .wire.grid import find
-    from .wire.transport import Api
+    check_folder(options.get("output"))
+    return queued(path, files, body, options, api_url, as_json)
+
+
+def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any], api_url: str, as_json: bool) -> int:
+    """Submit what was found to be in order, then follow it to its end; the exit code."""
+    from .job.submit import submit, tell_submitted
+    from .wire.interrupt import Interrupts
 
     api = Api(find(api_url, start=True))
-    sent = submit(api, path, files, body, key=secrets.token_hex(16))
-    tell_submitted(sent)
-    execution = str(sent.answer["id"])
-    if options.get("detach"):
-        if as_json:
-            emit(sent.answer)
-        else:
-            click.echo(execution)
-        following(f"rgrid attach {execution}")
-        return 0
-    from .terminal.watch import watched
-    from .wire.arrival import bring_home
+    with Interrupts(raising=True) as interrupts:
+        try:
+            sent = submit(api, path, files, body, interrupts, key=secrets.token_hex(16))
+        except KeyboardInterrupt:
+            raise Interrupted("Interrupted before anything was queued.") from None
+        tell_submitted(sent)
+        execution = str(sent.answer["id"])
+        if options.get("detach"):
+            return left(sent.answer, as_json)
+        from .terminal.watch import watched
+        from .wire.arrival import bring_home
 
-    arrival = None if options.get("remote-only") else bring_home(api, Path(folder) if folder else None)
-    return watched(api, execution, as_json=as_json, arrival=arrival)
+        folder = options.get("output")
+        arrival = None if options.get("remote-only") else bring_home(api, Path(folder) if folder else None)
+        return watched(api, execution, interrupts, as_json=as_json, arrival=arrival)
+
+
+def left(answer: dict[str, Any], as_json: bool) -> int:
+    """Detached: its id on stdout, or the answer as JSON."""
+    if as_json:
+        emit(answer)
+    else:
+        click.echo(answer["id"])
+    following(f"rgrid attach {answer['id']}")
+    return 0
 
 
 def check_folder(folder: str | None) -> None:

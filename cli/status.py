@@ -37,7 +37,10 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
     code = f" · exit code {doc['exit_code']}" if doc.get("exit_code") is not None else ""
     hint = f" · {reason['hint']}" if reason.get("hint") else ""
     tags = " ".join(f"{key}={value}" for key, value in (doc.get("tags") or {}).items())
-    attempts = f"{doc.get('attempt') or 0}" + (f" of at most {doc['attempts_max']}" if doc.get("attempts_max") else "")
+    most = int(doc.get("attempts_max") or 0)
+    attempts = f"{doc.get('attempt') or 0}" + (
+        f" of at most {most}" if most > 1 and most >= doc.get("attempt", 0) else ""
+    )
     used = [f"cpu {duration(usage['cpu_ms'] / 1000)}"] if usage.get("cpu_ms") is not None else []
     used += [f"peak {size(usage['memory_peak_bytes'])}"] if usage.get("memory_peak_bytes") else []
     return [

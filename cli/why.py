@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from .options import EXECUTION, api, common, emit, example
-from .terminal.formats import duration
+from .terminal.formats import duration, moment
 from .terminal.screen import clean, following, paint, show
 from .wire.transport import segment
 
@@ -49,15 +50,22 @@ def heading(doc: dict[str, Any], answer: dict[str, Any]) -> None:
 
 def timeline(phases: list[dict[str, Any]]) -> None:
     """A bar per phase, in proportion, at its place."""
-    total = sum(float(phase.get("ms") or 0) for phase in phases)
-    gone = 0.0
-    for phase in phases:
-        spent = float(phase.get("ms") or 0)
+    spent_all = [spent_ms(phase) for phase in phases]
+    total, gone, several = sum(spent_all), 0.0, len({phase.get("attempt") for phase in phases}) > 1
+    for phase, spent in zip(phases, spent_all, strict=True):
         start = round(BAR * gone / total) if total else 0
         length = max(1, round(BAR * spent / total)) if total else 1
         bar = " " * min(start, BAR - 1) + "━" * min(length, BAR - min(start, BAR - 1))
         gone += spent
-        note = f"  {clean(phase['note'])}" if phase.get("note") else ""
+        name = f"{phase.get('name')} (attempt {phase.get('attempt')})" if several else str(phase.get("name"))
         open_end = " so far" if not phase.get("to") else ""
-        text = f"{clean(phase.get('name')):<24} {duration(spent / 1000):>8}{open_end}"
-        show(f"{text:<34} {paint(bar.ljust(BAR), 'busy', sys.stdout)}{note}".rstrip())
+        text = f"{clean(name):<28} {duration(spent / 1000):>8}{open_end}"
+        show(f"{text:<38} {paint(bar, 'busy', sys.stdout)}".rstrip())
+
+
+def spent_ms(phase: dict[str, Any]) -> float:
+    """How long a phase took, or has taken so far."""
+    if phase.get("ms") is not None:
+        return float(phase["ms"])
+    begun = moment(phase.get("from"))
+    return max(0.0, (datetime.now(UTC) - begun).total_seconds() * 1000) if begun else 0.0

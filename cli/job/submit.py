@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import CliError, Unreachable
+from ..errors import CliError, Interrupted, Unreachable
 from ..terminal.formats import count, size
 from ..terminal.screen import detail, state
 from ..wire.blob import Blob, entry, of_bytes, of_file
+from ..wire.interrupt import Interrupts
 from ..wire.transport import Api
 from ..wire.upload import upload
 from .inputs import Plan, mode_of
@@ -20,6 +21,7 @@ INLINE_MAX = 256
 """More inputs than this travel as a manifest blob, a JSON list of entries."""
 ROUNDS = 3
 PATIENCE_SECONDS = 30.0
+PAUSE_SECONDS = 0.3
 
 
 @dataclass(slots=True)
@@ -32,8 +34,11 @@ class Sent:
     uploaded: set[str] = field(default_factory=set)
 
 
-def submit(api: Api, script: Path, plan: Plan, body: dict[str, Any], *, key: str) -> Sent:
-    """Raises CliError; when the answer is lost on the way the same request is sent again."""
+def submit(api: Api, script: Path, plan: Plan, body: dict[str, Any], interrupts: Interrupts, *, key: str) -> Sent:
+    """Raises CliError; when the answer is lost on the way the same request is sent again.
+
+    Until the request goes out an interrupt ends all; from then on it is noted, since an execution may exist.
+    """
     sent = Sent(script=of_file(script))
     assert sent.script is not None
     hashed = {name: of_file(path) for name, path in sorted(plan.files.items())}
@@ -45,13 +50,14 @@ def submit(api: Api, script: Path, plan: Plan, body: dict[str, Any], *, key: str
         manifest = of_bytes(json.dumps(entries, separators=(",", ":")).encode())
         blobs.append(manifest)
         total = sum(blob.size_bytes for blob in sent.inputs)
-        body["inputs_manifest"] = {"sha256": manifest.sha256, "count": len(entries), "size_bytes": total}
+        body |= {"inputs_manifest": manifest.sha256, "inputs_count": len(entries), "inputs_size_bytes": total}
     else:
         body["inputs"] = entries
     for tries in range(ROUNDS):
         sent.uploaded |= upload(api, blobs)
+        interrupts.raising = False
         try:
-            sent.answer = post(api, body, key)
+            sent.answer = post(api, body, key, interrupts)
             return sent
         except CliError as refused:
             if refused.code != "BLOBS_MISSING" or tries == ROUNDS - 1:
@@ -59,7 +65,7 @@ def submit(api: Api, script: Path, plan: Plan, body: dict[str, Any], *, key: str
     raise AssertionError("the last round returns or raises")
 
 
-def post(api: Api, body: dict[str, Any], key: str) -> dict[str, Any]:
+def post(api: Api, body: dict[str, Any], key: str, interrupts: Interrupts) -> dict[str, Any]:
     """POST /executions; a broken connection is no answer, so it is asked again under the same key."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -69,7 +75,10 @@ def post(api: Api, body: dict[str, Any], key: str) -> dict[str, Any]:
         except Unreachable as lost:
             if lost.code != "UNREACHABLE" or time.monotonic() > deadline:
                 raise
-            time.sleep(0.3)
+            if interrupts.sleep(PAUSE_SECONDS):
+                raise Interrupted(
+                    "Interrupted; the grid did not answer whether it was queued.", "Look: rgrid ps"
+                ) from None
 
 
 def tell_submitted(sent: Sent) -> None:

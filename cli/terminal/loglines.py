@@ -10,6 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .. import SCHEMA_VERSION
+from .screen import clean, tell
+
+LINE_BYTES_MAX = 1 << 20
+"""A longer line comes in several pieces, so that no script can fill our memory."""
 
 
 class Lines:
@@ -33,64 +37,76 @@ class Lines:
             return
         first, before = self.open.pop(head["stream"], (head, b""))
         if first["attempt"] != head["attempt"]:
-            self.line(first, before)
+            self.put(words_of(first, first["line"], before))
             first, before = head, b""
         *whole, rest = (before + data).split(b"\n")
+        number = first["line"]
         for text in whole:
-            self.line(first, text)
-            first = head
+            self.put(words_of(first, number, text))
+            first, number = head, number + 1
+        while len(rest) > LINE_BYTES_MAX:
+            self.put({**words_of(first, number, rest[:LINE_BYTES_MAX]), "partial": True})
+            rest = rest[LINE_BYTES_MAX:]
         if rest:
-            self.open[head["stream"]] = (first, rest)
+            self.open[head["stream"]] = ({**first, "line": number}, rest)
 
     def flush(self) -> None:
         """Print the lines that never ended."""
         for head, text in self.open.values():
-            self.line(head, text)
+            self.put(words_of(head, head["line"], text))
         self.open.clear()
         sys.stdout.buffer.flush()
 
-    def line(self, head: dict[str, Any], text: bytes) -> None:
-        """One line on stdout."""
-        at = iso(head["at_us"])
+    def put(self, item: dict[str, Any]) -> None:
+        """One line of the log on stdout; without --json or --timestamps as it is, to the stream it came from."""
+        text = base64.b64decode(item["base64"]) if "base64" in item else item["text"].encode()
         if self.as_json:
-            item = {"schema_version": SCHEMA_VERSION, "at": at, "attempt": head["attempt"], "stream": head["stream"]}
-            sys.stdout.buffer.write(json.dumps(item | words(text)).encode() + b"\n")
+            sys.stdout.buffer.write(json.dumps({"schema_version": SCHEMA_VERSION, **item}).encode() + b"\n")
+        elif self.timestamps:
+            sys.stdout.buffer.write(f"{item['at']} ".encode() + text + b"\n")
         else:
-            sys.stdout.buffer.write(f"{at} ".encode() + text + b"\n")
+            self.raw(item["stream"], text + (b"" if item.get("partial") else b"\n"))
 
     def raw(self, stream: str, data: bytes) -> None:
         """Bytes as they are, to the stream they came from; rgrid's own notices to stderr."""
-        sink = sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer
-        sink.write(data)
-        if stream != "stdout":
-            sink.flush()
+        if stream == "rgrid":
+            tell(f"! {clean(data.decode('utf-8', 'replace').strip())}")
+        elif stream == "stdout":
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            sys.stderr.buffer.write(data)
+            sys.stderr.buffer.flush()
 
     def records(self, pieces: Iterable[bytes]) -> None:
-        """The gateway's ndjson: a head with `text` or `base64` a record."""
+        """The gateway's ndjson: an object a line of the log, or a named gap."""
         rest = b""
         for piece in pieces:
             *whole, rest = (rest + piece).split(b"\n")
             for record in whole:
                 self.record(record)
         self.record(rest)
-        self.flush()
+        sys.stdout.buffer.flush()
 
     def record(self, record: bytes) -> None:
-        if record.strip():
-            head = json.loads(record)
-            encoded = head.get("base64") or head.get("data_base64")
-            data = base64.b64decode(encoded) if encoded else head.get("text", "").encode("utf-8", "surrogateescape")
-            self.chunk(head, memoryview(data))
+        if not record.strip():
+            return
+        item = json.loads(record)
+        if gap := item.get("gap"):
+            tell(f"! log chunks {gap['from_chunk']} to {gap['to_chunk']} are missing. {clean(gap['why'])}")
+        else:
+            self.put(item)
 
 
-def words(text: bytes) -> dict[str, str]:
-    """`text`, or `base64` for what is not UTF-8."""
+def words_of(head: dict[str, Any], number: int, text: bytes) -> dict[str, Any]:
+    """A line in the form of the gateway's ndjson; `base64` instead of `text` for what is not UTF-8."""
+    item = {"attempt": head["attempt"], "line": number, "stream": head["stream"], "at": iso(head["at_us"])}
     try:
-        return {"text": text.decode()}
+        return {**item, "text": text.decode()}
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(text).decode()}
+        return {**item, "base64": base64.b64encode(text).decode()}
 
 
 def iso(at_us: int) -> str:
-    """Microseconds since 1970 as ISO 8601 in UTC with milliseconds."""
-    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    """Microseconds since 1970 as ISO 8601 in UTC with milliseconds (cut)."""
+    return f"{datetime.fromtimestamp(at_us // 1_000_000, UTC):%Y-%m-%dT%H:%M:%S}.{at_us // 1000 % 1000:03d}Z"

@@ -15,7 +15,7 @@ MEANING = {
     "failed": "bad",
     "timed_out": "bad",
     "lost": "bad",
-    "cancelled": "warn",
+    "cancelled": "stopped",
     "queued": "quiet",
 }
 
@@ -87,7 +87,7 @@ def closing(doc: dict[str, Any]) -> None:
     if status != "succeeded":
         for word, key in (("reason", "message"), ("hint", "hint")):
             if reason.get(key):
-                detail(word, clean(reason[key]))
+                detail(word, clean(str(reason[key]).replace(" ID", f" {doc['id']}")))
     log = doc.get("log") or {}
     if log.get("dropped_lines") or log.get("dropped_bytes"):
         detail(

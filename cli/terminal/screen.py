@@ -7,8 +7,8 @@ import re
 import sys
 from typing import TextIO
 
-COLOURS = {"good": "32", "bad": "31", "busy": "36", "warn": "33", "quiet": "2"}
-MARKS = {"good": "✔", "bad": "✘", "busy": "●", "warn": "!", "quiet": "●"}
+COLOURS = {"good": "32", "bad": "31", "busy": "36", "warn": "33", "stopped": "33", "quiet": "2"}
+MARKS = {"good": "✔", "bad": "✘", "busy": "●", "warn": "●", "stopped": "✘", "quiet": "●"}
 PLAIN_MARKS = {"✔": "+", "✘": "x", "●": "*", "·": "-", "€": "EUR ", "…": "...", "—": "-", "→": "->"}
 COLUMN = 11
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

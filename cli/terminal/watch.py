@@ -125,17 +125,16 @@ class Watch:
             time.sleep(0.02)
 
 
-def watched(api: Api, execution: str, *, as_json: bool = False, arrival: Any = None) -> int:
+def watched(api: Api, execution: str, interrupts: Interrupts, *, as_json: bool = False, arrival: Any = None) -> int:
     """Follow, tell the end, let `arrival(doc)` bring the outputs home; the exit code."""
-    with Interrupts() as interrupts:
-        watch = Watch(api, execution, interrupts, stdout=sys.stderr.buffer if as_json else None)
-        try:
-            doc = watch.follow()
-        except CliError as lacking:
-            if lacking.code != "LOG_INCOMPLETE":
-                raise
+    watch = Watch(api, execution, interrupts, stdout=sys.stderr.buffer if as_json else None)
+    try:
+        doc = watch.follow()
+    except CliError as lacking:
+        if lacking.code == "LOG_INCOMPLETE":
             closing(watch.final(0))
-            raise
+        raise
+    interrupts.raising = True
     if doc is None:
         return 0
     closing(doc)

@@ -13,16 +13,17 @@ def abreast(one: Callable[..., None], work: Sequence[tuple[Any, ...]], threads: 
     """`one(*each)` for all of `work` in at most `threads` threads; raises what the first failure raised."""
     if not work:
         return
-    with ThreadPoolExecutor(min(threads, len(work))) as pool:
-        tasks = [pool.submit(one, *each) for each in work]
-        try:
-            done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
-        except BaseException:
-            patience.stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        failures = [failure for failure in (task.exception() for task in done if not task.cancelled()) if failure]
-        if failures:
-            patience.stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise next((each for each in failures if not isinstance(each, Stopped)), failures[0])
+    pool = ThreadPoolExecutor(min(threads, len(work)))
+    tasks = [pool.submit(one, *each) for each in work]
+    try:
+        done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
+    except BaseException:  # Ctrl-C: nobody waits for a network that may be dead
+        patience.stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    failures = [failure for failure in (task.exception() for task in done) if failure]
+    if failures:
+        patience.stop.set()
+    pool.shutdown(wait=True, cancel_futures=True)
+    if failures:
+        raise next((each for each in failures if not isinstance(each, Stopped)), failures[0])

@@ -18,7 +18,9 @@ def exchange(
     wire = wire_to(url)
     parts = urlsplit(url)
     try:
-        wire.request(method, f"{parts.path}?{parts.query}", body=body, headers=headers or {})
+        wire.request(
+            method, parts._replace(scheme="", netloc="", fragment="").geturl(), body=body, headers=headers or {}
+        )
         return wire.getresponse()
     except (http.client.HTTPException, OSError):
         forget(url)

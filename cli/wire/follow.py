@@ -6,6 +6,7 @@ The protocol (frames, resume cursor) is described in docs/log-stream.md.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -97,6 +98,7 @@ class Follower:
                 open_timeout=10,
                 close_timeout=1,
                 proxy=None,
+                logger=_SILENT,
             )
         except InvalidStatus as refused:
             answer = refused.response
@@ -189,3 +191,6 @@ def check_complete(follower: Follower) -> None:
 
 
 _NO_HEADERS = HTTPMessage()
+_SILENT = logging.getLogger("rgrid.websocket")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False

@@ -11,10 +11,11 @@ SECOND_WITHIN_SECONDS = 3.0
 
 
 class Interrupts:
-    """`with Interrupts() as interrupts:` counts interrupts instead of raising. One nobody looks at does not get lost: a
-    third in a row raises KeyboardInterrupt after all."""
+    """`with Interrupts() as interrupts:` counts interrupts instead of raising. Ones nobody looks at do not get lost: a
+    third in a row raises KeyboardInterrupt after all. While `raising`, the first one does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, raising: bool = False) -> None:
+        self.raising = raising
         self.pending = 0
         self.before: dict[int, Any] = {}
 
@@ -31,7 +32,7 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.pending += 1
-        if self.pending > 2:
+        if self.raising or self.pending > 2:
             raise KeyboardInterrupt
 
     def take(self) -> bool:
