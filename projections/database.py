@@ -11,21 +11,30 @@ import asyncpg
 
 from domain.errors import Unavailable
 
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 POOL_CONNECTIONS_MAX = 10
 CONNECT_SECONDS_MAX = 5.0
 COMMAND_SECONDS_MAX = 30.0
 BACKOFF_SECONDS_FIRST = 0.02
 BACKOFF_SECONDS_MAX = 1.0
 
+# InternalClientError is what a connection answers with that the server ended while it was idle.
 _AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
-_MOVED = (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InvalidCachedStatementError)
+_MOVED = (
+    asyncpg.UndefinedTableError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.OutdatedSchemaCacheError,
+    asyncpg.DeadlockDetectedError,
+)
 """A read met the moment in which a rebuilt schema took the place of the old one."""
 
 
@@ -70,8 +79,12 @@ class Database:
             if isinstance(error, asyncpg.DataError | ValueError):
                 raise
             await self._forget_connections()
-        with translated():
-            return await self._fetch(sql, args)
+        try:
+            with translated():
+                return await self._fetch(sql, args)
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
+            message = "The read models are not there yet; the projector makes them when it starts. Try again soon."
+            raise Unavailable(message, code="PROJECTIONS_MISSING") from error
 
     async def fetch_one(self, sql: str, *args: Any) -> asyncpg.Record | None:
         rows = await self.fetch(sql, *args)
@@ -83,7 +96,7 @@ class Database:
             return await connection.fetch(sql, *args)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """A connection of the pool, for several statements in a row."""
         with translated():
             pool = await self._opened()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from projections.catalog import ROUTES, TABLES
+from domain.errors import DamagedHistory
 from projections.projection import Fold, Meta, RecordedLike, meta_of
 from projections.table import Key, Row, Table
+from projections.tables import ROUTES, TABLES, TABLES_BY_NAME
 
 ROWS_CACHED_MAX = 50_000
 Load = Callable[[Table, Sequence[Key]], Awaitable[list[Row]]]
@@ -22,14 +23,10 @@ class Poison:
     error: Exception
 
 
-class Step(NamedTuple):
-    """One fold to do: this part of an event on this row."""
-
-    table: str
-    key: Key
-    fold: Fold
-    part: Any
-    meta: Meta
+Slot = tuple[str, Key]
+"""Table and key: one row."""
+Step = tuple[Slot, Fold, Any, Meta]
+"""One fold to do: on this row, of this part of an event."""
 
 
 @dataclass
@@ -52,19 +49,18 @@ class Folding:
     async def fold(self, batch: Sequence[RecordedLike]) -> list[Poison]:
         """Fold a batch; a commit is taken as a whole or, when an event of it cannot be folded, returned as poison."""
         routed: list[tuple[RecordedLike, list[Step]]] = []
-        poisons: list[Poison] = []
+        unrouted: list[Poison] = []
         for recorded in batch:
             try:
                 routed.append((recorded, _steps(recorded)))
             except Exception as error:
-                poisons.append(Poison(recorded, error))
+                unrouted.append(Poison(recorded, error))
         await self._load_missing(routed)
-        for recorded, steps in routed:
-            try:
-                self._merge(self._folded(steps))
-            except Exception as error:
-                poisons.append(Poison(recorded, error))
-        return poisons
+        changed, poisons = self._folded(routed, careful=False)
+        if not _storable(changed):
+            changed, poisons = self._folded(routed, careful=True)
+        self._merge(changed)
+        return unrouted + poisons
 
     def dirty_count(self) -> int:
         return sum(len(rows.dirty) for rows in self.tables.values())
@@ -85,28 +81,43 @@ class Folding:
     async def _load_missing(self, routed: list[tuple[RecordedLike, list[Step]]]) -> None:
         missing: dict[str, dict[Key, None]] = {}
         for _, steps in routed:
-            for step in steps:
-                if step.key not in self.tables[step.table].rows:
-                    missing.setdefault(step.table, {})[step.key] = None
-        for table in TABLES:
-            if table.name not in missing:
-                continue
-            rows = self.tables[table.name]
-            rows.rows.update(dict.fromkeys(missing[table.name]))
-            for row in await self._load(table, list(missing[table.name])):
+            for (table, key), _, _, _ in steps:
+                if key not in self.tables[table].rows:
+                    missing.setdefault(table, {})[key] = None
+        for name, keys in missing.items():
+            table, rows = TABLES_BY_NAME[name], self.tables[name]
+            found = await self._load(table, list(keys))
+            rows.rows.update(dict.fromkeys(keys))
+            for row in found:
                 rows.rows[table.key_of(row)] = row
                 rows.stored.add(table.key_of(row))
 
-    def _folded(self, steps: list[Step]) -> dict[tuple[str, Key], Row]:
-        changed: dict[tuple[str, Key], Row] = {}
-        for table, key, fold, part, meta in steps:
-            before = changed.get((table, key)) or self.tables[table].rows[key]
+    def _folded(
+        self, routed: list[tuple[RecordedLike, list[Step]]], *, careful: bool
+    ) -> tuple[dict[Slot, Row], list[Poison]]:
+        """The rows that change. `careful` looks at every row after every commit, to find which one Postgres would refuse."""
+        changed: dict[Slot, Row] = {}
+        poisons: list[Poison] = []
+        for recorded, steps in routed:
+            try:
+                rows = self._committed(steps, changed)
+                if careful:
+                    _check(rows)
+                changed.update(rows)
+            except Exception as error:
+                poisons.append(Poison(recorded, error))
+        return changed, poisons
+
+    def _committed(self, steps: list[Step], changed: dict[Slot, Row]) -> dict[Slot, Row]:
+        rows: dict[Slot, Row] = {}
+        for slot, fold, part, meta in steps:
+            before = rows.get(slot) or changed.get(slot) or self.tables[slot[0]].rows[slot[1]]
             after = fold(before, part, meta)
             if after is not None and after is not before:
-                changed[table, key] = after
-        return changed
+                rows[slot] = after
+        return rows
 
-    def _merge(self, changed: dict[tuple[str, Key], Row]) -> None:
+    def _merge(self, changed: dict[Slot, Row]) -> None:
         for (table, key), row in changed.items():
             rows = self.tables[table]
             rows.rows.pop(key, None)
@@ -115,10 +126,29 @@ class Folding:
 
 
 def _steps(recorded: RecordedLike) -> list[Step]:
+    commit = recorded.commit
+    unknown = getattr(commit, "unknown", ())
+    if unknown:
+        raise DamagedHistory(f"An event of unknown type {unknown[0]}; a newer rgrid wrote it: install that one.")
     meta = meta_of(recorded)
     steps: list[Step] = []
-    for event in recorded.commit.events:
+    for event in commit.events:
         for table, on in ROUTES.get(type(event), ()):
-            for part in (event,) if on.parts is None else on.parts(event):
-                steps.append(Step(table.name, on.key(part, meta), on.fold, part, meta))
+            if on.parts is None:
+                steps.append(((table, on.key(event, meta)), on.fold, event, meta))
+            else:
+                steps += [((table, on.key(part, meta)), on.fold, part, meta) for part in on.parts(event)]
     return steps
+
+
+def _storable(changed: dict[Slot, Row]) -> bool:
+    try:
+        _check(changed)
+    except ValueError:
+        return False
+    return True
+
+
+def _check(rows: dict[Slot, Row]) -> None:
+    for (table, _), row in rows.items():
+        TABLES_BY_NAME[table].check(row)

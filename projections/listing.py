@@ -97,7 +97,7 @@ def sequence_of(cursor: str) -> int:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
         number = int(text[1:])
-        if not text.startswith("s") or not 0 <= number < 2**63:
+        if not 0 <= number < 2**63 or cursor_of(number) != cursor:
             raise ValueError(text)
     except (ValueError, binascii.Error) as error:
         message = "The cursor is not one that a list gave out. Start again without it."

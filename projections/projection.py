@@ -36,8 +36,14 @@ class On:
 
 @dataclass(frozen=True)
 class Projection:
+    """Named after its table."""
+
     table: Table
     on: Mapping[type, On]
+
+    @property
+    def name(self) -> str:
+        return self.table.name
 
 
 class RefLike(Protocol):

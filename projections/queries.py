@@ -3,45 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
 
 from domain.errors import Invalid, NotFound
+from domain.node.events import NodeJoined
 from projections.bills import LINES_SQL, Bill, ChargeLine, bills_sql
 from projections.database import Database
 from projections.listing import Filters, Page, cursor_of, page_sql
 from projections.store import Stand
+from projections.table import plain_text
 from projections.waiting import Positions
 
 LAST = "@last"
 PREFIX = re.compile(r"^[a-z0-9_]{1,64}$")
 ID_PREFIX = "exec_"
 HISTORY_RUNS = 20
+STALLED_MAX = 500
 _NO_FILTERS = Filters()
 
 
 @dataclass(frozen=True, slots=True)
-class OpenExecution:
-    """An execution that has not ended, as the scheduler and the watchdog need it. `phase` as in its decider."""
+class Seen:
+    """What executions submitted earlier used already: this script's content, its path, and which of the inputs."""
 
-    account: str
-    id: str
-    sequence: int
-    phase: str
-    priority: int
-    runtime: str
-    cpu_millis: int
-    memory_bytes: int
-    submitted_at_us: int
-    assigned_at_us: int | None
-    not_before_us: int
-    attempt: int
-    node_id: str | None
-    incarnation: str | None
-    cancelling: bool
+    script_hash: bool
+    script_path: bool
+    inputs: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +44,6 @@ class KeyRow:
     revoked_at_us: int | None
 
 
-_OPEN = ", ".join(OpenExecution.__slots__)
 _KEY = ", ".join(KeyRow.__slots__)
 
 
@@ -120,20 +109,43 @@ class Queries:
         more = len(rows) > limit
         return Page([row[1].encode() for row in rows[:limit]], cursor_of(rows[limit - 1][0]) if more else None)
 
-    async def open_executions(self) -> list[OpenExecution]:
-        """Of all accounts, in the order of submission."""
-        sql = f"SELECT {_OPEN} FROM live.executions WHERE phase <> 'finished' ORDER BY sequence"
-        return [OpenExecution(*row) for row in await self._database.fetch(sql)]
+    async def open_executions(self) -> list[tuple[str, str]]:
+        """(account, id) of all that have not ended, of all accounts, in the order of submission."""
+        sql = "SELECT account, id FROM live.executions WHERE phase <> 'finished' ORDER BY sequence"
+        return [(row[0], row[1]) for row in await self._database.fetch(sql)]
 
-    async def unsettled(self, before_us: int, limit: int = 1000) -> list[tuple[str, str]]:
-        """(account, id) of what ended before `before_us` and still has no final cost."""
+    async def leased_executions(self) -> dict[str, list[tuple[str, str]]]:
+        """(account, id) of what is assigned or running, by the node that holds it."""
+        sql = """SELECT node_id, account, id FROM live.executions
+                 WHERE phase <> 'finished' AND phase IN ('assigned', 'running') ORDER BY sequence"""
+        held: dict[str, list[tuple[str, str]]] = {}
+        for node_id, account, execution_id in await self._database.fetch(sql):
+            held.setdefault(node_id, []).append((account, execution_id))
+        return held
+
+    async def unresolved_executions(self, before_us: int) -> list[tuple[str, str]]:
+        """(account, id) of what was submitted before that time and is not resolved yet (the first STALLED_MAX)."""
+        sql = """SELECT account, id FROM live.executions
+                 WHERE phase <> 'finished' AND phase = 'submitted' AND submitted_at_us < $1 ORDER BY sequence LIMIT $2"""
+        return [(row[0], row[1]) for row in await self._database.fetch(sql, before_us, STALLED_MAX)]
+
+    async def unsettled_executions(self, before_us: int) -> list[tuple[str, str]]:
+        """(account, id) of what ended before that time and has no final cost yet (the first STALLED_MAX)."""
         sql = """SELECT account, id FROM live.executions
                  WHERE phase = 'finished' AND final_micros IS NULL AND finished_at_us < $1 ORDER BY sequence LIMIT $2"""
-        return [(row[0], row[1]) for row in await self._database.fetch(sql, before_us, limit)]
+        return [(row[0], row[1]) for row in await self._database.fetch(sql, before_us, STALLED_MAX)]
 
     async def nodes(self) -> list[dict[str, Any]]:
         """Every node that ever joined; `status` is joined, lost or left."""
         return [orjson.loads(row[0]) for row in await self._database.fetch("SELECT doc FROM live.nodes ORDER BY id")]
+
+    async def nodes_joined(self) -> dict[str, NodeJoined]:
+        """How every node joined that is there now, by its id."""
+        return {doc["id"]: _joined(doc) for doc in await self.nodes() if doc["status"] == "joined"}
+
+    async def nodes_lost(self) -> dict[str, NodeJoined]:
+        """How every node had joined that was lost and is not back, by its id."""
+        return {doc["id"]: _joined(doc) for doc in await self.nodes() if doc["status"] == "lost"}
 
     async def key(self, key_id: str) -> KeyRow | None:
         """The key by its public id (revoked ones too), whichever account first issued it."""
@@ -162,17 +174,15 @@ class Queries:
         """The lines of one execution's bill."""
         return [ChargeLine(*row) for row in await self._database.fetch(LINES_SQL, account, execution_id)]
 
-    async def seen_script(self, account: str, sha256: str, before: int) -> int | None:
-        """Position of the last submission of this script before position `before`, None when it is new."""
-        sql = """SELECT sequence FROM live.executions
-                 WHERE account = $1 AND script_sha256 = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT 1"""
-        row = await self._database.fetch_one(sql, account, sha256, before)
-        return row[0] if row else None
-
-    async def seen_blobs(self, account: str, sha256s: Iterable[str], before: int) -> set[str]:
-        """Those of `sha256s` that an execution submitted before position `before` named."""
-        sql = "SELECT sha256 FROM live.blobs WHERE account = $1 AND sha256 = ANY($2::text[]) AND sequence < $3"
-        return {row[0] for row in await self._database.fetch(sql, account, list(sha256s), before)}
+    async def seen(self, account: str, script_path: str, script_sha256: str, hashes: set[str], before: int) -> Seen:
+        """What of a job was used by executions submitted before position `before`."""
+        earlier = "SELECT FROM live.executions WHERE account = $1 AND sequence < $2"
+        sql = f"""SELECT EXISTS ({earlier} AND script_sha256 = $3), EXISTS ({earlier} AND script_path = $4),
+                  ARRAY(SELECT sha256 FROM live.blobs WHERE account = $1 AND sequence < $2 AND sha256 = ANY($5::text[]))"""
+        row = await self._database.fetch_one(
+            sql, account, before, script_sha256, plain_text(script_path), sorted(hashes)
+        )
+        return Seen(row[0], row[1], frozenset(row[2])) if row else Seen(False, False, frozenset())
 
     async def history_seconds(self, account: str, script_sha256: str) -> float | None:
         """Median wall time of the last runs of this script that succeeded, None when there were none."""
@@ -182,6 +192,11 @@ class Queries:
                      ORDER BY sequence DESC LIMIT $3) run"""
         row = await self._database.fetch_one(sql, account, script_sha256, HISTORY_RUNS)
         return row[0] if row else None
+
+
+def _joined(doc: dict[str, Any]) -> NodeJoined:
+    values = {each.name: doc[each.name] for each in fields(NodeJoined)}
+    return NodeJoined(**{**values, "runtimes": tuple(doc["runtimes"])})
 
 
 def _unknown(text: str) -> NotFound:

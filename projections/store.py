@@ -6,10 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-import asyncpg
-
-from projections import catalog
-from projections.database import Database, translated
+from projections import tables
+from projections.database import Connection, Database, translated
 from projections.folding import Folding, Poison
 from projections.projection import RecordedLike
 from projections.table import Key, Row, Table
@@ -33,7 +31,16 @@ class Stand(NamedTuple):
     @property
     def outdated(self) -> bool:
         """They were made by other code and must be built anew."""
-        return self.shape != catalog.shape()
+        return self.shape != tables.shape()
+
+
+class Gap(Exception):
+    """The batch begins further on than the read models stand (they came up from an older backup, or empty): read the log
+    again from behind `position`."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the read models stand at {position}")
+        self.position = position
 
 
 class Projector:
@@ -46,7 +53,7 @@ class Projector:
     def __init__(self, database: Database, on_poison: OnPoison) -> None:
         self._database = database
         self._on_poison = on_poison
-        self._connection: asyncpg.Connection | None = None
+        self._connection: Connection | None = None
         self._folding = Folding(self._load)
         self._stand: Stand | None = None
 
@@ -54,10 +61,13 @@ class Projector:
         """Create the live schema where there is none; how far it is. Raises Unavailable."""
         async with self._database.connection() as connection, connection.transaction():
             await lock_writers(connection)
-            return await stand(connection) or await create(connection, catalog.LIVE)
+            return await stand(connection) or await create(connection, tables.LIVE)
 
     async def apply(self, batch: Sequence[RecordedLike]) -> int:
-        """Apply what is not applied yet of `batch` (in log order) and return the stored position. Raises Unavailable."""
+        """Apply what is not applied yet of `batch` (in log order, no gaps) and return the stored position.
+
+        Raises Unavailable, and Gap when commits between the stored position and the batch are missing.
+        """
         try:
             async with self._database.connection() as connection, connection.transaction():
                 self._connection = connection
@@ -67,18 +77,20 @@ class Projector:
             self._stand = None
             raise
 
-    async def _apply(self, connection: asyncpg.Connection, batch: Sequence[RecordedLike]) -> int:
+    async def _apply(self, connection: Connection, batch: Sequence[RecordedLike]) -> int:
         await lock_writers(connection)
-        current = await stand(connection) or await create(connection, catalog.LIVE)
+        current = await stand(connection) or await create(connection, tables.LIVE)
         if current != self._stand:
             self._folding.forget()
         fresh = [recorded for recorded in batch if recorded.position > current.position]
         if not fresh:
             self._stand = current
             return current.position
+        if fresh[0].position > current.position + 1:
+            raise Gap(current.position)
         for poison in await self._folding.fold(fresh):
             await self._on_poison(poison)
-        await write(connection, catalog.LIVE, self._folding)
+        await write(connection, tables.LIVE, self._folding)
         position = fresh[-1].position
         await connection.execute("UPDATE live.positions SET position = $1", position)
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, str(position))
@@ -88,16 +100,16 @@ class Projector:
 
     async def _load(self, table: Table, keys: Sequence[Key]) -> list[Row]:
         assert self._connection is not None
-        return await load(self._connection, catalog.LIVE, table, keys)
+        return await load(self._connection, tables.LIVE, table, keys)
 
 
-async def lock_writers(connection: asyncpg.Connection) -> None:
+async def lock_writers(connection: Connection) -> None:
     """Until the end of the transaction. What is lost by a crash is folded again, so no commit waits for the disk."""
     await connection.execute("SET LOCAL synchronous_commit = off")
     await connection.execute("SELECT pg_advisory_xact_lock($1)", WRITERS_LOCK)
 
 
-async def stand(connection: asyncpg.Connection, schema: str = catalog.LIVE) -> Stand | None:
+async def stand(connection: Connection, schema: str = tables.LIVE) -> Stand | None:
     """How far a schema is, None when there is none."""
     if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{schema}.positions"):
         return None
@@ -105,26 +117,26 @@ async def stand(connection: asyncpg.Connection, schema: str = catalog.LIVE) -> S
     return None if row is None else Stand(*row)
 
 
-async def create(connection: asyncpg.Connection, schema: str, generation: int = 1, *, indexes: bool = True) -> Stand:
+async def create(connection: Connection, schema: str, generation: int = 1, *, indexes: bool = True) -> Stand:
     """A new, empty schema at position 0."""
-    for sql in [*catalog.create_sql(schema), *(catalog.index_sql(schema) if indexes else ())]:
+    for sql in [*tables.create_sql(schema), *(tables.index_sql(schema) if indexes else ())]:
         await connection.execute(sql)
-    shape = catalog.shape()
+    shape = tables.shape()
     await connection.execute(f"INSERT INTO {schema}.positions VALUES ('log', 0, $1, $2)", generation, shape)
     return Stand(0, generation, shape)
 
 
-async def load(connection: asyncpg.Connection, schema: str, table: Table, keys: Sequence[Key]) -> list[Row]:
+async def load(connection: Connection, schema: str, table: Table, keys: Sequence[Key]) -> list[Row]:
     """The stored rows among `keys`."""
     records = await connection.fetch(table.load_sql(schema), *(list(column) for column in zip(*keys, strict=True)))
     return [table.decode(record) for record in records]
 
 
-async def write(connection: asyncpg.Connection, schema: str, folding: Folding, *, bulk: bool = False) -> int:
+async def write(connection: Connection, schema: str, folding: Folding, *, bulk: bool = False) -> int:
     """Write every changed row; in `bulk` new rows go by COPY. Returns how many there were."""
     count = 0
     with translated():
-        for table in catalog.TABLES:
+        for table in tables.TABLES:
             rows = folding.tables[table.name]
             if not rows.dirty:
                 continue

@@ -15,6 +15,7 @@ import orjson
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
+INTEGER_BITS = {"int": 31, "bigint": 63}
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,25 @@ class Table:
     @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(self.columns)
+
+    @cached_property
+    def _bounded(self) -> tuple[tuple[str, int], ...]:
+        return tuple((name, INTEGER_BITS[sql]) for name, sql in self.columns.items() if sql in INTEGER_BITS)
+
+    @cached_property
+    def _texts(self) -> tuple[str, ...]:
+        return tuple(name for name, sql in self.columns.items() if sql == "text")
+
+    def check(self, row: Row) -> None:
+        """Raises ValueError for a row that Postgres would refuse, while it is still known which event made it so."""
+        for name, bits in self._bounded:
+            value = row[name]
+            if value is not None and not -(1 << bits) <= value < 1 << bits:
+                raise ValueError(f"{name} of {self.name} is out of range: {value}")
+        for name in self._texts:
+            value = row[name]
+            if value is not None and "\x00" in value:
+                raise ValueError(f"{name} of {self.name} holds a NUL character")
 
     def encode(self, row: Row) -> tuple[Any, ...]:
         """The row as Postgres takes it."""

@@ -17,7 +17,6 @@ from services.runtime.messages import CancelWork, FinishedFact, JoinedFact, Left
 from services.runtime.nodes import open_work
 from services.runtime.service import Context, EventItem, FactItem, Service
 
-
 logger = logging.getLogger("rgrid.foreman")
 
 

@@ -77,18 +77,14 @@ class Watchdog:
             await self.context.publish_work(node_id, stop)
 
     async def _tick(self) -> None:
-        leased: dict[str, list[Ref]] = {}
-        for each in await self.context.queries.open_executions():
-            if each.phase in ("assigned", "running"):
-                leased.setdefault(each.node_id, []).append(_execution(each.account, each.id))
         for node_id, joined in (await self.context.queries.nodes_joined()).items():
             beat = self.beats.setdefault(node_id, Beat(None, self._clock()))
             silent = self._clock() - beat.heard_at
             if silent > self.context.settings.lease_seconds + SILENCE_MARGIN_SECONDS:
                 lose = LoseNode(joined.incarnation, round(silent, 1))
                 await self._send(Ref("grid", "node", node_id), lose)
-        for node_id, refs in leased.items():
-            await self._check_leased(node_id, refs)
+        for node_id, held in (await self.context.queries.leased_executions()).items():
+            await self._check_leased(node_id, [_execution(*each) for each in held])
         await self._welcome_back()
 
     async def _check_leased(self, node_id: str, refs: Sequence[Ref]) -> None:
@@ -151,11 +147,9 @@ class Watchdog:
     async def _redrive(self) -> None:
         """Push on what a parked or forgotten reaction left behind."""
         before_us = self.context.now_us() - int(STALLED_SECONDS * 1e6)
-        for each in await self.context.queries.open_executions():
-            if each.phase != "submitted" or each.submitted_at_us > before_us:
-                continue
-            await self._send(_execution(each.account, each.id), ResolveExecution(UNKNOWN, UNKNOWN, UNKNOWN))
-        for each in await self.context.queries.unsettled(before_us):
+        for each in await self.context.queries.unresolved_executions(before_us):
+            await self._send(_execution(*each), ResolveExecution(UNKNOWN, UNKNOWN, UNKNOWN))
+        for each in await self.context.queries.unsettled_executions(before_us):
             ref = _execution(*each)
             state, _ = await self.context.load(ref)
             if state.phase == "finished":

@@ -20,14 +20,12 @@ FOOTER = struct.Struct("<IIQ")
 FOOTER_MAGIC = 0x184D2A5E
 """A skippable frame behind the content of a packed blob; it holds the size of the content."""
 
-_DECOMPRESSOR_OPTIONS = {"max_window_size": WINDOW_BYTES_MAX}
-
 
 class FrameReader:
     """Unfolds a sequence of whole frames that arrives in pieces of any size."""
 
     def __init__(self) -> None:
-        self._decoder = _decoder()
+        self._decoder: zstandard.ZstdDecompressionObj | None = None
         self._held = b""
         self._pass = 0
         self._state = "header"
@@ -87,19 +85,15 @@ class FrameReader:
         return 3
 
     def _unfold(self, packed: bytes, last: bool) -> tuple[bytes, bytes, bool]:
+        decoder = self._decoder or zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX).decompressobj()
         try:
-            content = self._decoder.decompress(packed)
+            content = decoder.decompress(packed)
         except zstandard.ZstdError as error:
             raise _damaged(str(error)) from error
-        if self._decoder.eof != last:
+        if decoder.eof != last:
             raise _damaged("a zstd frame does not end where it should")
-        if last:
-            self._decoder = _decoder()
+        self._decoder = None if last else decoder
         return packed, content, last
-
-
-def _decoder() -> zstandard.ZstdDecompressionObj:
-    return zstandard.ZstdDecompressor(**_DECOMPRESSOR_OPTIONS).decompressobj()
 
 
 def _header_length(descriptor: int) -> int:

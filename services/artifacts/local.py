@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from domain.errors import NotFound
 from services.artifacts import reading
-from services.artifacts.parts import PACKED_SUFFIX, Part
+from services.artifacts.parts import PACKED_SUFFIX, Part, resumed
 from services.artifacts.signing import Grant, Signer
 from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
 from services.runtime.messages import BlobRef
@@ -60,8 +60,8 @@ class LocalStore:
         return (await self.run(lambda: self.found(account, sha256))).size_bytes
 
     async def delete(self, account: str, sha256: str) -> None:
-        path = self._path(account, sha256)
-        await self.run(lambda: (path.unlink(missing_ok=True), _packed(path).unlink(missing_ok=True)))
+        for path in (self._path(account, sha256), _packed(self._path(account, sha256))):
+            await self.run(partial(path.unlink, missing_ok=True))
 
     async def sweep_parts(self, older_than_seconds: float = PART_SECONDS_MAX, now: float | None = None) -> int:
         """Remove the parts of uploads that nobody went on with; returns how many. `now`: seconds since 1970."""
@@ -69,7 +69,11 @@ class LocalStore:
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do blocking `work` in one of the store's threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await self.start(work)
+
+    def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Begin blocking `work` in one of the store's threads; cancelling the future does not stop it."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
         """Let the threads go."""
@@ -93,21 +97,19 @@ class LocalStore:
             raise NotFound(f"There is no blob {sha256}.", details={"sha256": sha256})
         return blob
 
-    def own_part(self, grant: Grant) -> Part:
+    def own_part(self, grant: Grant, packed: bool) -> Part:
         """A new part that one request alone writes to."""
-        return Part(
-            self._parts(grant.account) / f"{grant.sha256}.{secrets.token_hex(8)}{PACKED_SUFFIX}", grant.size_bytes
-        )
+        path = self._parts(grant.account) / f"{grant.sha256}.{secrets.token_hex(8)}"
+        return Part(_packed(path) if packed else path, grant.size_bytes)
 
-    def shared_part(self, grant: Grant, packed: bool) -> Part:
+    def shared_part(self, grant: Grant, packed: bool | None) -> Part:
         """The part that the uploads of this scope append to, as it is on the disk; `packed` says what a new one will be."""
         scope = hashlib.sha256(grant.scope.encode()).hexdigest()[:16]
         path = self._parts(grant.account) / f"{grant.sha256}.{grant.size_bytes}.{scope}"
         for known in (path, _packed(path)):
-            if known.exists():
-                part = Part(known, grant.size_bytes)
-                part.resume()
+            if known.exists() and (part := resumed(known, grant.size_bytes)).usable(packed):
                 return part
+            known.unlink(missing_ok=True)
         return Part(_packed(path) if packed else path, grant.size_bytes)
 
     def commit(self, grant: Grant, part: Part) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,15 +34,20 @@ class Part:
         self._whole = (0, 0, self._digest.copy())
         self._file: BinaryIO | None = None
 
-    def resume(self) -> None:
-        """Read what the file holds already, so that the upload can go on behind it."""
-        with self.path.open("rb") as file:
-            while piece := file.read(SCAN_BYTES):
-                for stored, content, whole in self._frames.feed(piece) if self.packed else ((piece, piece, True),):
-                    self._count(content)
-                    self.stored += len(stored)
-                    self._mark(whole)
-        self.close()
+    @property
+    def whole(self) -> bool:
+        """All of its content came."""
+        return self.offset == self.size_bytes and self._frames.between_frames
+
+    @property
+    def offset_kept(self) -> int:
+        """How much would be kept if it were interrupted now."""
+        return self._whole[0]
+
+    def usable(self, packed: bool | None) -> bool:
+        """The file is as this part remembers it, and can take `packed` data (None: any)."""
+        stored = self.path.stat().st_size if self.path.exists() else 0
+        return stored == self.stored and (self.offset > 0 or packed in (None, self.packed))
 
     def write(self, data: bytes, zstd: bool) -> None:
         """Append `data` (zstd frames or plain content). Raises Invalid for more than `size_bytes`, OSError for a full disk."""
@@ -51,6 +57,13 @@ class Part:
                 stored = zstandard.ZstdCompressor(level=1).compress(content)
             self._append(stored if self.packed else content)
             self._mark(whole or not self.packed)
+
+    def recall(self, data: bytes) -> None:
+        """Count in `data` that the file holds already. Raises Invalid."""
+        for stored, content, whole in self._frames.feed(data) if self.packed else ((data, data, True),):
+            self._count(content)
+            self.stored += len(stored)
+            self._mark(whole)
 
     def close(self) -> None:
         """Close the file and cut it back to what counts; the part can be written to again."""
@@ -65,7 +78,9 @@ class Part:
 
     def seal(self, sha256: str) -> None:
         """Check that it is complete and is what it is said to be, and put it on the disk. Raises Invalid."""
-        if self.offset != self.size_bytes or not self._frames.between_frames:
+        if not self._frames.between_frames:
+            raise Invalid("The last zstd frame is cut off.", code="ENCODING_DAMAGED")
+        if self.offset != self.size_bytes:
             message = f"{self.offset} of {self.size_bytes} bytes came."
             raise Invalid(message, code="SIZE_MISMATCH", details={"got": self.offset, "expected": self.size_bytes})
         if self._digest.hexdigest() != sha256:
@@ -114,3 +129,13 @@ class Part:
             self._file.truncate(self.stored)
             self._file.seek(self.stored)
         return self._file
+
+
+def resumed(path: Path, size_bytes: int) -> Part:
+    """The part in the file `path`, ready to go on behind what of it reads as whole."""
+    part = Part(path, size_bytes)
+    with path.open("rb") as file, suppress(Invalid):
+        while piece := file.read(SCAN_BYTES):
+            part.recall(piece)
+    part.close()
+    return part

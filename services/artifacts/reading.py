@@ -13,7 +13,7 @@ from domain.errors import Invalid
 from services.artifacts.frames import FOOTER, FrameReader, footer_size
 from services.artifacts.store import BlobDamaged
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _plain(blob: Blob, start: int) -> Iterator[bytes]:
 
 
 def _unfolded(blob: Blob) -> Iterator[tuple[bytes, bytes]]:
-    """(zstd bytes, their content) of a packed blob, in pieces of a quarter MiB and more."""
+    """(zstd bytes, their content) of a packed blob, in pieces of at most 640 KiB."""
     frames = FrameReader()
     with blob.path.open("rb", buffering=0) as file:
         for data in _limited(file, blob.packed_bytes or 0):

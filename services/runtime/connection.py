@@ -7,17 +7,18 @@ task and a timer for each. When the connection breaks, whoever waits learns at o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import nats
 import nats.errors
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-import nats
 from domain.errors import Invalid, Unavailable
 from services.runtime.settings import Settings
 
@@ -118,6 +119,11 @@ class Bus:
             )
         except (nats.errors.Error, OSError) as error:
             raise Unavailable(f"There is no connection to NATS ({self.state}).") from error
+
+    async def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription; what is queued for it is dropped."""
+        with contextlib.suppress(nats.errors.Error, OSError):
+            await subscription.unsubscribe()
 
     def expect(self, answered: Callable[[Msg | None], None]) -> str:
         """Have `answered` called with every answer to the returned token, until `forget`; with None when it broke."""

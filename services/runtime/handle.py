@@ -85,6 +85,13 @@ class Handler:
         folded = await self._load(ref, AGGREGATES[ref.aggregate])
         return folded.state, folded.position
 
+    async def state_at(self, ref: Ref, at_least: int = 0) -> Any:
+        """The state as of position `at_least` or later: the cached one when it is that new, else the log's."""
+        known = self._cached(ref)
+        if known is not None and known.position >= at_least:
+            return known.state
+        return (await self.state(ref))[0]
+
     def observe(self, recorded: Recorded) -> None:
         """Keep the cache warm with a commit that came by."""
         ref = recorded.commit.ref

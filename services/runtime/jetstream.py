@@ -7,6 +7,7 @@ aggregate moved, and then the message behind the expected position says whether 
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -171,8 +172,6 @@ def _address(commit: Commit, expected: int) -> tuple[str, dict[str, str]]:
 
 def decode_message(message: dict[str, str]) -> Recorded:
     """A commit out of an answer of STREAM.MSG.GET."""
-    import base64
-
     data = base64.b64decode(message["data"])
     return decode_commit(subjects.ref_of(message["subject"]), int(message["seq"]), data)
 

@@ -13,7 +13,7 @@ from domain.ids import id_from
 from services.runtime import subjects
 from services.runtime.connection import Bus
 from services.runtime.handle import Handled, Handler
-from services.runtime.log import Commit, Recorded, Ref
+from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.messages import CancelWork, RunWork
 from services.runtime.plain import to_json
 
@@ -77,16 +77,19 @@ class Service:
     sends: tuple[type, ...]
     react: Callable[[Context, Any], Awaitable[None]] | None = None
     start: Callable[[Context], Awaitable[None]] | None = None
+    follows: tuple[type, ...] = ()
+    """Events that `start` folds out of `context.log.follow` itself; no consumer is made for them."""
 
 
 @dataclass(slots=True)
 class Shell:
-    """What all services of a process share. `queries` are the read models (None where a service needs none)."""
+    """What all services of a process share. `queries` and `store` are None where no service needs them."""
 
     bus: Bus
     handler: Handler
     queries: Any = None
     settings: Any = None
+    store: Any = None
     now_us: Callable[[], int] = lambda: time.time_ns() // 1000
 
 
@@ -112,6 +115,14 @@ class Context:
             now_us=self.shell.now_us(),
         )
 
+    async def state(self, ref: Ref, at_least: int = 0) -> Any:
+        """The folded state of an aggregate as of position `at_least` or later; of the cache when that is enough."""
+        return await self.shell.handler.state_at(ref, at_least)
+
+    async def load(self, ref: Ref) -> tuple[Any, int]:
+        """The folded state and its position as the log has them now."""
+        return await self.shell.handler.state(ref)
+
     async def publish_work(self, node_id: str, work: RunWork | CancelWork) -> int:
         """Hand `work` to a node; a repeat within ten minutes is stored once."""
         name = f"{work.account}.{work.execution}.{work.attempt}"
@@ -119,8 +130,8 @@ class Context:
         return await self.shell.bus.publish(subjects.work(node_id, work.execution), to_json(work), msg_id)
 
     @property
-    def events(self) -> Any:
-        """The event log (EventLog): read, follow, load."""
+    def log(self) -> EventLog:
+        """The event log: read, follow, load."""
         return self.shell.handler.log
 
     @property
@@ -139,7 +150,7 @@ class Context:
         return self.shell.now_us()
 
     @property
-    def log(self) -> logging.Logger:
+    def logger(self) -> logging.Logger:
         return logging.getLogger(f"rgrid.{self.service.name}")
 
     def _command_id(self, ref: Ref, command: str) -> str:

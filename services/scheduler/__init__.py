@@ -50,7 +50,7 @@ class Scheduler:
         position = await self.context.queries.position()
         for node_id, joined in (await self.context.queries.nodes_joined()).items():
             self.board.nodes[node_id] = joined
-        refs = [Ref(each.account, "execution", each.id) for each in await self.context.queries.open_executions()]
+        refs = [Ref(account, "execution", id) for account, id in await self.context.queries.open_executions()]
         for i in range(0, len(refs), LOADS_AT_ONCE):
             await asyncio.gather(*(self._load(ref) for ref in refs[i : i + LOADS_AT_ONCE]))
         return position

@@ -1,0 +1,106 @@
+"""`rgrid cost`: what one execution, or a span of time, cost; to the micro-euro, with totals that add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .options import api, common, emit, example
+from .terminal.formats import clock, count, duration, money
+from .terminal.outcome import cost_words
+from .terminal.screen import clean, following, show
+from .terminal.table import table
+from .terminal.times import since_words
+from .wire.transport import segment
+
+
+@click.command(
+    epilog=example(
+        "rgrid cost --execution @last", "rgrid cost --last 7d --by day", "rgrid cost --by tag:exp --project ml"
+    )
+)
+@click.option("--execution", metavar="ID", help="Of this one, attempt by attempt.")
+@click.option("--last", metavar="TIME", help="Of the last 7d, 24h …")
+@click.option("--by", metavar="WHAT", help="One line a day, project, script, tag (sets of tags) or tag:KEY.")
+@click.option("--tag", multiple=True, metavar="K=V", help="With this tag only. Repeatable.")
+@click.option("--project", metavar="NAME", help="Of this project only.")
+@common
+def command(
+    execution: str | None, last: str | None, by: str | None, api_url: str, as_json: bool, **filters: Any
+) -> int:
+    """Show costs: of one execution (--execution), else the sum of all, or one line per day, tag, script or project."""
+    wire = api(api_url)
+    if execution:
+        if last or by or any(filters.values()):
+            raise click.UsageError("--execution shows one execution; it goes with no other filter.")
+        doc = wire.get(f"/executions/{segment(execution)}")
+        bill = wire.get("/cost", execution=doc["id"])
+        if as_json:
+            emit({"execution": doc["id"], **bill})
+        else:
+            one(doc, bill)
+        return 0
+    if last:
+        since_words(last)
+    answer = wire.get("/cost", last=last, by=by, **filters)
+    if as_json:
+        emit(answer)
+        return 0
+    grouped(answer, by)
+    following("rgrid ps" if by else "rgrid cost --last 7d --by day")
+    return 0
+
+
+def one(doc: dict[str, Any], bill: dict[str, Any]) -> None:
+    """The bill of one execution."""
+    cost = {**(doc.get("cost") or {}), **(bill.get("cost") or {})}
+    final = cost.get("final_micros") is not None
+    show(f"{'execution':<11} {doc['id']}")
+    if final:
+        show(f"{'final':<11} {cost_words(cost)}")
+    else:
+        show(f"{'estimated':<11} {money(cost.get('estimated_micros'))}")
+        show(f"{'running':<11} {money(cost.get('running_micros'))} so far")
+    if cost.get("basis"):
+        show(f"{'estimate':<11} {money(cost.get('estimated_micros'))} · {clean(cost['basis'])}")
+    if cost.get("price_version"):
+        show(f"{'prices':<11} of {clean(cost['price_version'])}")
+    charges = bill.get("charges") or bill.get("items") or bill.get("lines") or []
+    if charges:
+        rows = [
+            [
+                f"{each.get('attempt')}",
+                each.get("node_id", "-"),
+                each.get("node_type", "-"),
+                duration((each.get("held_us") or 0) / 1e6),
+                money(each.get("charged_micros")),
+                money(each.get("equivalent_micros")),
+            ]
+            for each in charges
+        ]
+        table(("ATTEMPT", "NODE", "TYPE", "HELD", "CHARGED", "ON A CX23"), rows, right=frozenset({3, 4, 5}))
+    following(f"rgrid why {doc['id']}" if final else f"rgrid wait {doc['id']}")
+
+
+def grouped(answer: dict[str, Any], by: str | None) -> None:
+    """Lines and their total; the total is added up from the very lines above it."""
+    items = answer.get("items") or answer.get("groups") or []
+    total = answer.get("total") or {}
+    if answer.get("since"):
+        show(f"since {clock(answer['since'])}")
+    rows = [[each.get("group", each.get("key", "")), *numbers(each)] for each in items] if by else []
+    sums = {name: sum(int(each.get(name) or 0) for each in items) for name in SUMMED}
+    sums |= {name: value for name, value in total.items() if name in SUMMED}
+    rows.append([f"total ({count(len(items), 'line')})" if by else "total", *numbers(sums)])
+    head = ((by or "").upper(), "RUNS", "TIME", "CHARGED", "ON A CX23")
+    table(head, rows, right=frozenset({1, 2, 3, 4}))
+
+
+SUMMED = ("executions", "held_us", "charged_micros", "equivalent_micros")
+
+
+def numbers(each: dict[str, Any]) -> list[str]:
+    held = duration((each.get("held_us") or 0) / 1e6)
+    runs = f"{each.get('executions') or 0:,}"
+    return [runs, held, money(each.get("charged_micros") or 0), money(each.get("equivalent_micros") or 0)]

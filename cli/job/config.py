@@ -1,0 +1,147 @@
+"""Settings of a run: flag > RGRID_* > the script's PEP 723 block > project file > the person's own config.toml."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageProblem
+from ..terminal.screen import clean, warn
+from ..wire.grid import home
+
+SCALARS = ("output", "runtime", "cpu", "memory", "timeout", "retries", "name", "project", "priority")
+SWITCHES = ("network", "remote-only", "detach")
+LISTS = ("input", "env", "tag")
+NAMES = SCALARS + SWITCHES + LISTS
+ROOT_MARKS = (".git", ".hg", ".svn", ".jj")
+BLOCK = re.compile(r"(?m)^# /// script[ \t]*\r?\n(?P<body>(?:^#(?: .*|)\r?\n)+)^# ///[ \t]*\r?$")
+
+
+def settings(flags: dict[str, Any], script: Path | None) -> dict[str, Any]:
+    """Every option that is set somewhere, by its name; a list of `tag`, `env` or `input` is taken whole from the first
+    place that has one, except that `tag` and `env` of the other places fill in names that it lacks."""
+    layers = [given(flags), from_environment()]
+    if script is not None:
+        layers.append(from_script(script))
+    layers += [from_project(Path.cwd()), from_file(home() / "config.toml", whole=True)]
+    merged: dict[str, Any] = {}
+    for layer in reversed(layers):
+        for name, value in layer.items():
+            merged[name] = added(merged.get(name), value) if name in ("tag", "env") else value
+    return merged
+
+
+def given(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were really typed, by option name."""
+    named = {name.replace("_", "-"): value for name, value in flags.items()}
+    return {name: value for name, value in named.items() if name in NAMES and value not in (None, (), [])}
+
+
+def added(below: list[str] | None, above: list[str]) -> list[str]:
+    """`K=V` items of `below` whose K is not in `above`, then those of `above`."""
+    taken = {item.partition("=")[0] for item in above}
+    return [item for item in below or [] if item.partition("=")[0] not in taken] + list(above)
+
+
+def from_environment() -> dict[str, Any]:
+    """RGRID_TIMEOUT and the like; lists are separated by commas."""
+    found: dict[str, Any] = {}
+    for name in NAMES:
+        value = os.environ.get("RGRID_" + name.upper().replace("-", "_"))
+        if not value:
+            continue
+        if name in LISTS:
+            found[name] = [item.strip() for item in value.split(",") if item.strip()]
+        else:
+            found[name] = switch(value, f"RGRID_{name.upper()}") if name in SWITCHES else value
+    return found
+
+
+def from_script(script: Path) -> dict[str, Any]:
+    """`[tool.rgrid]` of the PEP 723 block of a script; empty when it has none."""
+    try:
+        text = script.read_text("utf-8", "replace")
+    except OSError:
+        return {}
+    block = BLOCK.search(text)
+    if block is None:
+        return {}
+    body = "".join(line[2:] if line.startswith("# ") else line[1:] for line in block["body"].splitlines(keepends=True))
+    data = parsed(body, f"the block '# /// script' of {script}")
+    if data.get("dependencies"):
+        warn(f"{clean(script)} declares dependencies; this version runs it with the standard library alone.")
+    return table(data.get("tool", {}).get("rgrid", {}), str(script))
+
+
+def from_project(start: Path) -> dict[str, Any]:
+    """rgrid.toml or pyproject's [tool.rgrid], the nearest one from `start` up to the root of the repository."""
+    folders = [start, *start.parents]
+    roots = [i for i, folder in enumerate(folders) if any((folder / mark).exists() for mark in ROOT_MARKS)]
+    for folder in folders[: roots[0] + 1 if roots else 1]:
+        if (folder / "rgrid.toml").is_file():
+            return from_file(folder / "rgrid.toml", whole=True)
+        if (folder / "pyproject.toml").is_file():
+            found = from_file(folder / "pyproject.toml", whole=False)
+            if found:
+                return found
+    return {}
+
+
+def from_file(path: Path, *, whole: bool) -> dict[str, Any]:
+    """The options in a TOML file (`whole`), or in its [tool.rgrid]."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError:
+        return {}
+    data = parsed(text, str(path))
+    return table(data if whole else data.get("tool", {}).get("rgrid", {}), str(path))
+
+
+def parsed(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as wrong:
+        raise UsageProblem(f"{clean(where)} is not TOML: {wrong}") from None
+
+
+def table(data: Any, where: str) -> dict[str, Any]:
+    """Known keys in their form; an unknown one is named with the nearest known one."""
+    if not isinstance(data, dict):
+        raise UsageProblem(f"[tool.rgrid] in {clean(where)} is not a table")
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        name = key.replace("_", "-")
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, 1)
+            warn(f"{clean(where)}: unknown setting '{clean(key)}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+        elif name in LISTS:
+            found[name] = listed(value, name, where)
+        else:
+            found[name] = switch(value, f"{where}: {name}") if name in SWITCHES else str(value)
+    return found
+
+
+def listed(value: Any, name: str, where: str) -> list[str]:
+    """A list of strings; for tags and env a table does too."""
+    if isinstance(value, dict) and name != "input":
+        return [f"{key}={item}" for key, item in value.items()]
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return list(value)
+    raise UsageProblem(f"{clean(where)}: '{name}' is not a list of strings")
+
+
+def switch(value: Any, where: str) -> bool:
+    """True or false from TOML or an environment variable."""
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() in ("1", "true", "yes", "on"):
+        return True
+    if str(value).lower() in ("0", "false", "no", "off"):
+        return False
+    raise UsageProblem(f"{clean(where)} is {str(value)!r}, neither true nor false")

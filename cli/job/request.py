@@ -1,0 +1,73 @@
+"""The options of a run as the body of `POST /executions`; every value is checked before anything is uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..errors import UsageProblem
+from ..terminal.formats import parse_cpu, parse_duration, parse_size
+from .arguments import environment, pairs
+
+LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "cpu": ("cpu_millis", parse_cpu),
+    "memory": ("memory_bytes", parse_size),
+    "timeout": ("timeout_seconds", parse_duration),
+}
+RETRIES_MAX = 100
+PRIORITY_MAX = 100
+
+
+def request_of(options: Mapping[str, Any], runtime: str, args: list[str], own: Mapping[str, str]) -> dict[str, Any]:
+    """The body without script and inputs; what nobody set is left to the grid. Raises UsageProblem."""
+    body: dict[str, Any] = {"runtime": runtime, "args": args, "network": bool(options.get("network", False))}
+    limits = {field: parsed(name, options[name], parse) for name, (field, parse) in LIMITS.items() if name in options}
+    if limits:
+        body["limits"] = limits
+    if "retries" in options:
+        body["retries"] = whole(options["retries"], "--retries", 0, RETRIES_MAX)
+    if "priority" in options:
+        body["priority"] = whole(options["priority"], "--priority", -PRIORITY_MAX, PRIORITY_MAX)
+    for name in ("name", "project"):
+        if options.get(name):
+            body[name] = str(options[name])
+    if options.get("env"):
+        body["env"] = environment(options["env"], own)
+    if options.get("tag"):
+        body["tags"] = pairs(options["tag"], "--tag")
+    check_text(body)
+    return body
+
+
+def parsed(name: str, value: Any, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(str(value))
+    except ValueError as wrong:
+        raise UsageProblem(f"--{name}: {wrong}.") from None
+
+
+def whole(value: Any, option: str, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise UsageProblem(f"{option} {value!r} is not a whole number.") from None
+    if not least <= number <= most:
+        raise UsageProblem(f"{option} {number} is not between {least} and {most}.")
+    return number
+
+
+def check_text(value: Any) -> None:
+    """Arguments that are no text cannot travel as JSON; raises UsageProblem."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            check_text(key)
+            check_text(item)
+    elif isinstance(value, list):
+        for item in value:
+            check_text(item)
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageProblem(f"{value!r} is not UTF-8 text; rgrid passes text only.") from None

@@ -1,0 +1,39 @@
+"""`rgrid outputs ID`: the files that an execution wrote."""
+
+from __future__ import annotations
+
+import click
+
+from .options import EXECUTION, api, common, emit, example
+from .terminal.formats import size
+from .terminal.screen import following, tell
+from .terminal.table import table
+from .wire.transport import segment
+
+
+@click.command(epilog=example("rgrid outputs exec_7f3k2m", "rgrid outputs @last --json | jq -r .path"))
+@EXECUTION
+@common
+def command(execution: str, api_url: str, as_json: bool) -> int:
+    """List the files that an execution wrote in its working directory."""
+    from .wire.download import outputs
+
+    wire = api(api_url)
+    doc = wire.get(f"/executions/{segment(execution)}")
+    items = list(outputs(wire, doc["id"]))
+    if as_json:
+        for item in items:
+            emit({name: value for name, value in item.items() if name != "url"})
+        return 0
+    if not items:
+        tell(
+            f"{doc['id']} wrote no files."
+            if doc.get("finished_at")
+            else f"{doc['id']} has not ended; outputs come then."
+        )
+        following(f"rgrid status {doc['id']}")
+        return 0
+    rows = [[size(item["size_bytes"]), item["sha256"][:12], item["path"]] for item in items]
+    table(("SIZE", "SHA-256", "PATH"), rows, right=frozenset({0}))
+    following(f"rgrid download {doc['id']}")
+    return 0

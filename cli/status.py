@@ -1,0 +1,62 @@
+"""`rgrid status ID`: one execution as it stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .options import EXECUTION, api, common, emit, example
+from .terminal.formats import clock, count, duration, size
+from .terminal.outcome import ENDED, WORDS, cost_words, seconds_of
+from .terminal.screen import clean, following, show
+from .wire.transport import segment
+
+
+@click.command(epilog=example("rgrid status exec_7f3k2m", "rgrid status @last --json"))
+@EXECUTION
+@common
+def command(execution: str, api_url: str, as_json: bool) -> int:
+    """Show one execution. ID is any unique prefix, or @last."""
+    doc = api(api_url).get(f"/executions/{segment(execution)}")
+    if as_json:
+        emit(doc)
+        return 0
+    for word, text in lines(doc):
+        if text:
+            show(f"{word:<11} {clean(text)}")
+    ended = doc.get("status") in ENDED
+    following(f"rgrid {'logs' if ended else 'attach'} {doc['id']}")
+    return 0
+
+
+def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
+    """What there is to say, a word and a text each."""
+    reason, outputs, log, usage = (doc.get(key) or {} for key in ("reason", "outputs", "log", "usage"))
+    status = str(doc.get("status"))
+    code = f" · exit code {doc['exit_code']}" if doc.get("exit_code") is not None else ""
+    hint = f" · {reason['hint']}" if reason.get("hint") else ""
+    tags = " ".join(f"{key}={value}" for key, value in (doc.get("tags") or {}).items())
+    attempts = f"{doc.get('attempt') or 0}" + (f" of at most {doc['attempts_max']}" if doc.get("attempts_max") else "")
+    used = [f"cpu {duration(usage['cpu_ms'] / 1000)}"] if usage.get("cpu_ms") is not None else []
+    used += [f"peak {size(usage['memory_peak_bytes'])}"] if usage.get("memory_peak_bytes") else []
+    return [
+        ("execution", f"{doc['id']}" + (f" · {doc['name']}" if doc.get("name") else "")),
+        ("status", WORDS.get(status, status) + (" · cancelling" if doc.get("cancelling") else "") + code),
+        ("reason", f"{reason.get('message', '')}{hint}"),
+        ("script", " ".join([(doc.get("script") or {}).get("path", ""), *(doc.get("args") or [])])),
+        ("runtime", str(doc.get("runtime") or "")),
+        ("project", f"{doc.get('project') or ''}" + (f" · {tags}" if tags else "")),
+        ("node", str(doc.get("node_id") or "")),
+        ("attempt", attempts if doc.get("attempt") else ""),
+        ("submitted", clock(doc.get("submitted_at"))),
+        ("started", clock(doc.get("started_at")) if doc.get("started_at") else ""),
+        ("finished", clock(doc.get("finished_at")) if doc.get("finished_at") else ""),
+        ("took", " · ".join([duration(seconds_of(doc)), *used]) if doc.get("started_at") else ""),
+        ("cost", cost_words(doc.get("cost") or {})),
+        (
+            "outputs",
+            f"{count(outputs['count'], 'file')}, {size(outputs.get('size_bytes'))}" if outputs.get("count") else "",
+        ),
+        ("log", f"{count(log['lines'], 'line')}, {size(log.get('size_bytes'))}" if log.get("lines") else ""),
+    ]

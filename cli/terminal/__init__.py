@@ -1,0 +1,1 @@
+"""What people read: colours, escaped text, tables, times, sizes and money in words."""

@@ -1,0 +1,155 @@
+"""Follow an execution to its end: live log to stdout and stderr, states in words, Ctrl-C, downloads, the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from ..errors import EXIT_CANCELLED, CliError
+from ..wire.follow import Follower, Sink, check_complete
+from ..wire.interrupt import SECOND_WITHIN_SECONDS, Interrupts
+from ..wire.transport import Api, segment
+from .formats import between, duration
+from .outcome import ENDED, closing, exit_code, next_after
+from .screen import clean, detail, interactive, state, tell
+
+COST_SECONDS_MAX = 2.0
+
+
+class Watch:
+    """One person looking at one execution. `reading`: only the log matters (logs -f): no
+    words about states, and Ctrl-C ends the reading, not the execution."""
+
+    def __init__(
+        self, api: Api, execution: str, interrupts: Interrupts, *, stdout: Any = None, reading: bool = False
+    ) -> None:
+        self.api, self.execution, self.interrupts, self.quiet = api, execution, interrupts, reading
+        self.out = stdout or sys.stdout.buffer
+        self.err = sys.stderr.buffer
+        self.last = ""
+        self.attempts: set[int] = set()
+        self.cancelling = False
+
+    def sink(self) -> Sink:
+        return Sink(self.on_chunk, self.on_state, self.on_attempt)
+
+    def on_chunk(self, head: dict[str, Any], data: memoryview) -> None:
+        """The script's bytes as they are; our own notices to stderr."""
+        if head["stream"] == "rgrid":
+            tell(f"! {clean(bytes(data).decode('utf-8', 'replace').strip())}")
+            return
+        sink = self.out if head["stream"] == "stdout" else self.err
+        sink.write(data)
+        sink.flush()
+
+    def on_state(self, word: dict[str, Any]) -> None:
+        """A line per change of state or of the reason to wait."""
+        status, reason = str(word.get("status", "")), word.get("reason") or {}
+        key = f"{status} {reason.get('code', '')} {word.get('attempt') or ''}"
+        if self.quiet or key == self.last or status in ENDED or status == "provisioning":
+            return
+        self.last = key
+        if status == "queued" and reason.get("message"):
+            state("quiet", "queued", clean(reason["message"]))
+        elif status == "running" and not word.get("cancelling"):
+            words = [f"on {clean(word.get('node_id') or 'a node')}"]
+            if (word.get("attempt") or 1) == 1 and (waited := self.waited(word)) is not None:
+                words.append(f"waited {duration(waited)}")
+            state("busy", "running", " · ".join(words))
+
+    def waited(self, word: dict[str, Any]) -> float | None:
+        """Seconds from submit to start, as the log has them; None when the grid is away just now."""
+        try:
+            doc = self.api.get(f"/executions/{segment(self.execution)}", min_seq=word.get("sequence"))
+        except CliError:
+            return None
+        return between(doc.get("submitted_at"), doc.get("started_at"))
+
+    def on_attempt(self, word: dict[str, Any]) -> None:
+        """The first attempt is no news; a second one is."""
+        attempt = int(word["attempt"])
+        if attempt > 1 and attempt not in self.attempts and not self.quiet:
+            where = f" on {clean(word['node_id'])}" if word.get("node_id") else ""
+            state("warn", "attempt", f"{attempt}{where} begins; the output above is of the attempt before")
+        self.attempts.add(attempt)
+
+    def follow(self, **cursor: Any) -> dict[str, Any] | None:
+        """To the end: the document of the ended execution. None: the person detached."""
+        follower = Follower(self.api, self.execution, self.sink(), self.interrupts, **cursor)
+        while True:
+            end = follower.follow()
+            if end is not None:
+                break
+            if not self.interrupted():
+                return None
+        doc = self.final(int(end.get("sequence") or 0))
+        if doc.get("status") in ("succeeded", "failed", "timed_out"):
+            check_complete(follower)
+        return doc
+
+    def interrupted(self) -> bool:
+        """What Ctrl-C means: True to go on following (it is being cancelled), False to leave."""
+        self.interrupts.take()
+        if self.quiet:
+            return False
+        if self.cancelling:
+            tell("! not waiting for the end; the cancel was asked for and will be carried out")
+            raise SystemExit(EXIT_CANCELLED)
+        if interactive():
+            tell("")
+            state("quiet", "detached", f"{self.execution} goes on · Ctrl-C again within 3 s cancels it")
+            detail("return", f"rgrid attach {self.execution}")
+            detail("cancel", f"rgrid cancel {self.execution}")
+            if not self.interrupts.sleep(SECOND_WITHIN_SECONDS):
+                return False
+            self.interrupts.take()
+        self.cancel()
+        return True
+
+    def cancel(self) -> None:
+        """Ask for the end; it is confirmed by seeing it."""
+        self.cancelling = True
+        state("warn", "cancelling", f"{self.execution} · it ends when its processes are seen gone")
+        self.api.post(f"/executions/{segment(self.execution)}/cancel")
+
+    def final(self, sequence: int) -> dict[str, Any]:
+        """The ended execution, with its final cost if that comes soon (it is an event of its own)."""
+        deadline = time.monotonic() + COST_SECONDS_MAX
+        while True:
+            doc: dict[str, Any] = self.api.get(f"/executions/{segment(self.execution)}", min_seq=sequence or None)
+            settled = doc.get("status") in ENDED and (doc.get("cost") or {}).get("final_micros") is not None
+            if settled or time.monotonic() > deadline:
+                return doc
+            time.sleep(0.02)
+
+
+def watched(api: Api, execution: str, *, as_json: bool = False, arrival: Any = None) -> int:
+    """Follow, tell the end, let `arrival(doc)` bring the outputs home; the exit code."""
+    with Interrupts() as interrupts:
+        watch = Watch(api, execution, interrupts, stdout=sys.stderr.buffer if as_json else None)
+        try:
+            doc = watch.follow()
+        except CliError as lacking:
+            if lacking.code != "LOG_INCOMPLETE":
+                raise
+            closing(watch.final(0))
+            raise
+    if doc is None:
+        return 0
+    closing(doc)
+    problem = None
+    if arrival is not None:
+        try:
+            arrival(doc)
+        except CliError as failed:
+            problem = failed
+    if as_json:
+        print(json.dumps(doc))
+    if problem is not None:
+        if not exit_code(doc):
+            raise problem
+        tell(f"✘ {problem.message}")
+    next_after(doc)
+    return exit_code(doc)

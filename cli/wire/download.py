@@ -1,0 +1,190 @@
+"""Outputs from the grid: in parallel, resumed after a break, verified by SHA-256, never over a file that differs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..errors import CliError
+from ..terminal.screen import clean
+from . import door
+from .abreast import abreast
+from .patience import NETWORK, Patience, Stopped
+from .transport import Api, segment
+
+CONNECTIONS = 8
+PIECE = 1 << 18
+NAME_BYTES_MAX = 255
+
+
+def outputs(api: Api, execution: str) -> Iterator[dict[str, Any]]:
+    """Every output of an execution, each with a signed URL."""
+    cursor = None
+    while True:
+        page = api.get(f"/executions/{segment(execution)}/outputs", cursor=cursor)
+        yield from page["items"]
+        cursor = page.get("next_cursor")
+        if not cursor:
+            return
+
+
+def download(api: Api, execution: str, folder: Path, *, force: bool = False) -> tuple[int, int]:
+    """Bring all outputs into `folder`; how many files and bytes they are. Raises CliError, before anything is
+    fetched when a file would be overwritten."""
+    items = list(outputs(api, execution))
+    targets = [(item, inside(folder, item["path"])) for item in items]
+    wanted = [(item, path) for item, path in targets if not is_same(path, item)]
+    standing = [path for _, path in wanted if os.path.lexists(path)]
+    if standing and not force:
+        others = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
+        raise CliError(
+            f"{clean(standing[0])}{others} exists and differs; nothing was overwritten.",
+            f"Another folder: rgrid download {execution} -o other      Overwrite: rgrid download {execution}"
+            f" -o {clean(folder)} --force",
+            code="OUTPUT_EXISTS",
+        )
+    Fetcher(api, execution).fetch(wanted)
+    return len(items), sum(item["size_bytes"] for item in items)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Where an output of this name goes; raises CliError for a name that would leave the folder."""
+    parts = PurePosixPath(name).parts
+    bad = not parts or name.startswith("/") or ".." in parts or "\x00" in name or (os.name == "nt" and "\\" in name)
+    if bad or any(len(os.fsencode(part)) > NAME_BYTES_MAX for part in parts):
+        raise CliError(f"An output is named {clean(name)!r}: refused, it would leave the folder.", code="OUTPUT_NAME")
+    at = folder
+    for part in parts[:-1]:
+        at = at / part
+        if at.is_symlink():
+            raise CliError(f"{clean(at)} is a link; outputs are not written through links.", code="OUTPUT_NAME")
+    return folder.joinpath(*parts)
+
+
+def is_same(path: Path, item: dict[str, Any]) -> bool:
+    """Whether `path` is a regular file with exactly this content."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != item["size_bytes"]:
+        return False
+    return digest_of(path).hexdigest() == item["sha256"]
+
+
+def digest_of(path: Path) -> Any:
+    """A running SHA-256 over the content of `path`."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stored:
+        while piece := stored.read(PIECE):
+            digest.update(piece)
+    return digest
+
+
+class Fetcher:
+    """Downloads in flight; the first failure stops them all."""
+
+    def __init__(self, api: Api, execution: str) -> None:
+        self.api, self.execution = api, execution
+        self.patience = Patience("The download")
+        self.asking = threading.Lock()
+        self.fresh: dict[str, str] = {}
+
+    def fetch(self, wanted: list[tuple[dict[str, Any], Path]]) -> None:
+        abreast(self.one, wanted, CONNECTIONS, self.patience)
+
+    def one(self, item: dict[str, Any], path: Path) -> None:
+        """Fetch into `.part` beside the target, verify, rename."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(part_name(path.name, item["sha256"]))
+            self.fill(item, part)
+            part.chmod((0o777 if item.get("mode", 0) & 0o100 else 0o666) & ~umask())
+            part.replace(path)
+        except CliError:
+            raise
+        except OSError as broken:
+            raise CliError(
+                f"{clean(path)} cannot be written ({broken.strerror}).",
+                f"Another folder: rgrid download {self.execution} -o other",
+                code="OUTPUT_UNWRITABLE",
+            ) from None
+
+    def fill(self, item: dict[str, Any], part: Path) -> None:
+        """Append to `part` until it is complete; a wrong hash throws it away, once."""
+        url, damaged = item["url"], 0
+        part.touch(mode=0o600)
+        while True:
+            if self.patience.stop.is_set():
+                raise Stopped
+            if part.stat().st_size >= item["size_bytes"]:
+                if digest_of(part).hexdigest() == item["sha256"]:
+                    return
+                part.write_bytes(b"")
+                damaged += 1
+                if damaged > 2:
+                    raise CliError(f"{clean(item['path'])} arrives damaged (SHA-256 differs).", code="OUTPUT_DAMAGED")
+                if item["size_bytes"] == 0:
+                    continue
+            have = part.stat().st_size
+            try:
+                status, wait_seconds = self.append(url, part)
+            except NETWORK as broken:
+                if getattr(broken, "filename", None):
+                    raise
+                self.patience.wait(broken)
+                continue
+            if status in (401, 403, 410):
+                self.patience.wait("a signed URL expired")
+                url = self.renewed(item["path"])
+            elif status >= 300:
+                if status < 500 and status not in (408, 416, 425, 429):
+                    raise CliError(
+                        f"The grid does not hand out {clean(item['path'])} (HTTP {status}).", code="OUTPUT_GONE"
+                    )
+                self.patience.wait(f"HTTP {status}", wait_seconds)
+            elif part.stat().st_size > have:
+                self.patience.progress()
+            elif item["size_bytes"]:
+                self.patience.wait("the connection broke")
+
+    def append(self, url: str, part: Path) -> tuple[int, float]:
+        """One GET from where `part` ends; status and Retry-After."""
+        have = part.stat().st_size
+        answer = door.exchange("GET", url, headers={"Range": f"bytes={have}-"} if have else {})
+        try:
+            if answer.status >= 300:
+                answer.read()
+                return answer.status, float(answer.headers.get("Retry-After") or 0)
+            with part.open("ab" if answer.status == 206 else "wb") as sink:
+                while piece := answer.read(PIECE):
+                    if self.patience.stop.is_set():
+                        raise Stopped
+                    sink.write(piece)
+            if not answer.isclosed() or answer.length:
+                door.forget(url)
+        except BaseException:
+            door.forget(url)
+            raise
+        return answer.status, 0.0
+
+    def renewed(self, name: str) -> str:
+        """A fresh URL for `name`."""
+        with self.asking:
+            self.fresh = {item["path"]: item["url"] for item in outputs(self.api, self.execution)}
+        return self.fresh[name]
+
+
+def part_name(name: str, sha256: str) -> str:
+    """The temporary name: bound to the content, so that a resume never mixes two of them."""
+    tail = f".{sha256[:12]}.part"
+    return os.fsdecode(os.fsencode(name)[: NAME_BYTES_MAX - len(tail)]) + tail
+
+
+def umask() -> int:
+    """The umask; reading it means setting it, so it is read once at import, in one thread."""
+    return _UMASK
+
+
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)

@@ -1,0 +1,126 @@
+"""Find the grid: flag, environment, then the credentials that `rgrid up` leaves; start one where `run` finds none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import CliError, NotSignedIn, Unreachable, UsageProblem
+from ..terminal.screen import state
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+OWN_VARIABLES: tuple[str, ...] = (
+    "RUNTIME",
+    "CPU",
+    "MEMORY",
+    "TIMEOUT",
+    "NETWORK",
+    "RETRIES",
+    "NAME",
+    "PROJECT",
+    "PRIORITY",
+    "TAG",
+    "ENV",
+)
+OWN_VARIABLES += ("INPUT", "OUTPUT", "REMOTE_ONLY", "DETACH", "API_URL", "API_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the gateway is, with what key, and `source`: who said so (for the error that names it)."""
+
+    url: str
+    key: str
+    source: str
+
+
+def home() -> Path:
+    """RGRID_HOME, default ~/.rgrid."""
+    return Path(os.environ.get("RGRID_HOME") or Path.home() / ".rgrid")
+
+
+def find(api_url: str = "", *, start: bool = False) -> Grid:
+    """The grid to talk to. Raises Unreachable when none is known, unless `start`: then one is started here."""
+    if api_url:
+        return Grid(checked(api_url, "--api-url"), key_for(api_url), "--api-url")
+    if url := os.environ.get("RGRID_API_URL"):
+        return Grid(checked(url, "RGRID_API_URL"), key_for(url), "RGRID_API_URL")
+    known = read_json(home() / "credentials")
+    here = running()
+    if here:
+        url = here.get("api_url") or known.get("api_url", "")
+        return Grid(checked(url, "grid.json"), os.environ.get("RGRID_API_KEY") or known.get("api_key", ""), "rgrid up")
+    url = str(known.get("api_url", ""))
+    if url and urlsplit(url).hostname not in LOOPBACK:
+        return Grid(checked(url, "credentials"), key_for(url), str(home() / "credentials"))
+    if not start:
+        raise Unreachable("No grid runs here.", "Start one: rgrid up", code="NO_GRID")
+    launch()
+    return find()
+
+
+def running() -> dict[str, Any]:
+    """What the embedded grid of this home says of itself, if its process lives."""
+    said = read_json(home() / "grid.json")
+    try:
+        os.kill(int(said["pid"]), 0)
+    except (KeyError, TypeError, ValueError, ProcessLookupError):
+        return {}
+    except PermissionError:
+        return said
+    return said
+
+
+def launch() -> None:
+    """Start the embedded grid in the background and say so; raises CliError with its words when it does not come up."""
+    state("busy", "starting", "no grid runs here yet: one starts in the background · rgrid down stops it")
+    words = [sys.executable, "-P", "-m", "services.local", "up", "-d"]  # -P: a folder here named services is not meant
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True, errors="replace")
+    if done.returncode or not running():
+        said = "\n".join((done.stderr + done.stdout).strip().splitlines()[-15:])
+        raise CliError("The grid did not start.", f"{said}\nLook for the cause: rgrid doctor".strip(), code="NO_GRID")
+
+
+def environment() -> dict[str, str]:
+    """Our environment without what only the command line reads, for the processes of the grid."""
+    own = {f"RGRID_{name}" for name in OWN_VARIABLES}
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
+def key_for(url: str) -> str:
+    """RGRID_API_KEY, or the stored key if it was stored for this very address: a key goes nowhere else."""
+    if key := os.environ.get("RGRID_API_KEY"):
+        return key
+    known = read_json(home() / "credentials")
+    if str(known.get("api_url", "")).rstrip("/") == url.rstrip("/") and known.get("api_key"):
+        return str(known["api_key"])
+    here = running()
+    if str(here.get("api_url", "")).rstrip("/") == url.rstrip("/") and known.get("api_key"):
+        return str(known["api_key"])
+    raise NotSignedIn(
+        f"There is no key for the grid at {url}.",
+        "Set one: export RGRID_API_KEY=rgk_…      Make one where you are signed in: rgrid keys create",
+    )
+
+
+def checked(url: str, source: str) -> str:
+    """`url` without a trailing slash or /api/v1; raises UsageProblem if it is no http(s) address."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageProblem(f"{url!r} (from {source}) is not an address such as http://127.0.0.1:8080")
+    return url.rstrip("/").removesuffix("/api/v1")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in `path`; empty when there is none that can be read."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

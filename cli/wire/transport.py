@@ -1,0 +1,188 @@
+"""Requests to the gateway over one keep-alive connection, and every way they fail, in words a person can act on."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from .. import __version__
+from ..errors import CliError, NotSignedIn, Unreachable, UsageProblem
+from ..terminal.screen import warn
+from .grid import Grid
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+BUSY_SECONDS_MAX = 60.0
+BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def connection(url: str, timeout: float = ANSWER_SECONDS) -> http.client.HTTPConnection:
+    """An unopened connection to the host of `url`."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=timeout)
+
+
+class Api:
+    """The gateway's `/api/v1`. Every call raises a CliError when it cannot answer."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._wire = connection(grid.url)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.call("GET", path + query_string(query)).json()
+
+    def post(self, path: str, body: Any = None, *, headers: dict[str, str] | None = None) -> Any:
+        return self.call("POST", path, {} if body is None else body, headers).json()
+
+    def delete(self, path: str) -> Any:
+        reply = self.call("DELETE", path)
+        return reply.json() if reply.body else {}
+
+    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
+        """Send, and while the gateway says it is busy (429, 503) send again, for at most BUSY_SECONDS_MAX."""
+        deadline, told = time.monotonic() + BUSY_SECONDS_MAX, False
+        while True:
+            reply = self._once(method, path, body, headers)
+            if reply.status < 300:
+                return self._checked_json(reply)
+            error = self.problem(reply)
+            pause = retry_after(reply)
+            busy = reply.status in (429, 503) or error.code == "READ_BEHIND"
+            if not busy or time.monotonic() + pause > deadline:
+                raise error
+            if not told:
+                warn(f"{error.message} Trying again for up to {BUSY_SECONDS_MAX:.0f} s.")
+                told = True
+            time.sleep(pause)
+
+    def stream(self, path: str, **query: Any) -> Iterator[bytes]:
+        """The body of a long answer, piece by piece; raises CliError when it breaks off."""
+        wire = connection(self.grid.url)
+        try:
+            wire.request("GET", "/api/v1" + path + query_string(query), headers=self.headers())
+            answer = wire.getresponse()
+            if answer.status >= 300:
+                raise self.problem(Reply(answer.status, answer.headers, answer.read()))
+            while piece := answer.read1(1 << 17):
+                yield piece
+        except BROKEN as broken:
+            raise self.unreachable(broken) from broken
+        finally:
+            wire.close()
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self.grid.key}",
+            "Accept": "application/json",
+            "User-Agent": f"rgrid/{__version__}",
+        }
+
+    def _once(self, method: str, path: str, body: Any, headers: dict[str, str] | None) -> Reply:
+        """One exchange; a kept-alive connection that the other side closed meanwhile is opened anew, once."""
+        data = None if body is None else json.dumps(body).encode()
+        sent = self.headers() | ({"Content-Type": "application/json"} if data is not None else {}) | (headers or {})
+        for fresh in (self._wire.sock is None, True):
+            try:
+                if self._wire.sock is None:
+                    self._wire.timeout = CONNECT_SECONDS
+                    self._wire.connect()
+                    self._wire.sock.settimeout(ANSWER_SECONDS)  # type: ignore[attr-defined]
+                self._wire.request(method, "/api/v1" + path, body=data, headers=sent)
+                answer = self._wire.getresponse()
+                return Reply(answer.status, answer.headers, answer.read())
+            except BROKEN as broken:
+                self._wire.close()
+                if fresh:
+                    raise self.unreachable(broken) from broken
+        raise AssertionError("the second round is always fresh")
+
+    def _checked_json(self, reply: Reply) -> Reply:
+        if reply.body and is_web_page(reply):
+            raise self.web_page()
+        return reply
+
+    def problem(self, reply: Reply) -> CliError:
+        """What an answer outside 2xx means."""
+        if is_web_page(reply):
+            return self.web_page()
+        try:
+            error = reply.json()["error"]
+            message, code = str(error["message"]), str(error["code"])
+        except (ValueError, KeyError, TypeError):
+            error = {}
+            message, code = f"The grid at {self.grid.url} answered HTTP {reply.status}.", "BAD_ANSWER"
+        hint = str((error.get("details") or {}).get("hint", ""))
+        if reply.status in (401, 403):
+            how = (
+                hint or "Sign in: export RGRID_API_KEY=rgk_…      Make a key where you are signed in: rgrid keys create"
+            )
+            return NotSignedIn(message, how, code=code, answer=error)
+        kind = UsageProblem if reply.status < 500 and reply.status not in (408, 425, 429) else CliError
+        return kind(message, hint, code=code, answer=error)
+
+    def web_page(self) -> CliError:
+        return Unreachable(
+            f"{self.grid.url} answered with a web page, not with rgrid's API.",
+            f"Is a proxy in between? The address was set by {self.grid.source}.      Check this set-up: rgrid doctor",
+            code="NOT_RGRID",
+        )
+
+    def unreachable(self, broken: BaseException) -> Unreachable:
+        local = "" if self.grid.source == "rgrid up" else f"It was set by {self.grid.source}. "
+        return Unreachable(
+            f"No grid answers at {self.grid.url} ({why(broken)}).",
+            f"{local}Start a local one: rgrid up      Check this set-up: rgrid doctor",
+        )
+
+
+def why(broken: BaseException) -> str:
+    """A network failure in two or three words."""
+    if isinstance(broken, ConnectionRefusedError):
+        return "connection refused"
+    if isinstance(broken, TimeoutError):
+        return "no answer in time"
+    if isinstance(broken, http.client.RemoteDisconnected | http.client.IncompleteRead | ConnectionError):
+        return "the connection broke"
+    return (getattr(broken, "strerror", "") or str(broken) or type(broken).__name__).lower()
+
+
+def is_web_page(reply: Reply) -> bool:
+    """Whether somebody else's HTML came instead of JSON."""
+    kind = str(reply.headers.get("Content-Type", "")).lower()
+    return "text/html" in kind or reply.body[:64].lstrip().lower().startswith((b"<!doctype", b"<html"))
+
+
+def retry_after(reply: Reply) -> float:
+    """Seconds that the answer asks us to wait; 1 when it does not say."""
+    try:
+        return min(30.0, max(0.1, float(reply.headers.get("Retry-After", "1"))))
+    except ValueError:
+        return 1.0
+
+
+def query_string(query: dict[str, Any]) -> str:
+    """`?a=1&tag=x&tag=y`; what is None, empty or False is left out."""
+    pairs = [(name, value) for name, value in query.items() if value not in (None, "", False, [], ())]
+    return "?" + urlencode(pairs, doseq=True) if pairs else ""
+
+
+def segment(text: str) -> str:
+    """`text` as one segment of a path."""
+    return quote(text, safe="@")

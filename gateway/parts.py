@@ -1,0 +1,46 @@
+"""What the routes work with: one frozen object, made in the composition root and handed to every request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from gateway.auth import Caller, Keys, caller_of
+from gateway.tickets import Tickets
+from projections.queries import Queries
+from services.artifacts.local import LocalStore
+from services.runtime.connection import Bus
+from services.runtime.handle import Handler
+from services.runtime.log import EventLog
+from services.runtime.log_chunks import LogChunks
+from services.runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything with a connection or a secret behind it."""
+
+    settings: Settings
+    bus: Bus
+    log: EventLog
+    handler: Handler
+    queries: Queries
+    store: LocalStore
+    chunks: LogChunks
+    keys: Keys
+    tickets: Tickets
+    started_at: float
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """Dependency of every route."""
+    parts = connection.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]
+CallerDep = Annotated[Caller, Depends(caller_of)]

@@ -1,0 +1,56 @@
+"""What can be done with an execution once it was submitted: cancel it, run it again."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from domain.execution.commands import CancelExecution, RetryExecution
+from gateway.auth import Caller
+from gateway.described import COUNT, TEXT, errors, shape
+from gateway.parts import CallerDep, Parts, PartsDep
+from gateway.reading import ExecutionId, answer, resolved
+from services.runtime.log import Ref
+
+router = APIRouter(tags=["executions"])
+DONE = {"id": TEXT, "sequence": COUNT, "status": TEXT, "cancelling": {"type": "boolean"}}
+EXAMPLE = {"id": "exec_7f3k2m9q4d1t", "sequence": 44, "status": "running", "cancelling": True}
+
+
+@router.post(
+    "/executions/{execution_id}/cancel",
+    response_class=Response,
+    responses={200: shape("It is (being) cancelled, or had ended already.", DONE, EXAMPLE), **errors(404, 409)},
+)
+async def cancel(parts: PartsDep, caller: CallerDep, execution_id: ExecutionId) -> Response:
+    """Cancel it. When it runs, its end comes once its processes were seen gone."""
+    command = CancelExecution(caller.actor, time.time_ns() // 1000)
+    return await _handle(parts, caller, execution_id, command)
+
+
+@router.post(
+    "/executions/{execution_id}/retry",
+    response_class=Response,
+    responses={
+        200: shape("It is queued again.", DONE, {**EXAMPLE, "status": "queued", "cancelling": False}),
+        **errors(404, 409),
+    },
+)
+async def retry(parts: PartsDep, caller: CallerDep, execution_id: ExecutionId) -> Response:
+    """Run it once more, as the same execution with a new attempt. Only after it has ended (WRONG_STATE)."""
+    return await _handle(parts, caller, execution_id, RetryExecution(caller.actor))
+
+
+async def _handle(parts: Parts, caller: Caller, text: str, command: Any) -> Response:
+    execution = await resolved(parts, caller, text)
+    handled = await parts.handler.handle(
+        Ref(caller.account, "execution", execution), command, command_id=secrets.token_hex(16), actor=caller.actor
+    )
+    state = handled.state
+    status = "provisioning" if state.phase == "assigned" else state.status
+    done = {"id": execution, "sequence": handled.position, "status": status, "cancelling": state.cancelling}
+    return answer(done)

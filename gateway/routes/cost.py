@@ -1,0 +1,106 @@
+"""What it cost: one execution line by line, or sums over a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from domain.errors import Invalid
+from domain.money import CURRENCY
+from gateway.auth import Caller
+from gateway.described import COUNT, TEXT, errors, shape
+from gateway.parts import CallerDep, Parts, PartsDep
+from gateway.reading import ID_PATTERN, MinSeq, answer, document, fresh, micros_of, priced, resolved
+from gateway.routes.executions import TAG
+from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX
+from projections.execution_doc import iso
+from projections.listing import Filters
+
+router = APIRouter(tags=["cost"])
+LAST = r"^[1-9][0-9]{0,4}[mhdw]$"
+BY = r"^(total|day|project|script|tag|tag:[A-Za-z0-9][A-Za-z0-9._/-]{0,63})$"
+UNITS_US = {"m": 60 * 10**6, "h": 3600 * 10**6, "d": 86_400 * 10**6, "w": 7 * 86_400 * 10**6}
+GROUP_EXAMPLE = {
+    "group": "2026-11-20",
+    "executions": 3,
+    "attempts": 4,
+    "held_us": 1_200_000,
+    "charged_micros": 0,
+    "equivalent_micros": 2,
+}
+
+
+@router.get(
+    "/cost",
+    response_class=Response,
+    responses={
+        200: shape(
+            "Sums in micro-euros, exact; with `execution`, the lines of its bill.",
+            {"items": {"type": "array", "items": {"type": "object"}}, "charged_micros": COUNT, "currency": TEXT},
+            {"by": "day", "items": [GROUP_EXAMPLE], "charged_micros": 0, "equivalent_micros": 2, "currency": "EUR"},
+        ),
+        **errors(404, 409),
+    },
+)
+async def cost(
+    parts: PartsDep,
+    caller: CallerDep,
+    execution: Annotated[
+        str | None, Query(pattern=ID_PATTERN, description="One execution; the rest is ignored.")
+    ] = None,
+    last: Annotated[str | None, Query(pattern=LAST, description="Such as 90m, 24h, 7d, 4w.")] = None,
+    since: Annotated[str | None, Query(max_length=40, description="ISO 8601.")] = None,
+    until: Annotated[str | None, Query(max_length=40, description="ISO 8601.")] = None,
+    by: Annotated[str, Query(pattern=BY)] = "total",
+    project: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
+    tag: Annotated[
+        list[Annotated[str, Query(max_length=TAG_NAME_CHARS_MAX + TAG_CHARS_MAX + 1, pattern=TAG)]] | None,
+        Query(max_length=TAGS_MAX),
+    ] = None,
+    script: Annotated[str | None, Query(max_length=4096)] = None,
+    min_seq: MinSeq = None,
+) -> Response:
+    """What was charged. `equivalent_micros` is what the same time would cost on the cheapest cloud node."""
+    await fresh(parts, min_seq)
+    if execution is not None:
+        return await _of_one(parts, caller, execution)
+    if last is not None and since is not None:
+        raise Invalid("Give either last or since, not both.")
+    now_us = time.time_ns() // 1000
+    since_us = now_us - int(last[:-1]) * UNITS_US[last[-1]] if last else micros_of(since) if since else None
+    until_us = micros_of(until) if until else None
+    filters = Filters(project=project, tags=dict(each.split("=", 1) for each in tag or ()), script=script)
+    bills = await parts.queries.bills(caller.account, by, filters, since_us=since_us, until_us=until_us)
+    return answer(
+        {
+            "by": by,
+            "from": None if since_us is None else iso(since_us),
+            "to": iso(now_us if until_us is None else until_us),
+            "items": [asdict(bill) for bill in bills],
+            "charged_micros": sum(bill.charged_micros for bill in bills),
+            "equivalent_micros": sum(bill.equivalent_micros for bill in bills),
+            "currency": CURRENCY,
+        }
+    )
+
+
+async def _of_one(parts: Parts, caller: Caller, text: str) -> Response:
+    execution = await resolved(parts, caller, text)
+    doc: dict[str, Any] = orjson.loads(priced(await document(parts, caller, execution)))
+    lines = await parts.queries.charges(caller.account, execution)
+    return answer(
+        {
+            "execution": execution,
+            "status": doc["status"],
+            "cost": doc["cost"],
+            "items": [asdict(line) for line in lines],
+            "charged_micros": sum(line.charged_micros for line in lines),
+            "equivalent_micros": sum(line.equivalent_micros for line in lines),
+            "currency": CURRENCY,
+        }
+    )

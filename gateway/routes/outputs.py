@@ -1,0 +1,54 @@
+"""What a script left behind, each file with a signed URL."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from gateway.described import errors, shape
+from gateway.inputs import manifest_entries
+from gateway.parts import CallerDep, PartsDep
+from gateway.reading import ExecutionId, MinSeq, answer, document, fresh, resolved
+
+router = APIRouter(tags=["files"])
+PAGE_ENTRIES = 500
+ENTRIES_MAX = 10_000_000
+EXAMPLE = {"path": "counts.csv", "size_bytes": 1024, "sha256": "e3b0…", "mode": 420, "url": "http://…/blobs/…?sig=…"}
+
+
+@router.get(
+    "/executions/{execution_id}/outputs",
+    response_class=Response,
+    responses={
+        200: shape(
+            "Files in the order of their paths.",
+            {"items": {"type": "array", "items": {"type": "object"}}, "next_cursor": {"type": ["string", "null"]}},
+            {"items": [EXAMPLE], "next_cursor": None},
+        ),
+        **errors(404, 409),
+    },
+)
+async def outputs(
+    parts: PartsDep,
+    caller: CallerDep,
+    execution_id: ExecutionId,
+    cursor: Annotated[int, Query(ge=0, le=ENTRIES_MAX, description="next_cursor of the page before.")] = 0,
+    min_seq: MinSeq = None,
+) -> Response:
+    """The files of its last attempt; the URLs serve 15 minutes, ask again for new ones."""
+    await fresh(parts, min_seq)
+    execution = await resolved(parts, caller, execution_id)
+    doc = orjson.loads(await document(parts, caller, execution))
+    found: dict[str, Any] = doc.get("outputs") or {}
+    entries = found.get("entries") or []
+    if found.get("manifest"):
+        entries = await manifest_entries(parts.store, caller.account, found["manifest"])
+    page = entries[cursor : cursor + PAGE_ENTRIES]
+    items = [
+        {**entry, "url": parts.store.download_url(caller.account, entry["sha256"], caller.key_id)} for entry in page
+    ]
+    more = cursor + PAGE_ENTRIES < len(entries)
+    return answer({"items": items, "next_cursor": str(cursor + PAGE_ENTRIES) if more else None})

@@ -1,0 +1,151 @@
+"""What a request body may look like: every string, list and number has a bound, and each bound has a name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from domain.errors import Invalid
+from domain.execution.job import CPU_MILLIS_DEFAULT, MEMORY_BYTES_DEFAULT, TIMEOUT_SECONDS_DEFAULT, Limits
+from domain.files import ENTRIES_INLINE_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path
+
+ARGS_MAX = 10_000
+ARG_CHARS_MAX = 32_768
+ARGS_BYTES_MAX = 1024**2
+ENV_MAX = 256
+ENV_NAME_CHARS_MAX = 128
+ENV_BYTES_MAX = 128 * 1024
+FILE_BYTES_MAX = 1024**4
+FILES_MAX = 1_000_000
+NAME_CHARS_MAX = 200
+TAGS_MAX = 32
+TAG_NAME_CHARS_MAX = 64
+TAG_CHARS_MAX = 256
+RETRIES_MAX = 100
+PRIORITY_MAX = 1000
+CPU_MILLIS_MAX = 1_024_000
+MEMORY_BYTES_MIN = 16 * 1024**2
+MEMORY_BYTES_MAX = 64 * 1024**4
+TIMEOUT_SECONDS_MIN = 0.1
+TIMEOUT_SECONDS_MAX = 30 * 24 * 3600
+BLOBS_MAX = 1000
+LABEL_CHARS_MAX = 100
+
+NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+NO_NUL = r"^[^\x00]*$"
+PLAIN_PATH = r"^[^/\x00][^\x00]*$"
+ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+PROJECT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+TAG_NAME = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
+
+
+def _path(value: str) -> str:
+    try:
+        return checked_path(value)
+    except Invalid as refused:
+        raise ValueError(refused.message) from refused
+
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+FilePath = Annotated[
+    str, StringConstraints(min_length=1, max_length=PATH_BYTES_MAX, pattern=PLAIN_PATH), AfterValidator(_path)
+]
+Arg = Annotated[str, StringConstraints(max_length=ARG_CHARS_MAX, pattern=NO_NUL)]
+EnvName = Annotated[str, StringConstraints(max_length=ENV_NAME_CHARS_MAX, pattern=ENV_NAME)]
+EnvText = Annotated[str, StringConstraints(max_length=ENV_BYTES_MAX, pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(max_length=NAME_CHARS_MAX, pattern=NO_CONTROL)]
+Project = Annotated[str, StringConstraints(min_length=1, max_length=NAME_CHARS_MAX, pattern=PROJECT_NAME)]
+TagName = Annotated[str, StringConstraints(max_length=TAG_NAME_CHARS_MAX, pattern=TAG_NAME)]
+TagText = Annotated[str, StringConstraints(max_length=TAG_CHARS_MAX, pattern=NO_CONTROL)]
+Bytes = Annotated[int, Field(ge=0, le=FILE_BYTES_MAX, strict=True)]
+
+
+class Body(BaseModel):
+    """Base of all bodies: a field nobody knows is an error, not a surprise."""
+
+    model_config = ConfigDict(extra="forbid", strict=False, frozen=True)
+
+
+class FileBody(Body):
+    """One file by its content. `path` is relative to the working directory of the script."""
+
+    path: FilePath
+    sha256: Sha256
+    size_bytes: Bytes
+    mode: Annotated[int, Field(ge=0, le=0o777, strict=True)] = 0o644
+
+    def ref(self) -> FileRef:
+        return FileRef(self.path, self.sha256, self.size_bytes, self.mode)
+
+
+class LimitsBody(Body):
+    """Bounds of one attempt."""
+
+    cpu_millis: Annotated[int, Field(ge=1, le=CPU_MILLIS_MAX, strict=True)] = CPU_MILLIS_DEFAULT
+    memory_bytes: Annotated[int, Field(ge=MEMORY_BYTES_MIN, le=MEMORY_BYTES_MAX, strict=True)] = MEMORY_BYTES_DEFAULT
+    timeout_seconds: Annotated[float, Field(ge=TIMEOUT_SECONDS_MIN, le=TIMEOUT_SECONDS_MAX, strict=True)] = (
+        TIMEOUT_SECONDS_DEFAULT
+    )
+
+    def limits(self) -> Limits:
+        return Limits(self.cpu_millis, self.memory_bytes, self.timeout_seconds)
+
+
+class SubmitBody(Body):
+    """A script to run, with all it needs. Every blob named here must have been uploaded before."""
+
+    script: FileBody
+    runtime: Literal["python", "node", "sh"]
+    args: Annotated[list[Arg], Field(max_length=ARGS_MAX)] = []
+    inputs: Annotated[list[FileBody], Field(max_length=ENTRIES_INLINE_MAX)] = []
+    inputs_manifest: Sha256 | None = None
+    """Instead of `inputs`, for many files: a stored blob with the JSON list of them."""
+    inputs_count: Annotated[int, Field(ge=0, le=FILES_MAX, strict=True)] = 0
+    inputs_size_bytes: Bytes = 0
+    env: Annotated[dict[EnvName, EnvText], Field(max_length=ENV_MAX)] = {}
+    limits: LimitsBody = LimitsBody()
+    network: Annotated[bool, Field(strict=True)] = False
+    retries: Annotated[int, Field(ge=0, le=RETRIES_MAX, strict=True)] = 0
+    name: Name = ""
+    project: Project = "default"
+    tags: Annotated[dict[TagName, TagText], Field(max_length=TAGS_MAX)] = {}
+    priority: Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX, strict=True)] = 0
+
+    @model_validator(mode="after")
+    def _bounded_in_sum(self) -> SubmitBody:
+        if sum(len(arg.encode()) for arg in self.args) > ARGS_BYTES_MAX:
+            raise ValueError(f"the arguments have more than {ARGS_BYTES_MAX} bytes together")
+        if sum(len(name) + len(text.encode()) for name, text in self.env.items()) > ENV_BYTES_MAX:
+            raise ValueError(f"the environment has more than {ENV_BYTES_MAX} bytes")
+        if self.inputs and self.inputs_manifest:
+            raise ValueError("the inputs come either as a list or as a manifest")
+        if self.inputs_manifest is None and (self.inputs_count or self.inputs_size_bytes):
+            raise ValueError("inputs_count and inputs_size_bytes belong to an inputs_manifest")
+        paths = [self.script.path, *(each.path for each in self.inputs)]
+        if len(set(paths)) != len(paths):
+            raise ValueError("two files have the same path")
+        return self
+
+    def input_set(self) -> FileSet:
+        if self.inputs_manifest is not None:
+            return FileSet(self.inputs_count, self.inputs_size_bytes, (), self.inputs_manifest)
+        entries = tuple(each.ref() for each in self.inputs)
+        return FileSet(len(entries), sum(each.size_bytes for each in entries), entries)
+
+
+class BlobBody(Body):
+    sha256: Sha256
+    size_bytes: Bytes
+
+
+class BlobsBody(Body):
+    """Which of these blobs are missing? The answer has a signed upload URL for each that is."""
+
+    blobs: Annotated[list[BlobBody], Field(max_length=BLOBS_MAX)]
+
+
+class KeyBody(Body):
+    """A new key. `label` says what it is for."""
+
+    label: Annotated[str, StringConstraints(max_length=LABEL_CHARS_MAX, pattern=NO_CONTROL)] = ""

@@ -1,0 +1,145 @@
+"""Composition root of a runner: `python -m services.runner`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import aiohttp
+
+from domain.errors import RgridError, Unavailable
+from domain.ids import id_of
+from services.runner.agent import Agent
+from services.runner.blobs import BlobCache
+from services.runner.download import Downloads
+from services.runner.journal import Journal
+from services.runner.node import Node, capacity, labels, programs
+from services.runner.reports import Reports
+from services.runner.sandbox.choose import choose
+from services.runner.sandbox.find_cgroup import find_groups
+from services.runner.upload import Uploads
+from services.runtime import subjects
+from services.runtime.connection import connect
+from services.runtime.messages import JoinedFact
+from services.runtime.settings import Settings, load
+
+log = logging.getLogger("rgrid.runner")
+
+HTTP_SECONDS = aiohttp.ClientTimeout(total=None, connect=10, sock_read=60)
+
+
+async def main(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    folder = settings.home / "node" / settings.node_id
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(folder):
+        running = asyncio.create_task(_run(settings, folder, stop))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not running.done() and not _joined.is_set():
+            running.cancel()
+        stopping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+_joined = asyncio.Event()
+
+
+async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
+    groups, why = find_groups(f"{settings.node_id}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}")
+    if why:
+        log.warning("limits are kept by rlimits only: %s", why)
+    known = programs()
+    choice = await choose(settings.sandbox, folder, groups, known)
+    if choice.warning:
+        log.warning("%s", choice.warning)
+    bus = await connect(
+        settings.nats_node_url or settings.nats_url,
+        settings.nats_user or settings.node_id,
+        settings.nats_password,
+        name=f"runner {settings.node_id}",
+        inbox_prefix=subjects.inbox_prefix(settings.node_id),
+    )
+    async with aiohttp.ClientSession(timeout=HTTP_SECONDS, auto_decompress=False) as http:
+        cache = BlobCache(folder / "blobs")
+        node = Node(
+            settings.node_id,
+            folder,
+            bus,
+            Reports(bus, settings.node_id),
+            choice.sandbox,
+            known,
+            cache,
+            Downloads(http, cache),
+            Uploads(http),
+            settings.log_bytes_max,
+            settings.kill_grace_seconds,
+        )
+        offer = capacity()
+        joined = JoinedFact(
+            id_of("life", secrets.randbits(60)),
+            settings.node_type,
+            offer.cpu_millis,
+            offer.memory_bytes,
+            choice.sandbox.kind,
+            tuple(sorted(known)),
+            _version(),
+            labels(choice.warning),
+        )
+        _joined.set()
+        await Agent(node, Journal(folder / "journal"), joined, settings.heartbeat_seconds, groups).run(stop)
+    await bus.close()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two runners must not share a folder."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Unavailable(f"another runner works in {folder}") from None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _version() -> str:
+    try:
+        return version("rgrid")
+    except PackageNotFoundError:
+        return ""
+
+
+def start() -> int:
+    """Exit code of the process: 1, with one line on stderr, when it cannot begin."""
+    try:
+        settings = load(os.environ)
+        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+        import uvloop
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main(settings))
+    except RgridError as error:
+        print(f"runner: {error.message}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(start())

@@ -1,0 +1,108 @@
+"""Blobs from signed URLs into the cache: streamed, unpacked, resumed after a break, verified by their hash."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+import zstandard
+
+from domain.errors import Invalid, Unavailable
+from services.runner.blobs import BlobCache
+from services.runner.parallel import together
+from services.runner.urls import Urls
+from services.runtime.messages import BlobRef
+
+PARALLEL = 8
+TRIES_MAX = 30
+PAUSE_SECONDS_MAX = 5.0
+PIECE_BYTES = 256 * 1024
+
+
+class Damaged(Invalid):
+    code = "INPUT_DAMAGED"
+
+
+class Downloads:
+    """Fetches what attempts need; a blob that several want at once is fetched once."""
+
+    def __init__(self, http: aiohttp.ClientSession, cache: BlobCache) -> None:
+        self._http, self._cache = http, cache
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._places = asyncio.Semaphore(PARALLEL)
+
+    async def fetch(self, blobs: Sequence[BlobRef], urls: Urls) -> None:
+        """Have all of `blobs` in the cache. Raises Damaged, Unavailable, StaleLease."""
+        missing = {blob.sha256: blob for blob in blobs if blob.sha256 not in self._cache}
+        if not missing:
+            return
+        given = await urls.download(list(missing.values()))
+        await together(self._one(blob, given.get(blob.sha256, ""), urls) for blob in missing.values())
+
+    async def _one(self, blob: BlobRef, url: str, urls: Urls) -> None:
+        lock = self._locks.setdefault(blob.sha256, asyncio.Lock())
+        try:
+            async with lock, self._places:
+                if blob.sha256 not in self._cache:
+                    await self._persist(blob, url, urls)
+        finally:
+            self._locks.pop(blob.sha256, None)
+
+    async def _persist(self, blob: BlobRef, url: str, urls: Urls) -> None:
+        damaged, pause = 0, 0.1
+        problem = "it is not stored"
+        for _ in range(TRIES_MAX):
+            try:
+                if url:
+                    await self._get(blob, url)
+                    self._cache.add(blob.sha256)
+                    return
+            except Damaged:
+                damaged += 1
+                if damaged == 2:
+                    raise
+            except (aiohttp.ClientError, TimeoutError, OSError, zstandard.ZstdError) as error:
+                problem = str(error) or type(error).__name__
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, PAUSE_SECONDS_MAX)
+            url = (await urls.download([blob])).get(blob.sha256, "")
+        raise Unavailable(f"{blob.sha256[:12]}…: {problem}")
+
+    async def _get(self, blob: BlobRef, url: str) -> None:
+        """One go at it; what an earlier go left in the part file is kept and gone on from."""
+        part = self._cache.part(blob.sha256)
+        digest, had = await asyncio.to_thread(_digest, part)
+        headers = {"Accept-Encoding": "identity", "Range": f"bytes={had}-"} if had else {"Accept-Encoding": "zstd"}
+        async with self._http.get(url, headers=headers) as answer:
+            if answer.status == 416 or (had and answer.status == 200):
+                part.unlink(missing_ok=True)
+            answer.raise_for_status()
+            if answer.status == 200:
+                digest, had = hashlib.sha256(), 0
+            unpack = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
+            packed = answer.headers.get("Content-Encoding") == "zstd"
+            with part.open("ab") as file:
+                async for piece in answer.content.iter_chunked(PIECE_BYTES):
+                    data = unpack.decompress(piece) if packed else piece
+                    digest.update(data)
+                    file.write(data)
+                    had += len(data)
+                    if blob.size_bytes and had > blob.size_bytes:
+                        break
+        if digest.hexdigest() != blob.sha256:
+            part.unlink(missing_ok=True)
+            raise Damaged(f"blob {blob.sha256[:12]}… does not have the content that its hash names")
+
+
+def _digest(part: Path) -> tuple[hashlib._Hash, int]:
+    """Hash and length of what is there already."""
+    digest, length = hashlib.sha256(), 0
+    if part.exists():
+        with part.open("rb") as file:
+            while piece := file.read(1024 * 1024):
+                digest.update(piece)
+                length += len(piece)
+    return digest, length

@@ -1,0 +1,80 @@
+"""How an attempt ended, in words: a stable code, a sentence, and what to do about it."""
+
+from __future__ import annotations
+
+import signal as signals
+
+from domain.execution.events import Reason
+from domain.execution.job import Limits
+from services.runner.sandbox.box import Exit
+
+HINTS_BY_CODE = {
+    126: "The script, or a program it starts, may not be executed.",
+    127: "A program that the script starts was not found on the node.",
+}
+HINTS_BY_SIGNAL = {
+    signals.SIGSEGV: "A native library crashed; look at what the script loaded last.",
+    signals.SIGABRT: "The program gave up by itself; its last lines of stderr say why.",
+    signals.SIGXFSZ: "A file became larger than allowed.",
+    signals.SIGKILL: "Something sent SIGKILL; it was not the memory limit, the kernel would have said so.",
+}
+
+
+def ended(end: Exit, oom: bool, limits: Limits) -> tuple[str, Reason]:
+    """(status, reason) of a script that came to its own end; memory is blamed only on the kernel's word (`oom`)."""
+    if end.code == 0:
+        return "succeeded", Reason("OK", "The script ended with exit code 0.")
+    if oom:
+        message = f"The kernel ended a process of the script at its memory limit of {_mib(limits.memory_bytes)}."
+        return "failed", Reason("OUT_OF_MEMORY", message, "Give it more: rgrid run --memory 4g …")
+    if end.signal is not None:
+        name = signals.Signals(end.signal).name
+        hint = HINTS_BY_SIGNAL.get(signals.Signals(end.signal), "")
+        return "failed", Reason("SIGNAL", f"The script was ended by {name} (exit code {end.code}).", hint)
+    hint = HINTS_BY_CODE.get(end.code, "Its last lines of stderr may say why: rgrid logs ID --stream stderr")
+    return "failed", Reason("EXIT_CODE", f"The script ended with exit code {end.code}.", hint)
+
+
+def timed_out(limits: Limits) -> Reason:
+    message = f"It ran longer than its {limits.timeout_seconds:g} s and was ended."
+    return Reason("TIMED_OUT", message, "Give it longer: rgrid run --timeout 2h …")
+
+
+def cancelled() -> Reason:
+    return Reason("CANCELLED", "It was cancelled; its processes were seen to be gone.")
+
+
+def start_failed(detail: str) -> Reason:
+    return Reason("START_FAILED", f"The script could not be started: {detail}", "Check the node with: rgrid doctor")
+
+
+def input_damaged(detail: str) -> Reason:
+    return Reason("INPUT_DAMAGED", f"Its files could not be made ready: {detail}", "Submit it again.")
+
+
+def input_unavailable(detail: str) -> Reason:
+    return Reason(
+        "INPUT_UNAVAILABLE", f"Its files could not be fetched: {detail}", "Look at the grid with: rgrid doctor"
+    )
+
+
+def output_failed(detail: str) -> Reason:
+    return Reason(
+        "OUTPUT_UPLOAD_FAILED", f"What it wrote could not be stored: {detail}", "Look at the grid with: rgrid doctor"
+    )
+
+
+def runner_restarted() -> Reason:
+    return Reason("RUNNER_RESTARTED", "The runner of its node ended unexpectedly and was started again.")
+
+
+def runner_stopped() -> Reason:
+    return Reason("RUNNER_STOPPED", "The runner of its node was stopped while it ran.")
+
+
+def runner_failed(detail: str) -> Reason:
+    return Reason("RUNNER_FAILED", f"The runner failed at it: {detail}", "Look at the node's log with: rgrid doctor")
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 1024**2:,.0f} MiB"

@@ -1,0 +1,1 @@
+"""From the pipes of a script to the LOGS stream: read, numbered, spooled to disk, published."""

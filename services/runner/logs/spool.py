@@ -1,0 +1,101 @@
+"""The spool: the log of one attempt on the node's disk, until it is published; afterwards it becomes the log archive.
+
+A file of frames, each a length (4 bytes, little-endian) and a chunk exactly as it is published: the JSON of a ChunkHead,
+one newline, the raw bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from domain.execution.events import LogSummary
+from services.runner.logs.numbering import Numbering
+from services.runtime.codec import to_json
+from services.runtime.messages import ChunkHead
+
+LENGTH = struct.Struct("<I")
+STREAMS = ("stdout", "stderr")
+OWN = "rgrid"
+
+
+class Spool:
+    """Takes what the script wrote, numbers it and keeps it, up to `bytes_max`; what comes after that is counted."""
+
+    def __init__(self, path: Path, attempt: int, bytes_max: int, now_us: Callable[[], int] | None = None) -> None:
+        self.path = path
+        self._attempt, self._bytes_max = attempt, bytes_max
+        self._now_us = now_us or (lambda: time.time_ns() // 1000)
+        self._file = -1
+        self._numbers = Numbering()
+        self._dropped_open: set[str] = set()
+        self.chunks = self.size_bytes = self.dropped_lines = self.dropped_bytes = 0
+        self.offset = 0
+        """Length of the file: what is before it can be read."""
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Keep `data`; at the limit keep what fits, say so once in the log itself, and count the rest."""
+        room = self._bytes_max - self.size_bytes
+        if not self.dropped_bytes and len(data) <= room:
+            self._keep(stream, data)
+            return
+        if not self.dropped_bytes:
+            if room > 0:
+                self._keep(stream, data[:room])
+                data = data[room:]
+            limit = f"{self._bytes_max:,} bytes (RGRID_LOG_BYTES_MAX)"
+            self._keep(OWN, f"rgrid: the log has reached its limit of {limit}; what follows is not kept\n".encode())
+        self._drop(stream, data)
+
+    def _keep(self, stream: str, data: bytes) -> None:
+        now_us = self._now_us()
+        frames = bytearray()
+        for line, ends, piece in self._numbers.cut(stream, data):
+            self.chunks += 1
+            head = to_json(ChunkHead(self._attempt, self.chunks, stream, line, ends, now_us))
+            frames += LENGTH.pack(len(head) + 1 + len(piece)) + head + b"\n" + piece
+            self.size_bytes += len(piece)
+        if self._file < 0:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        view = memoryview(frames)
+        while view:
+            view = view[os.write(self._file, view) :]
+        self.offset += len(frames)
+
+    def _drop(self, stream: str, data: bytes) -> None:
+        self.dropped_bytes += len(data)
+        self.dropped_lines += data.count(b"\n")
+        (self._dropped_open.discard if data.endswith(b"\n") else self._dropped_open.add)(stream)
+
+    def read(self, at: int) -> bytes:
+        """The chunk whose frame begins at `at`."""
+        (length,) = LENGTH.unpack(os.pread(self._file, LENGTH.size, at))
+        return os.pread(self._file, length, at + LENGTH.size)
+
+    def summary(self, archive: str | None = None) -> LogSummary:
+        """The closed log."""
+        lines = self._numbers.lines
+        dropped = self.dropped_lines + len(self._dropped_open)
+        counts = (lines.get(STREAMS[0], 0), lines.get(STREAMS[1], 0))
+        return LogSummary(
+            self.chunks, self._numbers.total, *counts, self.size_bytes, dropped, self.dropped_bytes, archive
+        )
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def frames(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(head, raw bytes) of every chunk in the bytes of a spool file."""
+    at = 0
+    while at < len(data):
+        (length,) = LENGTH.unpack_from(data, at)
+        at += LENGTH.size
+        head, _, raw = data[at : at + length].partition(b"\n")
+        yield head, raw
+        at += length

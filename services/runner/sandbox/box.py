@@ -1,0 +1,85 @@
+"""What every sandbox is: it starts a script with limits, and can end it so that nothing of it is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from domain.execution.events import Usage
+from domain.execution.job import Limits
+
+PIDS_MAX = 512
+"""Processes and threads of one attempt: enough for any honest script, too few for a fork bomb to hurt."""
+BOX_UID = 64321
+"""The numeric user of a script where the runner is root: nobody on the machine has it."""
+
+
+class StartFailed(Exception):
+    """The box could not be made; nothing of the script ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One start. `name` is unique on the node; `folder` is the working folder, `scratch` a folder for what is private.
+
+    `env` is the person's; `base_env` is what the runner sets (it holds nothing that a person chose).
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    folder: Path
+    scratch: Path
+    limits: Limits = field(default_factory=Limits)
+    network: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    base_env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How the main process ended: exit code, or the number of the signal that ended it (then `code` is 128 + signal).
+
+    `started` is False when the box failed before the script could begin.
+    """
+
+    code: int
+    signal: int | None = None
+    started: bool = True
+
+
+class Running(Protocol):
+    """A script that was started. `stdout` and `stderr` are the reading ends of its pipes; the caller closes them."""
+
+    stdout: int
+    stderr: int
+
+    async def wait(self) -> Exit:
+        """The end of the main process; others of its tree may still run."""
+
+    async def kill(self, grace_seconds: float) -> None:
+        """SIGTERM, after `grace_seconds` SIGKILL to all that is left; returns when nothing is left. 0: SIGKILL at once."""
+
+    def gone(self) -> bool:
+        """Nothing of the tree exists any more."""
+
+    def usage(self) -> Usage:
+        """What the whole tree used; complete once it is gone."""
+
+    def oom(self) -> bool:
+        """The kernel says that it killed a process of the tree because the memory limit was reached."""
+
+    def close(self) -> None:
+        """Give back what the box held (groups, descriptors), after it is gone."""
+
+
+class Sandbox(Protocol):
+    """A way to run scripts."""
+
+    kind: str
+    home: str
+    """HOME and TMPDIR as the script sees them; empty: its `Spec.scratch`."""
+
+    async def start(self, spec: Spec) -> Running:
+        """Raises StartFailed when the box cannot be made."""

@@ -1,0 +1,158 @@
+"""The sandbox proper: bubblewrap, namespaces, a read-only view of the machine, control groups.
+
+As root it makes the box without a user namespace (so that an interpreter below a private home can be bound) and drops to
+an unprivileged user inside it; as anybody else it uses a user namespace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from domain.execution.job import Limits
+from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
+from services.runner.sandbox.boxed import Boxed
+from services.runner.sandbox.cgroup import Group, Groups
+from services.runner.sandbox.rootfs import (
+    HOSTNAME,
+    make_etc,
+    network_arguments,
+    program_arguments,
+    system_arguments,
+)
+from services.runner.sandbox.spawn import Child, close_all, pipe, readable
+
+PIPE_BYTES = 256 * 1024
+FILES_MAX = 65536
+WORK = "/work"
+DROP = ("--reuid", str(BOX_UID), "--regid", str(BOX_UID), "--clear-groups", "--no-new-privs")
+DROP_ALL = (*DROP, "--bounding-set=-all", "--inh-caps=-all")
+
+
+class Bubblewrap:
+    """Boxes made by bwrap. `folder` is the node's own; `groups` is None where control groups cannot be written."""
+
+    kind = "bubblewrap"
+    home = "/tmp"
+
+    def __init__(self, folder: Path, groups: Groups | None, programs: Sequence[str]) -> None:
+        self._bwrap = shutil.which("bwrap") or ""
+        self._groups = groups
+        self._root = os.geteuid() == 0
+        system = [*system_arguments(make_etc(folder / "box-etc")), *program_arguments(programs)]
+        self._fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
+        self._drop = [shutil.which("setpriv") or "/usr/bin/setpriv", *DROP_ALL] if self._root else []
+
+    async def start(self, spec: Spec) -> Boxed:
+        if self._root:
+            os.chown(spec.folder, BOX_UID, BOX_UID)
+        fds = _Pipes()
+        try:
+            group = self._groups.create(spec.name, spec.limits) if self._groups else None
+            child = Child(
+                self._arguments(spec, fds),
+                spec.base_env,
+                stdout=fds.out_writing,
+                stderr=fds.err_writing,
+                inherit=(fds.status_writing, fds.gate_reading),
+            )
+        except OSError as error:
+            fds.close_all()
+            raise StartFailed(f"the box cannot be made: {error}") from error
+        fds.close_childs()
+        try:
+            return await self._enter(spec, child, fds, group)
+        except BaseException:
+            child.kill()
+            await child.wait()
+            fds.close_all()
+            raise
+
+    async def _enter(self, spec: Spec, child: Child, fds: _Pipes, group: Group | None) -> Boxed:
+        """While bwrap's inner process waits at the gate: put it into its group and under its limits."""
+        init = await _inner_pid(fds.status)
+        running = Boxed(child, init, group, fds.out, fds.err, fds.status)
+        if init is not None:
+            with contextlib.suppress(ProcessLookupError):
+                _limit(init, spec.limits, group)
+                os.write(fds.gate, b"x")
+        close_all(fds.gate)
+        return running
+
+    def _arguments(self, spec: Spec, fds: _Pipes) -> list[str]:
+        size = str(spec.limits.memory_bytes)
+        found = [*self._fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
+        found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
+        found += network_arguments() if spec.network else ["--unshare-net"]
+        found += [] if self._root else ["--remount-ro", "/"]
+        found += ["--chdir", WORK, "--json-status-fd", str(fds.status_writing), "--block-fd", str(fds.gate_reading)]
+        return [*found, "--", *self._drop, *_with_env(spec), *spec.argv]
+
+
+class _Pipes:
+    """The four pipes of a start: both outputs, bwrap's word on what it did, and the gate that it waits at."""
+
+    def __init__(self) -> None:
+        self.out, self.out_writing = pipe(PIPE_BYTES)
+        self.err, self.err_writing = pipe(PIPE_BYTES)
+        self.status, self.status_writing = pipe()
+        self.gate_reading, self.gate = os.pipe()
+
+    def close_childs(self) -> None:
+        close_all(self.out_writing, self.err_writing, self.status_writing, self.gate_reading)
+
+    def close_all(self) -> None:
+        self.close_childs()
+        close_all(self.out, self.err, self.status, self.gate)
+
+
+def _namespaces(root: bool) -> list[str]:
+    own = ["--die-with-parent", "--new-session", "--hostname", HOSTNAME, "--unshare-pid", "--unshare-ipc"]
+    own += ["--unshare-uts", "--unshare-cgroup-try"]
+    return own if root else [*own, "--unshare-user", "--uid", str(BOX_UID), "--gid", str(BOX_UID)]
+
+
+def _with_env(spec: Spec) -> list[str]:
+    """The person's variables are set behind the drop of privileges: LD_PRELOAD must not reach a program that is root."""
+    if not spec.env:
+        return []
+    return ["/usr/bin/env", "--", *(f"{name}={value}" for name, value in spec.env.items())]
+
+
+async def _inner_pid(status: int) -> int | None:
+    """The pid (as we see it) of process 1 of the box; None when bwrap ended without making one."""
+    said = b""
+    while b"}" not in said:
+        await readable(status)
+        part = os.read(status, 4096)
+        if not part:
+            return None
+        said += part
+    return int(said.partition(b":")[2].partition(b",")[0].partition(b"}")[0])
+
+
+def _limit(pid: int, limits: Limits, group: Group | None) -> None:
+    """The group, and what no group does: no core dumps, bounded descriptors; without a group a bounded address space."""
+    if group is not None:
+        group.add(pid)
+    else:
+        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+    resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    files = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(4096, files), files))
+
+
+def why_not() -> str:
+    """Why bubblewrap cannot be used here at all, empty when it is installed."""
+    if sys.platform != "linux":
+        return "bubblewrap needs Linux"
+    if shutil.which("bwrap") is None:
+        return "bubblewrap is not installed; apt install bubblewrap"
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        return "setpriv is not installed; apt install util-linux"
+    return ""

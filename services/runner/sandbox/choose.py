@@ -1,0 +1,89 @@
+"""Which sandbox this machine gets, found out by really running something in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.errors import Unavailable
+from services.runner.sandbox.box import Sandbox, Spec, StartFailed
+from services.runner.sandbox.bubblewrap import Bubblewrap, why_not
+from services.runner.sandbox.cgroup import Groups
+from services.runner.sandbox.process import Process
+from services.runner.sandbox.spawn import close_all
+
+PR_SET_CHILD_SUBREAPER = 36
+TRIAL_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The sandbox, and why it is not a better one (empty: it is the best)."""
+
+    sandbox: Sandbox
+    warning: str = ""
+
+
+async def choose(wanted: str, folder: Path, groups: Groups | None, programs: dict[str, str]) -> Choice:
+    """`wanted`: auto, bubblewrap or process. `programs`: path of the interpreter by runtime.
+
+    Raises Unavailable when bubblewrap is demanded and does not work here.
+    """
+    _keep_descriptors()
+    if groups is None:
+        # so that the first process of a box is ours to wait for, which is how its usage is learned without groups
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    if wanted == "process":
+        return Choice(Process(groups), "no sandbox: RGRID_SANDBOX is set to process")
+    reason = why_not()
+    if not reason:
+        boxes = Bubblewrap(folder, groups, tuple(programs.values()))
+        reason = await _try(boxes, folder, programs)
+        if not reason:
+            return Choice(boxes)
+    if wanted == "bubblewrap":
+        raise Unavailable(f"RGRID_SANDBOX demands bubblewrap: {reason}")
+    return Choice(Process(groups), f"no sandbox: {reason}")
+
+
+def _keep_descriptors() -> None:
+    """What this process was started with beyond its three streams must not reach a script."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (names, not paths)
+        if int(name) > 2:
+            with contextlib.suppress(OSError):
+                os.set_inheritable(int(name), False)
+
+
+async def _try(boxes: Sandbox, folder: Path, programs: dict[str, str]) -> str:
+    """Run the Python interpreter once in a box; why it did not work, or nothing."""
+    work = Path(tempfile.mkdtemp(prefix="trial-", dir=folder))
+    spec = Spec(work.name, (programs.get("python", "/bin/true"), "-I", "-S", "-c", "pass"), work, work)
+    try:
+        running = await boxes.start(spec)
+    except StartFailed as error:
+        return f"bubblewrap does not work here: {error}"
+    finally:
+        asyncio.get_running_loop().call_later(TRIAL_SECONDS, shutil.rmtree, work, True)
+    try:
+        end = await asyncio.wait_for(running.wait(), TRIAL_SECONDS)
+    except TimeoutError:
+        return "bubblewrap does not work here: a box did not end"
+    finally:
+        await running.kill(0)
+        said = _said(running.stderr)
+        close_all(running.stdout, running.stderr)
+        running.close()
+    return "" if end.code == 0 else f"bubblewrap does not work here: {said or f'exit code {end.code}'}"
+
+
+def _said(stderr: int) -> str:
+    try:
+        return os.read(stderr, 2000).decode(errors="replace").strip()[:300]
+    except OSError:
+        return ""

@@ -1,0 +1,129 @@
+"""No sandbox: a plain process with limits, for machines without bubblewrap. Its tree is still ended as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from domain.execution.events import Usage
+from services.runner.sandbox.box import Exit, Spec, StartFailed
+from services.runner.sandbox.cgroup import Group, Groups, empty, kill_each
+from services.runner.sandbox.spawn import Child, close_all, pipe
+from services.runner.sandbox.tree import descendants
+
+PIPE_BYTES = 256 * 1024
+SHIM = str(Path(__file__).with_name("shim.py"))
+SIGNAL_BASE = 128
+
+
+class Process:
+    """Starts scripts below a shim (see shim.py); control groups are used where they can be written."""
+
+    kind = "process"
+    home = ""
+
+    def __init__(self, groups: Groups | None) -> None:
+        self._groups = groups
+
+    async def start(self, spec: Spec) -> Plain:
+        group = self._group(spec)
+        out, out_writing = pipe(PIPE_BYTES)
+        err, err_writing = pipe(PIPE_BYTES)
+        answer, answer_writing = pipe()
+        gate_reading, gate = os.pipe()
+        order = os.memfd_create("order")
+        os.write(order, json.dumps(_order(spec, group)).encode("utf-8", "surrogateescape"))
+        childs = (order, gate_reading, answer_writing)
+        try:
+            argv = [_base_python(), "-I", "-S", SHIM, *(str(fd) for fd in childs)]
+            child = Child(argv, {}, stdout=out_writing, stderr=err_writing, inherit=childs)
+        except OSError as error:
+            close_all(out, err, answer, gate)
+            raise StartFailed(f"the process cannot be made: {error}") from error
+        finally:
+            close_all(out_writing, err_writing, *childs)
+        with contextlib.suppress(OSError):
+            if group is not None:
+                group.add(child.pid)
+            os.write(gate, b"x")
+        close_all(gate)
+        return Plain(child, group, out, err, answer)
+
+    def _group(self, spec: Spec) -> Group | None:
+        try:
+            return self._groups.create(spec.name, spec.limits) if self._groups else None
+        except OSError as error:
+            raise StartFailed(f"its control group cannot be made: {error}") from error
+
+
+class Plain:
+    """A running script and its shim; the shim's end means that the whole tree has ended."""
+
+    def __init__(self, child: Child, group: Group | None, out: int, err: int, answer: int) -> None:
+        self.stdout, self.stderr = out, err
+        self._child, self._group, self._answer = child, group, answer
+        self._began = time.monotonic()
+        self._said: dict[str, Any] = {}
+
+    async def wait(self) -> Exit:
+        await self._child.wait()
+        self._listen()
+        if "failed" in self._said:
+            return Exit(127, started=False)
+        code = os.waitstatus_to_exitcode(self._said.get("status", signal.SIGKILL.value))
+        return Exit(code) if code >= 0 else Exit(SIGNAL_BASE - code, -code)
+
+    async def kill(self, grace_seconds: float) -> None:
+        if grace_seconds > 0 and self._child.status is None:
+            kill_each(descendants(self._child.pid), signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._child.wait(), grace_seconds)
+        self._child.kill(signal.SIGTERM)
+        await self._child.wait()
+        self._listen()
+        if self._group is not None:
+            await empty(self._group)
+
+    def gone(self) -> bool:
+        return self._child.status is not None and not (self._group and self._group.pids())
+
+    def usage(self) -> Usage:
+        wall_ms = int((time.monotonic() - self._began) * 1000)
+        if self._group is not None:
+            return Usage(self._group.cpu_ms() or 0, self._group.memory_peak_bytes(), wall_ms)
+        return Usage(self._said.get("cpu_ms", 0), self._said.get("peak") or None, wall_ms)
+
+    def oom(self) -> bool:
+        return self._group is not None and self._group.oom_kills() > 0
+
+    def close(self) -> None:
+        close_all(self._answer)
+        self._child.close()
+        if self._group is not None:
+            self._group.remove()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            for line in os.read(self._answer, 65536).splitlines():
+                self._said |= json.loads(line)
+
+
+def _base_python() -> str:
+    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+
+
+def _order(spec: Spec, group: Group | None) -> dict[str, Any]:
+    """What the shim must know. Node reserves far more address space than it uses: it gets no such limit."""
+    limits = [(resource.RLIMIT_CORE, 0)]
+    if group is None and "node" not in Path(spec.argv[0]).name:
+        limits.append((resource.RLIMIT_AS, spec.limits.memory_bytes))
+    env = {**spec.base_env, **spec.env}
+    return {"argv": list(spec.argv), "env": env, "folder": str(spec.folder), "rlimits": limits}

@@ -1,0 +1,57 @@
+"""Puts the files of a job into its working folder, as copies: what a script does to them, the cache never sees."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.files import FileRef, checked_path
+from services.runner.blobs import BlobCache
+from services.runner.sandbox.box import BOX_UID
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """What tells a changed file from an unchanged one."""
+
+    mtime_ns: int
+    size_bytes: int
+    inode: int
+    mode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Print:
+        return cls(status.st_mtime_ns, status.st_size, status.st_ino, status.st_mode & 0o111)
+
+
+def stage(folder: Path, files: Iterable[FileRef], cache: BlobCache, owned_by_box: bool) -> dict[str, Print]:
+    """Copy `files` out of the cache; their prints by path. `owned_by_box`: they become the box user's.
+
+    Raises Invalid for a path that leaves the folder, OSError when two paths cannot both be.
+    """
+    prints: dict[str, Print] = {}
+    made = {folder}
+    for file in files:
+        path = folder / checked_path(file.path)
+        if path.parent not in made:
+            _make(path.parent, made, owned_by_box)
+        shutil.copyfile(cache.path(file.sha256), path)
+        path.chmod(0o644 | (file.mode & 0o111))
+        if owned_by_box:
+            os.chown(path, BOX_UID, BOX_UID)
+        prints[file.path] = Print.of(path.stat())
+    return prints
+
+
+def _make(folder: Path, made: set[Path], owned_by_box: bool) -> None:
+    """Make the folder and those above it."""
+    if folder in made:
+        return
+    _make(folder.parent, made, owned_by_box)
+    folder.mkdir(exist_ok=True)
+    if owned_by_box:
+        os.chown(folder, BOX_UID, BOX_UID)
+    made.add(folder)

@@ -1,0 +1,58 @@
+"""Asks the control plane for signed URLs: a runner may touch the blobs of the attempts it holds, and no others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from domain.errors import StaleLease, Unavailable
+from services.runtime import subjects
+from services.runtime.codec import from_json, to_json
+from services.runtime.connection import Bus
+from services.runtime.messages import URLS_MAX, BlobRef, RunWork, UrlsGiven, UrlsWanted
+
+PATIENCE_SECONDS = 600.0
+PAUSE_SECONDS_MAX = 5.0
+ASK_SECONDS = 10.0
+
+
+class Urls:
+    """Signed URLs for one attempt. `patience_seconds`: how long it keeps asking a control plane that does not answer."""
+
+    def __init__(self, bus: Bus, node_id: str, work: RunWork, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._bus, self._work, self.patience_seconds = bus, work, patience_seconds
+        self._subject = subjects.ask_urls(node_id, work.execution)
+
+    async def download(self, blobs: Sequence[BlobRef]) -> dict[str, str]:
+        """URL by hash."""
+        return await self._ask("download", blobs)
+
+    async def upload(self, blobs: Sequence[BlobRef]) -> dict[str, str]:
+        """URL by hash, for those that are not stored yet."""
+        return await self._ask("upload", blobs)
+
+    async def _ask(self, direction: str, blobs: Sequence[BlobRef]) -> dict[str, str]:
+        """Raises StaleLease when the attempt is not ours any more, Unavailable when nobody answered for too long."""
+        found: dict[str, str] = {}
+        for at in range(0, len(blobs), URLS_MAX):
+            found |= await self._some(direction, tuple(blobs[at : at + URLS_MAX]))
+        return found
+
+    async def _some(self, direction: str, blobs: tuple[BlobRef, ...]) -> dict[str, str]:
+        work = self._work
+        wanted = to_json(UrlsWanted(work.account, work.execution, work.attempt, direction, blobs))
+        waited, pause = 0.0, 0.05
+        while True:
+            try:
+                given = from_json(UrlsGiven, await self._bus.request(self._subject, wanted, ASK_SECONDS))
+                if not given.error:
+                    return given.urls
+                if given.error == StaleLease.code:
+                    raise StaleLease(given.message)
+                problem = given.message or given.error
+            except Unavailable as error:
+                problem = error.message
+            if waited >= self.patience_seconds:
+                raise Unavailable(problem)
+            await asyncio.sleep(pause)
+            waited, pause = waited + pause, min(pause * 2, PAUSE_SECONDS_MAX)

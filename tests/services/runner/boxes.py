@@ -1,0 +1,75 @@
+"""Runs snippets in a real sandbox and says what came of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from domain.execution.events import Usage
+from domain.execution.job import Limits
+from services.runner.node import programs
+from services.runner.sandbox.box import Exit, Running, Sandbox, Spec
+from services.runner.sandbox.spawn import close_all
+
+MIB = 1024**2
+BASE_ENV = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+
+
+@dataclass
+class Outcome:
+    exit: Exit
+    stdout: str
+    stderr: str
+    usage: Usage
+    oom: bool
+    gone: bool
+
+
+@dataclass
+class Boxes:
+    """One sandbox and a folder in which it works."""
+
+    sandbox: Sandbox
+    folder: Path
+    count: int = field(default=0)
+
+    async def start(
+        self,
+        code: str,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        network: bool = False,
+        memory: int = 512 * MIB,
+        runtime: str = "python",
+    ) -> Running:
+        self.count += 1
+        name = f"t{os.getpid()}-{self.count}"
+        work, scratch = self.folder / name / "work", self.folder / name / "tmp"
+        work.mkdir(parents=True)
+        scratch.mkdir()
+        flags = ("-I", "-c") if runtime == "python" else ("-c",)
+        argv = (programs()[runtime], *flags, code, *arguments)
+        return await self.sandbox.start(
+            Spec(name, argv, work, scratch, Limits(2000, memory, 60), network, env or {}, BASE_ENV)
+        )
+
+    async def run(self, code: str, *arguments: str, **options: object) -> Outcome:
+        """Until its end; small outputs only."""
+        return await finish(await self.start(code, *arguments, **options))  # type: ignore[arg-type]
+
+
+async def finish(running: Running) -> Outcome:
+    end = await running.wait()
+    await running.kill(0)
+    outcome = Outcome(end, _all(running.stdout), _all(running.stderr), running.usage(), running.oom(), running.gone())
+    close_all(running.stdout, running.stderr)
+    running.close()
+    return outcome
+
+
+def _all(fd: int) -> str:
+    try:
+        return os.read(fd, 1024 * 1024).decode()
+    except BlockingIOError:
+        return ""

@@ -1,0 +1,202 @@
+"""How scripts end, in every kind of box: codes, signals, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from services.runner.sandbox.cgroup import Groups
+from tests.services.runner.boxes import MIB, Boxes, finish
+
+DAEMON = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print("daemon", flush=True)
+        time.sleep(1000)
+    os._exit(0)
+os.wait()
+time.sleep(0.1)
+"""
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(1000)
+"""
+POLITE = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (print("goodbye", flush=True), sys.exit(3)))
+print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1, 7, 124])
+async def test_exit_codes_come_through(boxes: Boxes, code: int) -> None:
+    outcome = await boxes.run(f"import sys; sys.exit({code})")
+    assert (outcome.exit.code, outcome.exit.signal, outcome.exit.started, outcome.gone) == (code, None, True, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+async def test_signals_are_named(boxes: Boxes, number: signal.Signals) -> None:
+    outcome = await boxes.run(f"import os; os.kill(os.getpid(), {int(number)})")
+    assert (outcome.exit.code, outcome.exit.signal) == (128 + number, number)
+
+
+async def test_outputs_arguments_and_environment(boxes: Boxes) -> None:
+    code = "import os, sys; print(sys.argv[1:], os.environ['NAME']); print('oh', file=sys.stderr)"
+    outcome = await boxes.run(code, "-x", "two words", "", env={"NAME": "a=b c", "LD_PRELOAD": ""})
+    assert outcome.stdout == "['-x', 'two words', ''] a=b c\n"
+    assert outcome.stderr == "oh\n"
+
+
+async def test_a_daemon_dies_with_its_script(boxes: Boxes) -> None:
+    outcome = await boxes.run(DAEMON)
+    assert (outcome.exit.code, outcome.stdout, outcome.gone) == (0, "daemon\n", True)
+
+
+async def test_a_daemon_dies_without_control_groups_too(bare: Boxes) -> None:
+    outcome = await bare.run(DAEMON)
+    assert (outcome.exit.code, outcome.gone) == (0, True)
+
+
+async def test_a_script_that_ignores_sigterm_is_killed_after_the_grace(boxes: Boxes) -> None:
+    running = await boxes.start(STUBBORN)
+    await _ready(running.stdout)
+    await running.kill(0.2)
+    assert running.gone()
+    assert (await finish(running)).exit.code == 128 + signal.SIGKILL
+
+
+async def test_a_script_may_clean_up_within_the_grace(boxes: Boxes) -> None:
+    running = await boxes.start(POLITE)
+    await _ready(running.stdout)
+    await running.kill(10)
+    outcome = await finish(running)
+    assert (outcome.exit.code, outcome.stdout, outcome.gone) == (3, "goodbye\n", True)
+
+
+async def test_usage_is_that_of_the_whole_tree(boxes: Boxes) -> None:
+    code = """
+import subprocess, sys
+work = "x = bytearray(60_000_000); sum(i * i for i in range(2_000_000))"
+subprocess.run([sys.executable, "-I", "-c", work], check=True)
+"""
+    usage = (await boxes.run(code)).usage
+    assert usage.cpu_ms >= 50
+    assert usage.memory_peak_bytes is not None and usage.memory_peak_bytes > 55 * MIB
+    assert usage.wall_ms >= 50
+
+
+async def test_usage_is_known_without_control_groups(bare: Boxes) -> None:
+    usage = (await bare.run("x = bytearray(60_000_000); sum(i * i for i in range(2_000_000))")).usage
+    assert usage.cpu_ms >= 50
+    assert usage.memory_peak_bytes is not None and usage.memory_peak_bytes > 55 * MIB
+
+
+async def test_out_of_memory_is_the_kernels_word(groups: Groups, boxes: Boxes) -> None:
+    outcome = await boxes.run("x = b'1' * 400_000_000", memory=64 * MIB)
+    assert (outcome.exit.code, outcome.oom) == (128 + signal.SIGKILL, True)
+
+
+async def test_a_kill_from_inside_is_no_lack_of_memory(groups: Groups, boxes: Boxes) -> None:
+    outcome = await boxes.run("import os; os.kill(os.getpid(), 9)", memory=64 * MIB)
+    assert (outcome.exit.code, outcome.oom) == (128 + signal.SIGKILL, False)
+
+
+async def test_memory_is_bounded_without_control_groups(bare: Boxes) -> None:
+    outcome = await bare.run("x = b'1' * 900_000_000", memory=512 * MIB)
+    assert outcome.exit.code == 1
+    assert "MemoryError" in outcome.stderr
+
+
+async def test_a_fork_bomb_is_contained_and_ended(groups: Groups, boxes: Boxes) -> None:
+    bomb = """
+import os
+print("ready", flush=True)
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
+"""
+    running = await boxes.start(bomb)
+    await _ready(running.stdout)
+    await asyncio.sleep(0.5)
+    await running.kill(0)
+    assert running.gone()
+    await finish(running)
+
+
+async def test_a_pipe_held_open_by_the_background_does_not_hang_the_end(boxes: Boxes) -> None:
+    outcome = await boxes.run("sleep 1000 & echo done", runtime="sh")
+    assert (outcome.exit.code, outcome.stdout, outcome.gone) == (0, "done\n", True)
+
+
+async def test_everything_dies_with_the_runner(boxes: Boxes) -> None:
+    mark = f"mark-{os.getpid()}-{time.time_ns()}"
+    kind = boxes.sandbox.kind
+    code = f"""
+import asyncio, os, sys
+from pathlib import Path
+from services.runner.node import programs
+from services.runner.sandbox.choose import choose
+from tests.services.runner.boxes import Boxes
+
+async def main():
+    folder = Path({str(boxes.folder)!r}) / "other"
+    folder.mkdir()
+    boxes = Boxes((await choose({kind!r}, folder, None, programs())).sandbox, folder)
+    running = await boxes.start("import time, os; os.fork(); print('ready', flush=True); time.sleep(1000)", {mark!r})
+    while True:
+        await asyncio.sleep(0.01)
+        try:
+            if os.read(running.stdout, 100):
+                break
+        except BlockingIOError:
+            pass
+    os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+    runner = await asyncio.create_subprocess_exec(programs_python(), "-c", code)
+    assert await runner.wait() == -9
+    for _ in range(200):
+        if not _mentioned(mark):
+            break
+        await asyncio.sleep(0.05)
+    assert not _mentioned(mark)
+
+
+def programs_python() -> str:
+    import sys
+
+    return sys.executable
+
+
+def _mentioned(mark: str) -> list[str]:
+    """Processes with the mark on their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if mark.encode() in path.read_bytes():
+                found.append(path.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+async def _ready(fd: int) -> None:
+    while True:
+        try:
+            assert os.read(fd, 100)
+            return
+        except BlockingIOError:
+            await asyncio.sleep(0.01)
