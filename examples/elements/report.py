@@ -22,7 +22,7 @@ def main(table: str) -> None:
     by_period = group(elements, "period")
     write("by_period.csv", ["period", "elements", "lightest_u", "heaviest_u", "mean_u"], map(masses, by_period.items()))
     write("by_phase.csv", ["phase", "elements", "symbols"], map(symbols, group(elements, "phase").items()))
-    write("by_century.csv", ["century", "discovered"], sorted(discoveries(elements).items()))
+    write("by_century.csv", ["years", "discovered"], sorted(discoveries(elements).items()))
 
     heaviest_step = max(pairwise(elements), key=lambda pair: mass(pair[1]) - mass(pair[0]))
     reversed_pairs = [(a["symbol"], b["symbol"]) for a, b in pairwise(elements) if mass(a) > mass(b)]
@@ -69,7 +69,7 @@ def discoveries(elements):
     centuries = defaultdict(int)
     for each in elements:
         year = each["discovered"]
-        centuries[f"{(int(year) - 1) // 100 + 1}th" if year else "before 1600"] += 1
+        centuries[f"{year[:2]}00s" if year else "before 1600"] += 1
     return centuries
 
 

@@ -8,7 +8,7 @@ import sys
 
 from domain.errors import RgridError
 from services.local.home import home_from
-from services.local.problem import Problem, from_os_error
+from services.local.problem import as_problem, from_os_error
 from services.local.speak import complain
 
 
@@ -16,10 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
-    except Problem as problem:
-        complain(problem)
     except RgridError as error:
-        complain(Problem(error.message))
+        complain(as_problem(error))
     except OSError as error:
         complain(from_os_error(error, home_from(os.environ).root))
     except KeyboardInterrupt:

@@ -63,25 +63,24 @@ def _gateway(home: Home, api_url: str) -> Iterator[Check]:
 
 
 def _inside(about: dict[str, Any]) -> Iterator[Check]:
-    """Streams, lag and parked events, as the gateway counts them."""
-    if streams := about.get("streams"):
-        yield Check("streams", "ok", ", ".join(streams))
-    lag = about.get("lag", about.get("projector_lag"))
-    if isinstance(lag, int):
-        slow = lag > LAG_EVENTS_WARN
-        fix = "Reads show an older state. If it does not fall: the log of services" if slow else ""
-        yield Check("projector", "warn" if slow else "ok", f"{lag} events behind the log", fix)
-    parked = about.get("parked")
-    count = len(parked) if isinstance(parked, list) else int(parked or 0)
-    fix = "A service could not digest them; see logs/services.log for each." if count else ""
+    """Lag and parked events, as the gateway counts them."""
+    positions = about.get("positions", {})
+    lag = int(positions.get("lag") or 0)
+    slow = lag > LAG_EVENTS_WARN
+    fix = "Reads show an older state. If it does not fall, see logs/services.log" if slow else ""
+    where = f"log at {positions.get('log', 0)}, {lag} events behind it"
+    yield Check("projector", "warn" if slow else "ok", where, fix)
+    parked = about.get("parked", {})
+    count = int(parked.get("count") or 0)
+    fix = f"A service could not digest them; the last: {parked.get('last')}. See logs/services.log" if count else ""
     yield Check("parked", "fail" if count else "ok", f"{count} events parked", fix)
 
 
 def _nodes(api_url: str, key: str) -> Check:
     status, answer = ask(api_url, "/api/v1/nodes", key)
     nodes = [each for each in answer.get("items", []) if status == 200]
-    alive = [each for each in nodes if each.get("status", "ready") not in ("lost", "left")]
-    names = ", ".join(str(each.get("id", each.get("node_id"))) for each in alive)
+    alive = [each for each in nodes if each.get("status") == "joined"]
+    names = ", ".join(f"{each['id']} ({each['node_type']}, {each['sandbox']})" for each in alive)
     if not alive:
         return Check(
             "nodes", "fail", "no node takes work", "See logs/runner.log; restart: rgrid down, then rgrid up -d"

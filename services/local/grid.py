@@ -16,7 +16,7 @@ from services.local.nats_config import write_nats_config
 from services.local.nats_server import find_nats_server, wait_for_nats
 from services.local.parts import gateway_part, nats_part, postgres_part, runner_part, services_part
 from services.local.ports import HOST, is_free, keep_ports
-from services.local.postgres import dsn_of, prepare, wait_for_postgres
+from services.local.postgres import dsn_of, is_ready, prepare
 from services.local.postgres_user import Place, place_for
 from services.local.problem import Problem
 from services.local.readiness import gateway_ready, joined_node, wait_until
@@ -99,7 +99,12 @@ class Grid:
             return
         cluster = prepare(place)
         self._tell(list(cluster.notes))
-        wait_for_postgres(cluster, self.supervisor.add(postgres_part(self.home, cluster)))
+        self.supervisor.add(postgres_part(self.home, cluster))
+        # Processes of a server that was killed may hold its memory a moment longer: then the first start fails, a later one not.
+        wait_until(
+            self.supervisor, self.home, "Postgres accepts connections", "postgres",
+            lambda: is_ready(cluster, self.supervisor.pid("postgres")),
+        )  # fmt: skip
         self.say("postgres", f"{cluster.binaries.version} · {place.sockets}")
 
     def _ready(self, api_url: str, key: str) -> dict[str, Any]:

@@ -24,6 +24,11 @@ class Problem(RgridError):
         return [line for line in (self.what, self.why and f"  {self.why}", self.fix and f"  {self.fix}") if line]
 
 
+def as_problem(error: RgridError) -> Problem:
+    """Any error of ours as one that can be printed."""
+    return error if isinstance(error, Problem) else Problem(error.message, code=error.code)
+
+
 def from_os_error(error: OSError, path: Path | str) -> Problem:
     """The words for what the operating system answered while we wrote below `path`."""
     if error.errno in DISK_FULL:

@@ -44,7 +44,7 @@ def joined_node(api_url: str, key: str, node_id: str, since: float) -> dict[str,
     status, answer = ask(api_url, "/api/v1/nodes", key)
     nodes = answer.get("items", []) if status == 200 else []
     for node in nodes:
-        if node_id in (node.get("id"), node.get("node_id")) and _seconds(node.get("joined_at")) >= since:
+        if node.get("id") == node_id and _seconds(node.get("joined_at")) >= since:
             return dict(node)
     return None
 

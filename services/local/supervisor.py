@@ -62,6 +62,9 @@ class Supervisor:
     def restarts(self, name: str) -> int:
         return self._parts[name].restarts
 
+    def pid(self, name: str) -> int:
+        return self._parts[name].process.pid
+
     def tick(self, seconds: float | None) -> bool:
         """Wait for a signal (at most `seconds`; None: until the next is due) and restart what is due; True: stop."""
         due = [each.restart_at - time.monotonic() for each in self._parts.values() if each.restart_at is not None]

@@ -7,11 +7,12 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
+from domain.errors import RgridError
 from services.local.daemon import start_behind
 from services.local.grid import Grid
 from services.local.home import Home, home_from, make_home, read_json
 from services.local.lock import AlreadyUp, hold, holder
-from services.local.problem import Problem, from_os_error
+from services.local.problem import as_problem, from_os_error
 from services.local.readiness import Stopped
 from services.local.speak import Say, complain, printer
 from services.local.supervisor import Supervisor
@@ -58,8 +59,8 @@ def _run(home: Home, settings: Settings, notify: int | None) -> int:
             pass
     except Stopped:
         pass
-    except (Problem, OSError) as error:
-        problem = error if isinstance(error, Problem) else from_os_error(error, home.root)
+    except (RgridError, OSError) as error:
+        problem = from_os_error(error, home.root) if isinstance(error, OSError) else as_problem(error)
         for stream in filter(None, (sys.stderr, channel)):
             complain(problem, stream)
         return 1
