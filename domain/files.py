@@ -45,7 +45,11 @@ def checked_path(path: str) -> str:
     parts = PurePosixPath(path).parts
     if not path or path.startswith("/") or ".." in parts or "\x00" in path or not parts:
         raise Invalid(f"{path!r} is not a relative path inside the working directory", details={"path": path})
-    if len(path.encode("utf-8", "surrogateescape")) > PATH_BYTES_MAX:
+    try:
+        length = len(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise Invalid(f"{path[:80]!r} cannot be a path: it holds half a character") from None
+    if length > PATH_BYTES_MAX:
         raise Invalid(f"a path of more than {PATH_BYTES_MAX} bytes", details={"path": path[:80]})
     return path
 

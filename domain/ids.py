@@ -8,7 +8,7 @@ import re
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_CHARS = 12
 """60 bits: among a million executions of one account a collision has the odds of 1 in 2 million."""
-TOKEN = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+TOKEN = re.compile(r"^[A-Za-z0-9_-]{1,64}\Z")
 """What may stand between two dots of a subject."""
 
 

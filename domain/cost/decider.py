@@ -56,7 +56,7 @@ def decide(state: Cost, command: c.CostCommand) -> list[e.CostEvent]:
                 )
             ]
         case c.FinalizeCost():
-            fresh = tuple(charge for charge in command.charges if charge.attempt > state.settled_attempt)
+            fresh = _fresh(state, command)
             if state.settled and not fresh:
                 return []
             charged = sum(charge.charged_micros for charge in fresh)
@@ -70,3 +70,12 @@ def decide(state: Cost, command: c.CostCommand) -> list[e.CostEvent]:
                     command.price_version,
                 )
             ]
+
+
+def _fresh(state: Cost, command: c.FinalizeCost) -> tuple[e.AttemptCharge, ...]:
+    """The charges that are not billed yet, the first one of each attempt."""
+    by_attempt: dict[int, e.AttemptCharge] = {}
+    for charge in command.charges:
+        if charge.attempt > state.settled_attempt:
+            by_attempt.setdefault(charge.attempt, charge)
+    return tuple(by_attempt.values())
