@@ -14,8 +14,8 @@ from domain.execution.events import ExecutionAssigned, ExecutionCancelRequested
 from domain.node.commands import JoinNode, LeaveNode
 from services.runtime.log import Ref
 from services.runtime.messages import CancelWork, FinishedFact, JoinedFact, LeftFact, RunWork, StartedFact
-from services.runtime.nodes import open_work
 from services.runtime.service import Context, EventItem, FactItem, Service
+from services.runtime.streams import ensure_runner_consumer
 
 logger = logging.getLogger("rgrid.foreman")
 
@@ -33,7 +33,7 @@ async def react(context: Context, item: EventItem | FactItem) -> None:
             finish = FinishExecution(fact.attempt, item.node_id, fact.result, context.now_us())
             await _report(context, item, fact, finish)
         case JoinedFact() as fact:
-            await open_work(context.bus, item.node_id)
+            await ensure_runner_consumer(context.bus, item.node_id)
             join = JoinNode(
                 fact.incarnation,
                 fact.node_type,

@@ -55,7 +55,8 @@ def wiring_page() -> Iterator[str]:
     for service in SERVICES:
         module = sys.modules[f"services.{service.name}"]
         purpose = (inspect.getdoc(module) or "").split("\n")[0]
-        yield f"| {service.name} | {purpose} | {_names(map(_word, (*service.consumes, *service.follows)))} | {_names(map(_word, service.sends))} |"
+        consumes, sends = (*service.consumes, *service.follows), service.sends
+        yield f"| {service.name} | {purpose} | {_names(map(_word, consumes))} | {_names(map(_word, sends))} |"
     yield "\n| projection | folds |\n| --- | --- |"
     for projection in PROJECTIONS:
         yield f"| {projection.name} | {_names(map(_word, projection.on))} |"
@@ -66,7 +67,7 @@ def _section(cls: type, title: str, values: dict[str, type]) -> Iterator[str]:
     hints = get_type_hints(cls)
     if hints:
         yield "| field | type |\n| --- | --- |"
-        for field in fields(cls):  # type: ignore[arg-type]
+        for field in fields(cls):
             yield f"| `{field.name}` | {_type(hints[field.name], values)} |"
         yield ""
 

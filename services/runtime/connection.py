@@ -12,13 +12,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import nats
 import nats.errors
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-import nats
 from domain.errors import Invalid, Unavailable
 from services.runtime.settings import Settings
 

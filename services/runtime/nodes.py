@@ -13,30 +13,11 @@ from services.runtime import subjects
 from services.runtime.connection import ApiError, Bus
 from services.runtime.messages import Heartbeat, UrlsGiven, UrlsWanted
 from services.runtime.plain import from_json, to_json
+from services.runtime.streams import CONSUMER_NOT_FOUND
 
 log = logging.getLogger("rgrid.nodes")
 
-WORK_ACK_SECONDS = 30
-NO_MESSAGE, NO_CONSUMER = 10037, 10014
 REQUESTS_AT_ONCE = 16
-
-
-async def open_work(bus: Bus, node_id: str) -> None:
-    """Make the durable consumer through which a node takes its work; the node itself may only pull and acknowledge."""
-    name = subjects.runner_consumer(node_id)
-    config = {
-        "name": name,
-        "durable_name": name,
-        "filter_subject": subjects.work_filter(node_id),
-        "ack_policy": "explicit",
-        "ack_wait": WORK_ACK_SECONDS * 1_000_000_000,
-        "max_deliver": -1,
-        "max_ack_pending": 1000,
-    }
-    await bus.api(
-        f"CONSUMER.CREATE.{subjects.WORK}.{name}.{subjects.work_filter(node_id)}",
-        {"stream_name": subjects.WORK, "config": config},
-    )
 
 
 async def listen_leases(bus: Bus, node_ids: list[str], heard: Callable[[str, Heartbeat], Awaitable[None]]) -> None:
@@ -92,7 +73,7 @@ async def reports_pending(bus: Bus, consumer: str) -> bool:
     try:
         info = await bus.api(f"CONSUMER.INFO.{subjects.REPORTS}.{consumer}")
     except ApiError as error:
-        if error.err_code == NO_CONSUMER:
+        if error.err_code == CONSUMER_NOT_FOUND:
             return True
         raise
     return bool(info["num_pending"] or info["num_ack_pending"])
