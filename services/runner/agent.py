@@ -76,6 +76,7 @@ class Agent:
             fact = FinishedFact(entry["account"], entry["execution"], entry["attempt"], lost)
             await self._node.reports.attempt(fact)
             self._journal.done(entry["execution"], entry["attempt"])
+            self._ended[entry["execution"], entry["attempt"]] = None
             log.warning("%s attempt %s was lost with the last runner", entry["execution"], entry["attempt"])
         await asyncio.to_thread(shutil.rmtree, self._node.folder / "attempts", True)
 
@@ -124,7 +125,7 @@ class Agent:
         key = (work.execution, work.attempt)
         if self._stopping:
             return
-        if key in self._journal or key in self._ended or work.incarnation != self._joined.incarnation:
+        if key in self._journal or key in self._ended:
             self._spawn(self._answer(pulled))
             return
         attempt = self._attempts[key] = Attempt(self._node, work)
