@@ -23,9 +23,10 @@ class ClientGone(Exception):
 
 
 class Writer:
-    """A request that brings a body: when it was last heard of, and a way to stop it."""
+    """A request that brings a body: when it was last heard of, and a way to stop it. `brief`: it only asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, brief: bool = False) -> None:
+        self.brief = brief
         self.ended = asyncio.Event()
         self.patience: asyncio.Timeout | None = None
         self._loop = asyncio.get_running_loop()

@@ -52,9 +52,10 @@ class Uploads:
         """How many bytes of its content are stored; None when all are and the blob is complete."""
         if await self._complete(grant):
             return None
-        if grant in self._writers:
+        before = self._writers.get(grant)
+        if before is not None and not before.brief:
             return self._parts[grant].offset_kept if grant in self._parts else 0
-        async with self._writing(grant):
+        async with self._writing(grant, brief=True):
             return (await self._part(grant)).offset
 
     async def patch(self, grant: Grant, offset: int, zstd: bool, receive: Receive) -> int | None:
@@ -109,15 +110,17 @@ class Uploads:
         return known
 
     @asynccontextmanager
-    async def _writing(self, grant: Grant) -> AsyncIterator[Writer]:
-        """Be the only request that has to do with this part; one that fell silent is stopped."""
-        before = self._writers.get(grant)
-        if before is not None and before.silent_seconds() >= TAKE_OVER_SECONDS:
+    async def _writing(self, grant: Grant, brief: bool = False) -> AsyncIterator[Writer]:
+        """Be the only request that has to do with this part: wait for a brief one, stop one that fell silent.
+
+        Raises Conflict (UPLOAD_BUSY) when another request is bringing a body.
+        """
+        while (before := self._writers.get(grant)) is not None:
+            if not before.brief and before.silent_seconds() < TAKE_OVER_SECONDS:
+                raise Conflict("Another request is uploading this blob; ask again soon.", code="UPLOAD_BUSY")
             before.stop()
             await before.ended.wait()
-        if grant in self._writers:
-            raise Conflict("Another request is uploading this blob; ask again soon.", code="UPLOAD_BUSY")
-        writer = self._writers[grant] = Writer()
+        writer = self._writers[grant] = Writer(brief)
         try:
             yield writer
         finally:

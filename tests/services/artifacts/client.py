@@ -80,6 +80,23 @@ class Client:
         with self.connection(method, url, length, **headers) as wire:
             wire.sendall(body)
 
+    def cut_off_after(self, url: str, least: int, length: int, body: bytes, **headers: str) -> None:
+        """The same with a PATCH, breaking the connection when `least` bytes of content are stored."""
+        with self.connection("PATCH", url, length, upload_offset="0", **headers) as wire:
+            wire.sendall(body)
+            self.offset_reaches(url, least)
+
+    def resume(self, url: str, data: bytes) -> int:
+        """Bring the rest, as soon as the door sees that the request before is gone; the offset it began at."""
+        for _ in range(1000):
+            offset = self.offset(url)
+            answer = self.patch(url, offset, data[offset:])
+            if answer.status != 409:
+                assert answer.headers["blob-complete"] == "1"
+                return offset
+            time.sleep(0.01)
+        raise AssertionError(answer.error)
+
     def connection(self, method: str, url: str, length: int, **headers: str) -> socket.socket:
         """A connection on which the head of a request was sent."""
         parts = urlsplit(url)
@@ -90,8 +107,8 @@ class Client:
         return wire
 
     def offset_reaches(self, url: str, least: int) -> int:
-        """Wait until so much is stored (what was sent before a break is stored soon after it)."""
-        for _ in range(400):
+        """Wait until so much is stored (what is sent is stored soon after it)."""
+        for _ in range(2000):
             if (offset := self.offset(url)) >= least:
                 return offset
             time.sleep(0.01)
