@@ -14,6 +14,8 @@ from services.local.speak import MARKS
 
 STARTING_SECONDS_MAX = 90.0
 QUIET = ("●",)
+ALREADY = 3
+"""What a supervisor behind the terminal ends with when another one of this home was quicker."""
 
 
 def start_behind(home: Home) -> int:
@@ -43,8 +45,8 @@ def _relay(reader: int, process: subprocess.Popen[bytes], home: Home) -> int:
                 print(line, end="", file=sys.stdout if ready else sys.stderr, flush=True)
     if ready:
         return 0
-    if process.wait() == 0:
-        return _await_other(home)  # somebody else was quicker
+    if process.wait() == ALREADY:
+        return _await_other(home)
     print(f"  The whole log: {home.log('supervisor')}", file=sys.stderr)
     return 1
 

@@ -70,7 +70,7 @@ def make_home(home: Home) -> None:
             folder.mkdir(mode=0o700, parents=folder == home.root, exist_ok=True)
         check_private(home.root)
         free = os.statvfs(home.root)
-        probe = home.root / "run" / "probe"
+        probe = home.root / "run" / f"probe-{os.getpid()}"
         probe.write_bytes(b"\0" * 65536)
         probe.unlink()
     except FileExistsError as error:

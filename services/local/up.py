@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from domain.errors import RgridError
-from services.local.daemon import start_behind
+from services.local.daemon import ALREADY, start_behind
 from services.local.grid import Grid
 from services.local.home import Home, home_from, make_home, read_json
 from services.local.lock import AlreadyUp, hold, holder
@@ -30,7 +30,7 @@ def up(detach: bool, notify: int | None = None) -> int:
         with hold(home):
             return _run(home, settings, notify)
     except AlreadyUp as problem:
-        return _already(home, problem)
+        return ALREADY if notify is not None else _already(home, problem)
 
 
 def _already(home: Home, problem: AlreadyUp) -> int:
