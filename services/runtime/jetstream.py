@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
-from domain.errors import Conflict, DamagedHistory, Unavailable
+from domain.errors import DamagedHistory, Unavailable
 from services.runtime import subjects
 from services.runtime.codec import decode_commit, encode_commit
 from services.runtime.connection import ApiError, Bus, checked

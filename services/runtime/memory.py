@@ -59,7 +59,8 @@ class MemoryLog:
         """See EventLog."""
         while True:
             async with self._grew:
-                await self._grew.wait_for(lambda: len(self._stored) > after)
+                while len(self._stored) <= after:
+                    await self._grew.wait()
             async for recorded in self.read(after):
                 after = recorded[-1].position
                 yield recorded

@@ -39,7 +39,7 @@ def from_json(cls: type[T], data: bytes) -> T:
 
 def from_plain(cls: type[T], data: Any) -> T:
     """A `cls` (dataclass) out of plain data; raises ValueError when a field is missing or of another type."""
-    return typing.cast(T, decoder(cls)(data))
+    return typing.cast(T, decoder(typing.cast(Any, cls))(data))
 
 
 @cache
@@ -115,10 +115,10 @@ def _tuple(arguments: tuple[Any, ...]) -> Decoder:
     return decode
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: Any) -> Any:
     if value.__class__ is not list:
         raise ValueError(f"{value!r:.80} is not a list")
-    return typing.cast(list[Any], value)
+    return value
 
 
 def _dict(each: Decoder) -> Decoder:

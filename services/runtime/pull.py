@@ -89,18 +89,20 @@ class Puller:
     async def _pull(self, consumer: str) -> str:
         """Pull until it breaks; returns why."""
         self._asked, self._lost = 0, ""
-        token = self.bus.expect(self._answered)
+        # Not the shared inbox: deliveries carry the subject they were published on, so a token could not tell them apart.
+        inbox = self.bus.client.new_inbox()
+        subscription = await self.bus.subscribe(inbox, self._answered)
         forget_reconnect = self.bus.on_reconnect(lambda: self.lose("the connection was renewed"))
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{consumer}"
         try:
             while not self._lost:
-                await self._ask(subject, self.bus.reply_to(token))
+                await self._ask(subject, inbox)
                 self._changed.clear()
                 await self._wait()
             return self._lost
         finally:
             forget_reconnect()
-            self.bus.forget(token)
+            await self.bus.unsubscribe(subscription)
 
     async def _ask(self, subject: str, reply: str) -> None:
         """One more pull when there is room worth a message: none is on its way, or a good part of it is used up."""
@@ -120,11 +122,10 @@ class Puller:
             if self._asked > 0 and not self._heard:
                 self.lose("nothing was heard of the consumer, not even a heartbeat")
 
-    def _answered(self, message: Msg | None) -> None:
+    async def _answered(self, message: Msg) -> None:
         self._heard = True
-        if message is None:
-            self.lose("the connection is lost")
-            return
+        if self._lost:
+            return  # it comes again from the consumer that is prepared now
         if message.reply.startswith("$JS.ACK."):
             self._asked -= 1
             if self._asked <= 0 or not self._asked % 64:

@@ -1,0 +1,211 @@
+"""What both event logs must do: the one in memory and the one on a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from domain.account.events import AccountKeyIssued, AccountOpened
+from domain.errors import Conflict, DamagedHistory, Unavailable
+from services.runtime import subjects
+from services.runtime.connection import Bus
+from services.runtime.jetstream import JetStreamLog
+from services.runtime.log import Commit, EventLog, Recorded, Ref
+from services.runtime.memory import MemoryLog
+from services.runtime.streams import apply_streams
+from tests.fixtures.nats import NatsServer
+
+REF, OTHER = Ref("a1", "account", "a1"), Ref("a2", "account", "a2")
+
+
+def commit(command_id: str, ref: Ref = REF, event: object = None) -> Commit:
+    return Commit(ref, command_id, 1_000, "key:k", (event or AccountKeyIssued(command_id, "00", "x"),), 7)
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+async def log(request: pytest.FixtureRequest) -> AsyncIterator[EventLog]:
+    if request.param == "memory":
+        yield MemoryLog()
+        return
+    server: NatsServer = request.getfixturevalue("nats_server")
+    bus = await server.connect()
+    await apply_streams(bus)
+    yield JetStreamLog(bus)
+    await bus.close()
+
+
+async def everything(log: EventLog, **how: int) -> list[Recorded]:
+    return [recorded async for batch in log.read(**how) for recorded in batch]
+
+
+async def take(log: EventLog, after: int, count: int) -> list[Recorded]:
+    found: list[Recorded] = []
+    following = log.follow(after)
+    async with asyncio.timeout(60):
+        async for batch in following:
+            found += batch
+            if len(found) >= count:
+                break
+    await following.aclose()  # type: ignore[attr-defined]
+    return found
+
+
+async def test_an_unknown_aggregate_has_no_history(log: EventLog) -> None:
+    history = await log.load(REF)
+    assert (history.commits, history.position, await log.last_position()) == ((), 0, 0)
+
+
+async def test_what_was_appended_is_loaded(log: EventLog) -> None:
+    first = await log.append(commit("c1", event=AccountOpened("x")), 0)
+    await log.append(commit("c2", OTHER), 0)
+    second = await log.append(commit("c3"), first)
+    history = await log.load(REF)
+    assert [each.position for each in history.commits] == [first, second] == [1, 3]
+    assert [each.previous for each in history.commits] == [0, first]
+    assert history.commits[0].commit == commit("c1", event=AccountOpened("x"))
+    assert history.position == second
+
+
+async def test_a_long_history_is_loaded_whole(log: EventLog) -> None:
+    position = 0
+    for number in range(1100):
+        position = await log.append(commit(f"c{number}"), position)
+    history = await log.load(REF)
+    assert [each.commit.command_id for each in history.commits] == [f"c{number}" for number in range(1100)]
+
+
+@pytest.mark.parametrize("expected", [0, 5])
+async def test_an_append_at_another_position_is_a_conflict(log: EventLog, expected: int) -> None:
+    await log.append(commit("c1"), 0)
+    with pytest.raises(Conflict):
+        await log.append(commit("c2"), expected)
+    assert await log.last_position() == 1
+
+
+async def test_a_repeated_append_returns_its_position(log: EventLog) -> None:
+    first = await log.append(commit("c1"), 0)
+    await log.append(commit("c2"), first)
+    assert await log.append(commit("c1"), 0) == first
+    assert await log.last_position() == 2
+
+
+async def test_the_same_command_id_on_two_aggregates_is_two_commits(log: EventLog) -> None:
+    assert [await log.append(commit("c1"), 0), await log.append(commit("c1", OTHER), 0)] == [1, 2]
+
+
+async def test_of_many_writers_one_wins(log: EventLog) -> None:
+    results = await asyncio.gather(*(log.append(commit(f"c{n}"), 0) for n in range(8)), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in results) == ["Conflict"] * 7 + ["int"]
+
+
+async def test_append_all_appends_all(log: EventLog) -> None:
+    refs = [Ref("a", "account", f"a{number}") for number in range(1000)]
+    positions = await log.append_all([(commit("c", ref), 0) for ref in refs])
+    assert positions == list(range(1, 1001))
+    assert [each.commit.ref for each in await everything(log)] == refs
+
+
+async def test_append_all_appends_nothing_when_one_is_behind(log: EventLog) -> None:
+    await log.append(commit("c1"), 0)
+    with pytest.raises(Conflict):
+        await log.append_all([(commit("c2", OTHER), 0), (commit("c2"), 0)])
+    assert await log.last_position() == 1
+
+
+async def test_a_repeated_append_all_returns_its_positions(log: EventLog) -> None:
+    both = [(commit("c", OTHER), 0), (commit("c"), 0)]
+    assert await log.append_all(both) == await log.append_all(both) == [1, 2]
+    assert await log.last_position() == 2
+
+
+async def test_append_all_takes_no_aggregate_twice(log: EventLog) -> None:
+    with pytest.raises(ValueError, match="different aggregates"):
+        await log.append_all([(commit("c1"), 0), (commit("c2"), 1)])
+
+
+async def test_reading_comes_in_batches_between_two_positions(log: EventLog) -> None:
+    refs = [Ref("a", "account", f"a{number}") for number in range(25)]
+    await log.append_all([(commit("c", ref), 0) for ref in refs])
+    batches = [[each.position for each in batch] async for batch in log.read(2, until=20, batch=8)]
+    assert batches == [list(range(3, 11)), list(range(11, 19)), [19, 20]]
+    assert await everything(log, after=25) == []
+
+
+async def test_following_gives_what_is_there_and_what_comes(log: EventLog) -> None:
+    for number in range(3):
+        await log.append(commit("c", Ref("a", "account", f"a{number}")), 0)
+    following = asyncio.create_task(take(log, 1, 4))
+    await asyncio.sleep(0.2)
+    for number in range(3, 5):
+        await log.append(commit("c", Ref("a", "account", f"a{number}")), 0)
+    assert [each.position for each in await following] == [2, 3, 4, 5]
+
+
+async def test_following_goes_on_over_a_crash_of_the_server(nats_server: NatsServer, bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    following = asyncio.create_task(take(log, 0, 60))
+
+    async def write() -> None:
+        for number in range(60):
+            await log.append(commit("c", Ref("a", "account", f"a{number}")), 0)
+
+    writing = asyncio.create_task(write())
+    for _ in range(2):
+        await asyncio.sleep(0.05)
+        nats_server.kill()
+        await asyncio.to_thread(nats_server.start)
+    await writing
+    assert [each.position for each in await following] == list(range(1, 61))
+
+
+async def test_a_repeat_is_known_beyond_the_window_of_the_broker(bus: Bus) -> None:
+    config = (await bus.api("STREAM.INFO.EVENTS"))["config"]
+    await bus.api("STREAM.UPDATE.EVENTS", {**config, "duplicate_window": 100_000_000})
+    log = JetStreamLog(bus)
+    first = await log.append(commit("c1"), 0)
+    await log.append(commit("c2"), first)
+    await asyncio.sleep(0.5)
+    assert await log.append(commit("c1"), 0) == first
+    assert await log.last_position() == 2
+
+
+async def test_a_server_that_is_away_is_unavailable_and_nothing_is_stored_twice(
+    nats_server: NatsServer, bus: Bus
+) -> None:
+    log = JetStreamLog(bus, retry_seconds_max=0.5)
+    nats_server.kill()
+    with pytest.raises(Unavailable):
+        await log.append(commit("c1"), 0)
+    nats_server.start()
+    patient = JetStreamLog(bus)
+    assert [await patient.append(commit("c1"), 0), await patient.append(commit("c1"), 0)] == [1, 1]
+    assert await patient.last_position() == 1
+
+
+async def test_a_history_with_an_unknown_event_is_not_decided_on(bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    data = (
+        b'{"v":1,"id":"c","prev":0,"at_us":1,"actor":"x","cause":0,"events":[{"type":"account.sold","v":1,"data":{}}]}'
+    )
+    await bus.publish(f"{subjects.aggregate_prefix(REF)}.sold", data)
+    with pytest.raises(DamagedHistory, match=r"account\.sold"):
+        await log.load(REF)
+    (recorded,) = await everything(log)
+    assert (recorded.commit.events, recorded.commit.unknown) == ((), ("account.sold",))
+
+
+async def test_rubbish_in_the_log_is_named(bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    await bus.publish(f"{subjects.aggregate_prefix(REF)}.opened", b"{oops")
+    with pytest.raises(DamagedHistory, match="position 1"):
+        await everything(log)
+
+
+async def test_a_log_behind_what_was_read_from_it_halts(bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    await log.append(commit("c1"), 0)
+    await log.check_not_behind(1)
+    with pytest.raises(DamagedHistory, match="ends at position 1"):
+        await log.check_not_behind(2)

@@ -1,0 +1,58 @@
+"""Settings: read from a mapping, checked with clear words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from domain.errors import Invalid
+from services.runtime.settings import SOCKET_PATH_BYTES_MAX, load
+
+
+def test_defaults_need_nothing() -> None:
+    settings = load({})
+    assert settings.home == Path.home() / ".rgrid"
+    assert settings.artifacts_folder == settings.home / "artifacts"
+    assert (settings.node_id, settings.sandbox, settings.log_bytes_max) == ("local-1", "auto", 1024**3)
+
+
+def test_values_are_parsed() -> None:
+    settings = load({"RGRID_HOME": "/x", "RGRID_GATEWAY_PORT": "80", "RGRID_LEASE_SECONDS": "7.5", "PATH": "/bin"})
+    assert (settings.home, settings.gateway_port, settings.lease_seconds) == (Path("/x"), 80, 7.5)
+    assert settings.base_url == "http://127.0.0.1:80"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(Invalid, match=r"no setting RGRID_NATS_URI\. Did you mean RGRID_NATS_URL\?"):
+        load({"RGRID_NATS_URI": "nats://x"})
+
+
+def test_the_names_of_benchmarks_are_left_alone() -> None:
+    load({"RGRID_BENCH_SECONDS": "3"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("RGRID_GATEWAY_PORT", "99999"),
+        ("RGRID_GATEWAY_PORT", "http"),
+        ("RGRID_NATS_URL", "localhost:4222"),
+        ("RGRID_POSTGRES_DSN", "host=x"),
+        ("RGRID_SANDBOX", "docker"),
+        ("RGRID_NODE_ID", "a.b"),
+        ("RGRID_URL_KEY", "abc"),
+        ("RGRID_LEASE_SECONDS", "-1"),
+        ("RGRID_LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(name: str, text: str) -> None:
+    with pytest.raises(Invalid, match=f"{name}='{text}' does not work: it must be "):
+        load({name: text})
+
+
+def test_sockets_move_out_of_a_home_that_is_too_deep() -> None:
+    assert load({"RGRID_HOME": "/x"}).run_folder == Path("/x/run")
+    deep = load({"RGRID_HOME": "/" + "x" * 120}).run_folder
+    assert len(str(deep / ".s.PGSQL.5432")) <= SOCKET_PATH_BYTES_MAX
+    assert deep != load({"RGRID_HOME": "/" + "y" * 120}).run_folder
