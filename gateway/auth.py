@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.catalog import ACCOUNT
 from domain.errors import Forbidden, RgridError, Unauthenticated, Unavailable
-from gateway.errors import error_response
+from gateway.errors import error_response, public_code
 from gateway.tickets import Tickets
 from projections.queries import KeyRow, Queries
 from services.runtime import keys
@@ -108,7 +108,7 @@ class Authenticate:
             scope["state"]["caller"] = await self._caller(scope)
         except RgridError as refused:
             answer = error_response(
-                refused.code, refused.message, scope["state"]["request_id"], details=refused.details
+                public_code(refused), refused.message, scope["state"]["request_id"], details=refused.details
             )
             if scope["type"] == "websocket":
                 await receive()

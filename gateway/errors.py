@@ -58,6 +58,12 @@ DOCS = "docs/errors.md"
 log = logging.getLogger("rgrid.gateway")
 
 
+def public_code(error: RgridError) -> str:
+    """The code that callers see: the error's own if the table has it, else that of its nearest class in the tree."""
+    codes = (error.code, *(getattr(each, "code", "") for each in type(error).__mro__))
+    return next((code for code in codes if code in STATUS_BY_CODE), "INTERNAL")
+
+
 def error_body(code: str, message: str, details: Mapping[str, Any], request_id: str) -> dict[str, Any]:
     """The one shape; the log stream sends the same object in its error frame."""
     docs = f"{DOCS}#{code.lower()}"
@@ -96,9 +102,10 @@ def install(app: FastAPI) -> None:
 
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, RgridError)
-    if STATUS_BY_CODE.get(error.code, 500) == 500:
+    code = public_code(error)
+    if STATUS_BY_CODE[code] >= 500:
         log.error("%s %s %s: %s", request_id_of(request), request.url.path, error.code, error.message)
-    return error_response(error.code, error.message, request_id_of(request), details=error.details)
+    return error_response(code, error.message, request_id_of(request), details=error.details)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

@@ -25,7 +25,11 @@ async def healthz() -> Response:
 @router.get("/readyz", response_class=Response, responses={200: GOOD, 503: AWAY}, openapi_extra=OPEN)
 async def readyz(parts: PartsDep) -> Response:
     """Can it serve: do NATS and Postgres answer, and are the read models there?"""
-    await parts.log.last_position()
-    if await parts.queries.stand() is None:
+    try:
+        await parts.log.last_position()
+        there = await parts.queries.stand() is not None
+    except Exception as error:
+        raise Unavailable(f"Not ready: {error}") from error
+    if not there:
         raise Unavailable("The read models are not there yet; the projector makes them at its start.")
     return answer({"ok": True})

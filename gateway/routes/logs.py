@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from domain.errors import NotFound, RgridError, Unauthenticated
 from gateway.auth import Caller
 from gateway.described import errors
-from gateway.errors import CLOSE_BY_CODE, error_body
+from gateway.errors import CLOSE_BY_CODE, error_body, public_code
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ID_PATTERN, ExecutionId, Instant, micros_of, resolved
 from gateway.stream.attempt_log import Sources
@@ -141,9 +141,10 @@ async def _until_revoked(parts: Parts, caller: Caller) -> None:
 
 async def _refuse(websocket: WebSocket, error: RgridError) -> None:
     request_id = websocket.scope["state"]["request_id"]
-    body = error_body(error.code, error.message, error.details, request_id)
+    code = public_code(error)
+    body = error_body(code, error.message, error.details, request_id)
     try:
         await websocket.send_text(orjson.dumps({"type": "error", "error": body}, default=str).decode())
-        await websocket.close(CLOSE_BY_CODE.get(error.code, 4500), error.code)
+        await websocket.close(CLOSE_BY_CODE[code], code)
     except (WebSocketDisconnect, RuntimeError):
         log.debug("a reader went before it was told %s", error.code)

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from gateway.middleware import BODY_BYTES_MAX
+from tests.fixtures.postgres import PostgresServer
 from tests.gateway.conftest import SHA, GatewayUnderTest, chunk_payload, submit_body
 
 
@@ -250,3 +251,23 @@ async def test_keys_are_shown_once(gateway: GatewayUnderTest) -> None:
     assert [item["label"] for item in listed["items"]] == ["test", "ci"]
     assert made["key"] not in str(listed)
     assert (await gateway.call("GET", "/keys", key=made["key"]))[0] == 200
+
+
+async def test_postgres_away_is_a_503_that_says_when_to_try_again(
+    gateway: GatewayUnderTest, postgres_server: PostgresServer
+) -> None:
+    await gateway.call("GET", "/nodes")
+    await asyncio.to_thread(postgres_server.kill)
+    try:
+        headers = {"Authorization": f"Bearer {gateway.key}"}
+        async with gateway.http.get(f"{gateway.url}/api/v1/executions", headers=headers) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+            assert (await answer.json())["error"]["code"] == "UNAVAILABLE"
+        async with gateway.http.get(f"{gateway.url}/readyz") as answer:
+            assert answer.status == 503
+    finally:
+        postgres_server.start()
+    status = 503
+    while status == 503:
+        status, _ = await gateway.call("GET", "/executions")
+    assert status == 200
