@@ -84,7 +84,7 @@ class Watch:
                 break
             if not self.interrupted():
                 return None
-        doc = self.final(int(end.get("sequence") or 0))
+        doc = self.final(end)
         if doc.get("status") in ("succeeded", "failed", "timed_out"):
             check_complete(follower)
         return doc
@@ -114,11 +114,19 @@ class Watch:
         state("warn", "cancelling", f"{self.execution} · it ends when its processes are seen gone")
         self.api.post(f"/executions/{segment(self.execution)}/cancel")
 
-    def final(self, sequence: int) -> dict[str, Any]:
-        """The ended execution, with its final cost if that comes soon (it is an event of its own)."""
+    def final(self, end: dict[str, Any]) -> dict[str, Any]:
+        """The ended execution, with its final cost if that comes soon (it is an event of its own).
+
+        When the read models are away the end frame stands for it: the script's exit code does not depend on them.
+        """
         deadline = time.monotonic() + COST_SECONDS_MAX
         while True:
-            doc: dict[str, Any] = self.api.get(f"/executions/{segment(self.execution)}", min_seq=sequence or None)
+            try:
+                doc: dict[str, Any] = self.api.get(
+                    f"/executions/{segment(self.execution)}", min_seq=end.get("sequence")
+                )
+            except CliError as away:
+                return {**end, "id": self.execution, "lacking": away.message}
             settled = doc.get("status") in ENDED and (doc.get("cost") or {}).get("final_micros") is not None
             if settled or time.monotonic() > deadline:
                 return doc
@@ -132,14 +140,18 @@ def watched(api: Api, execution: str, interrupts: Interrupts, *, as_json: bool =
         doc = watch.follow()
     except CliError as lacking:
         if lacking.code == "LOG_INCOMPLETE":
-            closing(watch.final(0))
+            closing(watch.final({}))
         raise
     interrupts.raising = True
     if doc is None:
         return 0
     closing(doc)
     problem = None
-    if arrival is not None:
+    if "lacking" in doc:
+        problem = CliError(
+            f"It ended, but the grid cannot tell of its outputs: {doc['lacking']}", f"rgrid download {execution}"
+        )
+    elif arrival is not None:
         try:
             arrival(doc)
         except CliError as failed:

@@ -64,7 +64,7 @@ class Api:
                 return self._checked_json(reply)
             error = self.problem(reply)
             pause = retry_after(reply)
-            busy = reply.status in (429, 503) or error.code == "READ_BEHIND"
+            busy = reply.status in (429, 503) or is_away(error.code)
             if not busy or time.monotonic() + pause > deadline:
                 raise error
             if not told:
@@ -134,7 +134,8 @@ class Api:
                 hint or "Sign in: export RGRID_API_KEY=rgk_…      Make a key where you are signed in: rgrid keys create"
             )
             return NotSignedIn(message, how, code=code, answer=error)
-        kind = UsageProblem if reply.status < 500 and reply.status not in (408, 425, 429) else CliError
+        ours = reply.status >= 500 or reply.status in (408, 425, 429) or is_away(code)
+        kind = CliError if ours else UsageProblem
         return kind(message, hint, code=code, answer=error)
 
     def web_page(self) -> CliError:
@@ -161,6 +162,11 @@ def why(broken: BaseException) -> str:
     if isinstance(broken, http.client.RemoteDisconnected | http.client.IncompleteRead | ConnectionError):
         return "the connection broke"
     return (getattr(broken, "strerror", "") or str(broken) or type(broken).__name__).lower()
+
+
+def is_away(code: str) -> bool:
+    """Whether a part of the grid does not answer, or not yet: asking again helps."""
+    return code.endswith("UNAVAILABLE") or code in ("READ_BEHIND", "PROJECTIONS_BEHIND")
 
 
 def is_web_page(reply: Reply) -> bool:

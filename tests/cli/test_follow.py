@@ -108,7 +108,7 @@ def test_refusals_and_breaks_are_told_apart():
 def test_lines_across_chunks_of_two_streams(capfdbinary):
     lines = Lines(as_json=True, timestamps=False)
     for stream, data in (("stdout", b"ab"), ("stderr", b"E\n"), ("stdout", b"c\nd"), ("stdout", b"\xff")):
-        lines.chunk({"attempt": 1, "chunk": 1, "stream": stream, "at_us": 1_500_000}, memoryview(data))
+        lines.chunk({"attempt": 1, "chunk": 1, "stream": stream, "line": 1, "at_us": 1_500_000}, memoryview(data))
     lines.flush()
     found = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
     assert [each.get("text", each.get("base64")) for each in found] == ["E", "abc", "ZP8="]
