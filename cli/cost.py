@@ -91,8 +91,14 @@ def grouped(answer: dict[str, Any], by: str | None) -> None:
     rows = [[each.get("group", ""), *numbers(each)] for each in items] if by else []
     sums = {name: sum(int(each.get(name) or 0) for each in items) for name in SUMMED}
     rows.append([f"total ({count(len(items), 'line')})" if by else "total", *numbers(sums)])
-    head = ((by or "").upper(), "RUNS", "TIME", "CHARGED", "ON A CX23")
+    head = (title(by), "RUNS", "TIME", "CHARGED", "ON A CX23")
     table(head, rows, right=frozenset({1, 2, 3, 4}))
+
+
+def title(by: str | None) -> str:
+    """The head of the first column: `DAY`, `TAG exp`."""
+    kind, _, key = (by or "").partition(":")
+    return f"{kind.upper()} {key}".strip()
 
 
 SUMMED = ("executions", "held_us", "charged_micros", "equivalent_micros")

@@ -108,7 +108,7 @@ def check_syntax(path: Path) -> None:
         lines = "".join(traceback.format_exception_only(wrong)).splitlines()
         shown = "\n".join(clean(line) for line in lines)
         raise UsageProblem(
-            f"{clean(path)} is not valid Python (line {wrong.lineno}): {clean(wrong.msg)}.", shown, code="SYNTAX_ERROR"
+            f"{clean(path)} is not valid Python (line {wrong.lineno}): {clean(wrong.msg)}", shown, code="SYNTAX_ERROR"
         ) from None
     except (ValueError, RecursionError, MemoryError) as wrong:
         raise UsageProblem(f"{clean(path)} is not valid Python: {clean(wrong)}.", code="SYNTAX_ERROR") from None
