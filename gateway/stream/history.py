@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -66,7 +68,7 @@ async def raw(sources: Sources, story: Story, wish: Wish) -> AsyncGenerator[byte
 
 
 async def ndjson(sources: Sources, story: Story, wish: Wish) -> AsyncGenerator[bytes, None]:
-    """One object a line of the log; of bytes that are no UTF-8 the replacement character is left."""
+    """One object a line of the log, without its newline; `base64` in the place of `text` for what is not UTF-8."""
     lines = _Lines()
     async with aclosing(pieces(sources, story, wish)) as found:
         async for piece in found:
@@ -108,11 +110,14 @@ class _Lines:
 
 def _line(chunk: Chunk, number: int, text: bytes, partial: bool = False) -> bytes:
     head = chunk.head
-    value = {
+    value: dict[str, Any] = {
         "attempt": head.attempt,
         "line": number,
         "stream": head.stream,
         "at": iso(head.at_us),
-        "text": text.decode("utf-8", "replace"),
     }
+    try:
+        value["text"] = text.decode()
+    except UnicodeDecodeError:
+        value["base64"] = b64encode(text).decode()
     return orjson.dumps({**value, "partial": True} if partial else value)

@@ -19,14 +19,13 @@ import uvicorn
 import websockets
 
 from domain.account.commands import IssueKey, OpenAccount, RevokeKey
-from domain.errors import Unavailable
 from domain.execution import commands as c
 from domain.execution.events import AttemptResult, LogSummary, Lookup, Reason, Usage
 from gateway.__main__ import composed, server_config
 from gateway.app import create_app
 from gateway.parts import Parts
 from projections.database import Database
-from projections.store import Projector
+from services.projector import project
 from services.runtime import keys, subjects
 from services.runtime.connection import Bus
 from services.runtime.handle import Handled
@@ -73,7 +72,6 @@ class GatewayUnderTest:
         self.database = Database(dsn)
         self.parts: Parts = composed(self.settings, bus, self.database)
         self.handler = self.parts.handler
-        self.projector = Projector(self.database, self._poison)
         self.key = self.key_id = ""
         self.http = aiohttp.ClientSession()
         self._server: uvicorn.Server | None = None
@@ -84,8 +82,7 @@ class GatewayUnderTest:
         return f"http://127.0.0.1:{self.port}"
 
     async def begin(self) -> None:
-        await self.projector.prepare()
-        self._projecting = asyncio.create_task(self._project())
+        self._projecting = asyncio.create_task(project(JetStreamLog(self.bus), self.database, self._poison))
         self.key, self.key_id = await self.new_key(ACCOUNT)
         await self.start()
         await self.store(SCRIPT)
@@ -196,15 +193,6 @@ class GatewayUnderTest:
     async def print_many(self, execution: str, first: int, last: int, *, attempt: int = 1, node: str = NODE) -> None:
         for number in range(first, last + 1):
             await self.print(execution, chunk_payload(number, b"line %d\n" % number, attempt=attempt), node)
-
-    async def _project(self) -> None:
-        log = JetStreamLog(self.bus)
-        while True:
-            try:
-                async for batch in log.follow(await self.parts.queries.position()):
-                    await self.projector.apply(batch)
-            except Unavailable:
-                await asyncio.sleep(0.05)
 
     async def _poison(self, poison: Any) -> None:
         raise AssertionError(poison)

@@ -267,7 +267,6 @@ async def test_postgres_away_is_a_503_that_says_when_to_try_again(
             assert answer.status == 503
     finally:
         postgres_server.start()
-    status = 503
-    while status == 503:
-        status, _ = await gateway.call("GET", "/executions")
-    assert status == 200
+    # The crash may have taken the newest of the read models along; they are folded again from the log.
+    await gateway.revoke((await gateway.new_key("local"))[1])
+    assert (await gateway.call("GET", "/executions"))[0] == 200
