@@ -104,7 +104,9 @@ async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, RgridError)
     code = public_code(error)
     if STATUS_BY_CODE[code] >= 500:
-        log.error("%s %s %s: %s", request_id_of(request), request.url.path, error.code, error.message)
+        # What is away for a moment is no fault of the gateway's; probes ask many times a second.
+        level = logging.ERROR if STATUS_BY_CODE[code] == 500 else logging.DEBUG
+        log.log(level, "%s %s %s: %s", request_id_of(request), request.url.path, error.code, error.message)
     return error_response(code, error.message, request_id_of(request), details=error.details)
 
 
