@@ -187,7 +187,10 @@ def test_a_follower_loses_and_repeats_no_line_when_a_part_is_killed(grid: GridUn
     id = client.submit(TICKS, "ticks")
     client.until(id, 20, "running")
     rgrid = str(Path(sys.executable).with_name("rgrid"))
-    follower = subprocess.Popen([rgrid, "logs", "-f", id], env=grid.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Unbuffered: communicate() does not know of what readline() took ahead.
+    follower = subprocess.Popen(
+        [rgrid, "logs", "-f", id], env=grid.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    )
     assert follower.stdout is not None
     first = follower.stdout.readline()
     time.sleep(1)
