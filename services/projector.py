@@ -22,8 +22,8 @@ from services.runtime.service import Context, Service
 BATCH_COMMITS_MAX = 2000
 WAITING_MAX = 1000
 """Lists of commits that are read ahead while a batch is written."""
-IDLE_SECONDS = 30.0
-"""After so long without news the log's end is compared with what was read from it."""
+IDLE_SECONDS = 5.0
+"""After so long without news the read models and the log's end are compared with what was read from it."""
 BACKOFF_SECONDS_FIRST = 0.02
 BACKOFF_SECONDS_MAX = 1.0
 CONNECTIONS_MAX = 2
@@ -63,7 +63,15 @@ async def _follow(log: EventLog, projector: Projector, position: int) -> None:
                 await _apply(projector, batch)
                 position = batch[-1].position
             else:
+                await _check_stand(projector, position)
                 await _check_end(log, position)
+
+
+async def _check_stand(projector: Projector, position: int) -> None:
+    """Raises Gap when Postgres lost read models, or all of them (its folder was made anew), while nothing happened."""
+    stand = await projector.prepare()
+    if stand.position < position:
+        raise Gap(stand.position)
 
 
 async def _apply(projector: Projector, batch: list[Recorded]) -> None:
