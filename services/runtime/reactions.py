@@ -94,7 +94,12 @@ class Reactions:
         return name
 
     async def _start(self) -> dict[str, Any]:
-        """Where a consumer that vanished goes on: behind what this process has seen, unless the stream began anew."""
+        """Where a consumer that vanished goes on: behind what this process has seen, unless the stream began anew.
+
+        A work queue holds only what nobody has acknowledged, and its server allows no other start than the beginning.
+        """
+        if self.stream == subjects.REPORTS:
+            return {"deliver_policy": "all"}
         last = (await self.shell.bus.api(f"STREAM.INFO.{self.stream}"))["state"]["last_seq"]
         if not self._seen or last < self._seen:
             self._seen = 0

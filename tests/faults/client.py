@@ -33,6 +33,12 @@ class Client:
         )
         return json.loads(self._patiently(request))
 
+    def raw(self, path: str) -> bytes:
+        """The bytes of an answer that is no JSON."""
+        return self._patiently(
+            urllib.request.Request(self.base + path, headers={"Authorization": f"Bearer {self.key}"})
+        )
+
     def upload(self, content: bytes) -> str:
         """Store a blob; returns its SHA-256."""
         sha256 = hashlib.sha256(content).hexdigest()
