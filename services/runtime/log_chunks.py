@@ -7,6 +7,7 @@ nothing; and a live chunk names the one before it on its subject, so whoever mis
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ QUEUE_BYTES_MAX = 8 * 1024**2
 BATCH_BYTES = 4 * 1024**2
 BATCH_MIN, BATCH_MAX = 16, 1000
 HEAD_BYTES_MAX = 4096
+FRAME_LENGTH = struct.Struct("<I")
+"""Before each chunk in a spool, and in the archive that it becomes."""
 
 
 @dataclass(frozen=True, slots=True)

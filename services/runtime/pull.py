@@ -18,7 +18,7 @@ import orjson
 from nats.aio.msg import Msg
 
 from domain.errors import Unavailable
-from services.runtime.connection import STATUS, Bus
+from services.runtime.connection import NO_RESPONDERS, STATUS, Bus
 
 log = logging.getLogger("rgrid.nats")
 
@@ -26,8 +26,11 @@ EXPIRES_NS = 30_000_000_000
 HEARTBEAT_SECONDS = 2.0
 SILENCE_SECONDS_MAX = 3 * HEARTBEAT_SECONDS
 PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.1, 2.0
+PAUSE_SECONDS_ABSENT = 0.02
+"""While the consumer is not made yet: it will be any moment, and a person waits for their first script."""
 FOLLOW_WINDOW = 2000
 HEARTBEAT, PULL_ENDED = "100", "408"
+ABSENT = "its consumer is not there yet"
 
 
 @dataclass(slots=True)
@@ -76,19 +79,21 @@ class Puller:
 
     async def run(self) -> None:
         """Until cancelled."""
-        pause = PAUSE_SECONDS_FIRST
-        last = ""
+        pause, last = PAUSE_SECONDS_FIRST, ""
         while True:
             try:
-                name = await self._prepare()
-                pause, why = PAUSE_SECONDS_FIRST, await self._pull(name)
+                why = await self._pull(await self._prepare())
+                if why != ABSENT:
+                    pause = PAUSE_SECONDS_FIRST
+                elif last != ABSENT:
+                    pause = PAUSE_SECONDS_ABSENT
             except Unavailable as error:
                 why = error.message
             if why != last:
-                log.warning("%s: pulling again: %s", self.stream, why)
+                log.log(logging.INFO if why == ABSENT else logging.WARNING, "%s: pulling again: %s", self.stream, why)
                 last = why
             await asyncio.sleep(pause)
-            pause = min(2 * pause, PAUSE_SECONDS_MAX)
+            pause = min(2 * pause, PAUSE_SECONDS_FIRST if why == ABSENT else PAUSE_SECONDS_MAX)
 
     async def _pull(self, consumer: str) -> str:
         """Pull until it breaks; returns why."""
@@ -141,8 +146,10 @@ class Puller:
         if status == PULL_ENDED:
             self._asked = max(0, self._asked - int(headers.get("Nats-Pending-Messages", self._asked)))
             self._changed.set()
+        elif status == NO_RESPONDERS:
+            self.lose(ABSENT)
         elif status != HEARTBEAT:
-            self.lose(f"{status} {headers.get('Description', '')}".strip() or "an empty answer")
+            self.lose(f"{status} {headers.get('Description', '')}".strip().partition("\n")[0] or "an empty answer")
 
 
 def parse(message: Msg) -> Pulled:
