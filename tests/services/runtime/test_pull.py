@@ -6,9 +6,9 @@ import asyncio
 import logging
 
 import pytest
-from nats.aio.msg import Msg
 
 from services.runtime import subjects
+from services.runtime.client import Message
 from services.runtime.connection import Bus
 from services.runtime.pull import ABSENT, Pulled, Puller, follow_stream
 from services.runtime.streams import ensure_runner_consumer
@@ -38,11 +38,11 @@ async def test_a_swallowed_delivery_leaves_no_gap(bus: Bus, monkeypatch) -> None
     swallowed: list[int] = []
     answered = Puller._answered
 
-    async def lossy(self: Puller, message: Msg) -> None:
+    def lossy(self: Puller, message: Message) -> None:
         if message.data == b"3" and not swallowed:
             swallowed.append(3)
             return
-        await answered(self, message)
+        answered(self, message)
 
     monkeypatch.setattr(Puller, "_answered", lossy)
     for number in range(1, 8):
