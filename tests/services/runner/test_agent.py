@@ -153,14 +153,13 @@ async def test_a_lease_that_is_gone_ends_without_a_word(make_grid: Make) -> None
     assert grid.facts("finished", "exec_stale") == []
 
 
-async def test_work_for_an_earlier_life_is_dropped(make_grid: Make) -> None:
+async def test_work_that_was_assigned_to_an_earlier_life_is_done(make_grid: Make) -> None:
+    """The scheduler may learn of a new life a moment after it gave work to the old one."""
     grid = await make_grid("instant")
     mine, grid.incarnation = grid.incarnation, "life_other"
-    strange = await grid.send(await grid.job("pass"))
+    execution = await grid.send(await grid.job("pass"))
     grid.incarnation = mine
-    _, result = await grid.run("pass")
-    assert result.status == "succeeded"
-    assert grid.facts("started", strange) == []
+    assert (await grid.finished(execution)).status == "succeeded"
 
 
 async def test_a_second_delivery_changes_nothing(make_grid: Make) -> None:
