@@ -32,7 +32,10 @@ HEARTBEAT, PULL_ENDED = "100", "408"
 
 @dataclass(slots=True)
 class Pulled:
-    """One delivered message; `reply` is where it is acknowledged, `at_ns` when the stream stored it."""
+    """One delivered message; `reply` is where it is acknowledged, `at_ns` when the stream stored it.
+
+    `number` counts the deliveries of its consumer, so a hole in it is a delivery that got lost on the way.
+    """
 
     sequence: int
     subject: str
@@ -40,6 +43,7 @@ class Pulled:
     reply: str
     delivery: int
     at_ns: int
+    number: int = 0
 
 
 class Puller:
@@ -144,8 +148,8 @@ class Puller:
 def parse(message: Msg) -> Pulled:
     """Reads the numbers out of the acknowledgement subject: 9 parts in version 1, two more behind `$JS.ACK` in 2."""
     parts = message.reply.split(".")
-    delivery, sequence, _, at_ns = parts[4:8] if len(parts) == 9 else parts[6:10]
-    return Pulled(int(sequence), message.subject, message.data, message.reply, int(delivery), int(at_ns))
+    delivery, sequence, number, at_ns = parts[4:8] if len(parts) == 9 else parts[6:10]
+    return Pulled(int(sequence), message.subject, message.data, message.reply, int(delivery), int(at_ns), int(number))
 
 
 async def follow_stream(bus: Bus, stream: str, subject_filter: str, after: int) -> AsyncIterator[list[Pulled]]:
@@ -154,15 +158,24 @@ async def follow_stream(bus: Bus, stream: str, subject_filter: str, after: int) 
     arrived = asyncio.Event()
     names: list[str] = []
     last = after
+    number = 0
 
     async def prepare() -> str:
+        nonlocal number
+        number = 0
         names.append(f"follow-{uuid4().hex}")
         await bus.api(f"CONSUMER.CREATE.{stream}.{names[-1]}", _follower(stream, names[-1], subject_filter, last + 1))
         return names[-1]
 
     def on_message(pulled: Pulled) -> None:
-        nonlocal last
-        if pulled.sequence > last:
+        nonlocal last, number
+        if names[-1] not in pulled.reply:
+            return  # of the consumer before this one
+        number += 1
+        if pulled.number != number:
+            # Nothing here is acknowledged, so what a broken connection swallowed would not come again by itself.
+            puller.lose(f"delivery {number} did not arrive")
+        elif pulled.sequence > last:
             last = pulled.sequence
             buffer.append(pulled)
             arrived.set()
