@@ -11,7 +11,7 @@ from pathlib import Path
 from services.local.child import spawn
 from services.local.home import Home
 from services.local.nats_server import launch_nats_server
-from services.local.postgres import Cluster, launch_postgres
+from services.local.postgres import Cluster, is_whole, launch_postgres, prepare_cluster
 from services.local.postgres_stale import clear_stale
 from services.local.supervisor import Part
 
@@ -24,9 +24,12 @@ def nats_part(home: Home, binary: Path, config: Path) -> Part:
 
 
 def postgres_part(home: Home, cluster: Cluster) -> Part:
+    """A data folder that was lost or damaged meanwhile is made anew: what it held is rebuilt from the log."""
+
     def start() -> subprocess.Popen[bytes]:
-        clear_stale(cluster.place.data)
-        return launch_postgres(cluster, home.log("postgres"))
+        now = cluster if is_whole(cluster.place.data) else prepare_cluster(home.root)
+        clear_stale(now.place.data)
+        return launch_postgres(now, home.log("postgres"))
 
     return Part("postgres", start, stop_signal=signal.SIGINT)
 

@@ -90,9 +90,14 @@ def wait_for_postgres(cluster: Cluster, process: subprocess.Popen[bytes]) -> Non
     raise Problem("Postgres did not come up.", f"Exit code: {process.poll()}.", "See its log, or: rgrid doctor")
 
 
+def is_whole(data: Path) -> bool:
+    """Whether a data folder holds what no server starts without."""
+    return (data / "PG_VERSION").exists() and (data / "global" / "pg_control").exists()
+
+
 def _set_half_made_aside(data: Path) -> list[str]:
     """initdb builds beside and renames, so half a folder was damaged otherwise; what it held, the log rebuilds."""
-    if not data.exists() or ((data / "PG_VERSION").exists() and (data / "global" / "pg_control").exists()):
+    if not data.exists() or is_whole(data):
         return []
     broken = data.with_name(f"{data.name}.broken")
     shutil.rmtree(broken, ignore_errors=True)
