@@ -40,7 +40,9 @@ async def main(settings: Settings, services: tuple[Service, ...]) -> int:
         await _streams(bus)
         async with Database(settings.postgres_dsn) as database:
             store = LocalStore(settings.artifacts_folder, Signer(bytes.fromhex(settings.url_key), settings.base_url))
-            shell = Shell(bus, Handler(JetStreamLog(bus)), Queries(database), settings, store=store)
+            queries = Queries(database)
+            log = JetStreamLog(bus, remembered=queries.position)
+            shell = Shell(bus, Handler(log), queries, settings, store=store)
             gc.freeze()
             return await _run(services, shell, stop)
     finally:

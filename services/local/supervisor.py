@@ -62,6 +62,10 @@ class Supervisor:
     def restarts(self, name: str) -> int:
         return self._parts[name].restarts
 
+    def restarted_most(self, times: int) -> str:
+        """A part that was started again at least so many times; empty when there is none."""
+        return next((name for name, each in self._parts.items() if each.restarts >= times), "")
+
     def pid(self, name: str) -> int:
         return self._parts[name].process.pid
 

@@ -7,15 +7,16 @@ nothing; and a live chunk names the one before it on its subject, so whoever mis
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 import orjson
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from services.runtime import subjects
+from services.runtime.client import Message
 from services.runtime.connection import Bus
 from services.runtime.direct import Stored, read_direct
 from services.runtime.log import Ref
@@ -26,6 +27,8 @@ QUEUE_BYTES_MAX = 8 * 1024**2
 BATCH_BYTES = 4 * 1024**2
 BATCH_MIN, BATCH_MAX = 16, 1000
 HEAD_BYTES_MAX = 4096
+FRAME_LENGTH = struct.Struct("<I")
+"""Before each chunk in a spool, and in the archive that it becomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class LogChunks:
         subject = subjects.log(node_id, account, execution)
         wanted = orjson.dumps({"last_by_subj": subject})
         answer = await self.bus.request_message(f"$JS.API.DIRECT.GET.{subjects.LOGS}", wanted)
-        return int((answer.headers or {}).get("Nats-Sequence", 0))
+        return int(answer.headers.get("Nats-Sequence") or 0) if answer.headers else 0
 
     async def seek(self, node_id: str, account: str, execution: str, attempt: int, number: int) -> int:
         """A sequence from which chunk `number` of the attempt is near, by halving; it may be found before, if published late."""
@@ -131,10 +134,10 @@ class LiveExecution:
     async def start(self, account: str, execution: str, chunks: bool) -> None:
         self._unhook = self._bus.on_reconnect(self._reconnected)
         if chunks:
-            self._subscriptions.append(await self._bus.subscribe(subjects.live(account, execution), self._on_chunk))
+            self._subscriptions.append(await self._bus.listen(subjects.live(account, execution), self._on_chunk))
         for name in ("execution", "cost"):
             subject = subjects.aggregate(Ref(account, name, execution))
-            self._subscriptions.append(await self._bus.subscribe(subject, self._on_commit))
+            self._subscriptions.append(await self._bus.listen(subject, self._on_commit))
 
     def take(self) -> Chunk | None:
         """The next chunk that came, if any."""
@@ -164,9 +167,11 @@ class LiveExecution:
             await self._bus.unsubscribe(subscription)
         self._subscriptions.clear()
 
-    async def _on_chunk(self, message: Msg) -> None:
-        headers = message.headers or {}
-        position, previous = int(headers.get("Nats-Sequence", 0)), int(headers.get("Nats-Last-Sequence", 0))
+    def _on_chunk(self, message: Message) -> None:
+        headers = message.headers
+        if headers is None:
+            return
+        position, previous = int(headers.get("Nats-Sequence") or 0), int(headers.get("Nats-Last-Sequence") or 0)
         chunk = chunk_of(subjects.node_of(message.subject), message.data, position, previous)
         if chunk is None or not position:
             return
@@ -178,7 +183,7 @@ class LiveExecution:
             self._bytes += len(chunk.payload)
         self._bell.set()
 
-    async def _on_commit(self, message: Msg) -> None:
+    def _on_commit(self, message: Message) -> None:
         _, _, _, aggregate, _, _ = message.subject.split(".")
         try:
             command_id = str(orjson.loads(message.data)["id"])

@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from domain.errors import Conflict, DamagedHistory, Unavailable
+from domain.errors import Conflict, DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
 from services.runtime.codec import decode_commit
 from services.runtime.park import park
@@ -94,7 +94,12 @@ class Reactions:
         return name
 
     async def _start(self) -> dict[str, Any]:
-        """Where a consumer that vanished goes on: behind what this process has seen, unless the stream began anew."""
+        """Where a consumer that vanished goes on: behind what this process has seen, unless the stream began anew.
+
+        A work queue holds only what nobody has acknowledged, and its server allows no other start than the beginning.
+        """
+        if self.stream == subjects.REPORTS:
+            return {"deliver_policy": "all"}
         last = (await self.shell.bus.api(f"STREAM.INFO.{self.stream}"))["state"]["last_seq"]
         if not self._seen or last < self._seen:
             self._seen = 0
@@ -142,7 +147,7 @@ class Reactions:
         """React and acknowledge; returns None when the message is done with, else after how many seconds to try again."""
         try:
             await self._react(delivery.pulled)
-        except Undeclared:
+        except (Undeclared, HistoryLost):
             raise
         except INFRASTRUCTURE as error:
             return self._again(delivery, error)

@@ -8,6 +8,7 @@ import pytest
 import websockets
 
 from services.runtime import subjects
+from services.runtime.log_chunks import FRAME_LENGTH
 from tests.fixtures.nats import NatsServer
 from tests.gateway.conftest import ACCOUNT, GatewayUnderTest, chunk_payload, collect, take
 
@@ -119,7 +120,7 @@ async def test_an_expired_log_comes_from_its_archive(gateway: GatewayUnderTest) 
     execution = await gateway.submit()
     await gateway.assign(execution)
     frames = [chunk_payload(number, b"archived %d\n" % number) for number in range(1, 2001)]
-    spool = b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames)
+    spool = b"".join(FRAME_LENGTH.pack(len(frame)) + frame for frame in frames)
     archive = await gateway.store(spool)
     for frame in frames[:100]:
         await gateway.print(execution, frame)

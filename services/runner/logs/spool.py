@@ -7,7 +7,6 @@ one newline, the raw bytes.
 from __future__ import annotations
 
 import os
-import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +14,10 @@ from pathlib import Path
 from domain.execution.events import LogSummary
 from services.runner.logs.numbering import Numbering
 from services.runtime.codec import to_json
+from services.runtime.log_chunks import FRAME_LENGTH
 from services.runtime.messages import ChunkHead
 
-LENGTH = struct.Struct("<I")
+LENGTH = FRAME_LENGTH
 STREAMS = ("stdout", "stderr")
 OWN = "rgrid"
 
