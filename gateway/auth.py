@@ -28,7 +28,7 @@ EXEMPT = ("/healthz", "/readyz", "/api/v1/openapi.json", "/blobs/")
 """Paths that need no key: two probes, the description of the API, and the blob door, which signatures guard."""
 KEY_CACHE_SECONDS = 2.0
 KEYS_CACHED_MAX = 10_000
-BEHIND_SECONDS_MAX = 2.0
+BEHIND_SECONDS_MAX = 1.0
 SIGN_IN = "Send a key with the header Authorization: Bearer rgk_… (rgrid keys issues them)."
 
 

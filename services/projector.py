@@ -63,15 +63,7 @@ async def _follow(log: EventLog, projector: Projector, position: int) -> None:
                 await _apply(projector, batch)
                 position = batch[-1].position
             else:
-                await _check_stand(projector, position)
                 await _check_end(log, position)
-
-
-async def _check_stand(projector: Projector, position: int) -> None:
-    """Raises Gap when Postgres lost read models, or all of them (its folder was made anew), while nothing happened."""
-    stand = await projector.prepare()
-    if stand.position < position:
-        raise Gap(stand.position)
 
 
 async def _apply(projector: Projector, batch: list[Recorded]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from services.local.child import spawn
 from services.local.home import Home
 from services.local.nats_server import launch_nats_server
-from services.local.postgres import Cluster, launch_postgres, prepare_cluster, set_aside, whole
+from services.local.postgres import Cluster, is_whole, launch_postgres, prepare_cluster, set_aside
 from services.local.postgres_stale import clear_stale
 from services.local.speak import Say
 from services.local.supervisor import Part
@@ -37,7 +37,7 @@ def postgres_part(home: Home, cluster: Cluster, say: Say) -> Part:
         if failures(last) >= REFUSALS_MAX and cluster.place.data.exists():
             note = set_aside(cluster.place.data, "Postgres does not start from its folder")
             last.clear()
-        if not whole(cluster.place.data):
+        if not is_whole(cluster.place.data):
             notes = prepare_cluster(home.root).notes
             say("mended", notes[0] if notes else note)
         last.append(launch_postgres(cluster, home.log("postgres")))

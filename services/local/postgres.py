@@ -90,16 +90,16 @@ def wait_for_postgres(cluster: Cluster, process: subprocess.Popen[bytes]) -> Non
     raise Problem("Postgres did not come up.", f"Exit code: {process.poll()}.", "See its log, or: rgrid doctor")
 
 
+def is_whole(data: Path) -> bool:
+    """Whether a data folder holds what no server starts without."""
+    return (data / "PG_VERSION").exists() and (data / "global" / "pg_control").exists()
+
+
 def _set_half_made_aside(data: Path) -> list[str]:
     """initdb builds beside and renames, so half a folder was damaged otherwise; what it held, the log rebuilds."""
-    if not data.exists() or whole(data):
+    if not data.exists() or is_whole(data):
         return []
     return [set_aside(data, "The Postgres folder was half made")]
-
-
-def whole(data: Path) -> bool:
-    """Whether `data` looks like what initdb makes."""
-    return (data / "PG_VERSION").exists() and (data / "global" / "pg_control").exists()
 
 
 def set_aside(data: Path, why: str) -> str:
