@@ -11,6 +11,7 @@ from domain.execution.job import Limits
 from services.runner.sandbox.cgroup import Groups
 from tests.fixtures.nats import NatsServer
 from tests.services.runner.grid import NODE, Grid, Make
+from tests.services.runner.test_journal import full_after
 
 COPY = """
 import sys
@@ -200,6 +201,14 @@ async def test_a_clean_stop_gives_the_work_back(grid: Grid) -> None:
 
 
 async def test_heartbeats_name_what_is_held(grid: Grid) -> None:
+    beats = await _beats(grid)
+    execution = await grid.send(await grid.job("import time; time.sleep(1000)"))
+    await grid.until(lambda: any(execution.encode() in beat for beat in beats))
+    await grid.cancel(execution)
+
+
+async def _beats(grid: Grid) -> list[bytes]:
+    """The heartbeats from now on."""
     beats: list[bytes] = []
 
     async def heard(message: object) -> None:
@@ -207,9 +216,12 @@ async def test_heartbeats_name_what_is_held(grid: Grid) -> None:
         grid.changed.set()
 
     await grid.bus.subscribe(f"rgrid.lease.{NODE}", heard)
-    execution = await grid.send(await grid.job("import time; time.sleep(1000)"))
-    await grid.until(lambda: any(execution.encode() in beat for beat in beats))
-    await grid.cancel(execution)
+    return beats
+
+
+async def _heard(grid: Grid, beats: list[bytes], more: int) -> None:
+    wanted = len(beats) + more
+    await grid.until(lambda: len(beats) >= wanted)
 
 
 async def _idle(grid: Grid) -> None:
