@@ -11,7 +11,6 @@ from domain.execution.job import Limits
 from services.runner.sandbox.cgroup import Groups
 from tests.fixtures.nats import NatsServer
 from tests.services.runner.grid import NODE, Grid, Make
-from tests.services.runner.test_journal import full_after
 
 COPY = """
 import sys
