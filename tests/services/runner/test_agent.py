@@ -200,6 +200,14 @@ async def test_a_clean_stop_gives_the_work_back(grid: Grid) -> None:
 
 
 async def test_heartbeats_name_what_is_held(grid: Grid) -> None:
+    beats = await _beats(grid)
+    execution = await grid.send(await grid.job("import time; time.sleep(1000)"))
+    await grid.until(lambda: any(execution.encode() in beat for beat in beats))
+    await grid.cancel(execution)
+
+
+async def _beats(grid: Grid) -> list[bytes]:
+    """The heartbeats from now on."""
     beats: list[bytes] = []
 
     async def heard(message: object) -> None:
@@ -207,9 +215,12 @@ async def test_heartbeats_name_what_is_held(grid: Grid) -> None:
         grid.changed.set()
 
     await grid.bus.subscribe(f"rgrid.lease.{NODE}", heard)
-    execution = await grid.send(await grid.job("import time; time.sleep(1000)"))
-    await grid.until(lambda: any(execution.encode() in beat for beat in beats))
-    await grid.cancel(execution)
+    return beats
+
+
+async def _heard(grid: Grid, beats: list[bytes], more: int) -> None:
+    wanted = len(beats) + more
+    await grid.until(lambda: len(beats) >= wanted)
 
 
 async def _idle(grid: Grid) -> None:
