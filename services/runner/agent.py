@@ -31,6 +31,8 @@ log = logging.getLogger("rgrid.runner")
 IN_HAND_MAX = 64
 """Work that waits here for room. There is always a pull open: a cancel must never wait behind a full node."""
 REMEMBERED_MAX = 10_000
+NOT_NOW = b'-NAK {"delay": 2000000000}'
+"""To be delivered again after two seconds."""
 STOP_SECONDS_MAX = 8.0
 
 
@@ -134,7 +136,13 @@ class Agent:
     async def _hold(self, attempt: Attempt, pulled: Pulled) -> None:
         """On disk first, then acknowledged, then begun as soon as there is room."""
         work = attempt.work
-        await self._journal.hold(work.account, work.execution, work.attempt)
+        try:
+            await self._journal.hold(work.account, work.execution, work.attempt)
+        except OSError as error:
+            log.error("%s is not taken, the journal cannot be written: %s", work.execution, error)
+            del self._attempts[work.execution, work.attempt]
+            await self._answer(pulled, NOT_NOW)
+            return
         await self._answer(pulled)
         self._waiting.append(attempt)
         self._begin_waiting()

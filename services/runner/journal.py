@@ -7,6 +7,7 @@ no harm (the attempt is then reported a second time, and refused as stale).
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,19 @@ class Journal:
         return key in self.open
 
     async def hold(self, account: str, execution: str, attempt: int) -> None:
-        """Returns when it is on disk. Several that come together share one sync."""
+        """Returns when it is on disk; raises OSError when it cannot be put there. Several that come together share one sync."""
         entry = {"op": "held", "account": account, "execution": execution, "attempt": attempt}
-        self.open[execution, attempt] = entry
         self._append(entry)
+        self.open[execution, attempt] = entry
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         if self._syncing is None:
             self._syncing = asyncio.create_task(self._sync())
-        await future
+        try:
+            await future
+        except OSError:
+            self.open.pop((execution, attempt), None)
+            raise
 
     def done(self, execution: str, attempt: int) -> None:
         """It was answered for."""
@@ -58,7 +63,11 @@ class Journal:
         os.close(self._file)
 
     def _append(self, entry: dict[str, Any]) -> None:
-        os.write(self._file, orjson.dumps(entry) + b"\n")
+        """Whole or not at all: a full disk must not leave half a line in the middle."""
+        line, before = orjson.dumps(entry) + b"\n", os.fstat(self._file).st_size
+        if os.write(self._file, line) < len(line):
+            os.ftruncate(self._file, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     async def _sync(self) -> None:
         loop = asyncio.get_running_loop()
