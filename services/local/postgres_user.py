@@ -84,12 +84,23 @@ def _room(home: Path) -> Path:
     """
     shared = shared_folder()
     _sweep(shared)
+    link = home / "pg"
+    if not link.is_symlink() and not link.exists():
+        _forget(shared / digest(home))
     room = _own_folder(shared / digest(home), 0o711)
     (room / "home").write_text(f"{home.resolve()}\n")
-    link = home / "pg"
     if not link.is_symlink() and not link.exists():
         link.symlink_to(room)
     return room
+
+
+def _forget(room: Path) -> None:
+    """A home that is new must not inherit what another at the same path had read from a log that is gone."""
+    try:
+        pid = int((room / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, 0)
+    except (OSError, ValueError, IndexError):
+        shutil.rmtree(room, ignore_errors=True)
 
 
 def _own_folder(folder: Path, mode: int, user: pwd.struct_passwd | None = None) -> Path:
