@@ -38,10 +38,7 @@ demo: setup ## run a real script on a grid of its own, show everything, leave no
 	RGRID=$(CURDIR)/$(VENV)/bin/rgrid sh examples/demo.sh
 
 bench: setup ## measure, each figure beside a baseline of the same run (BENCH=name for one of them)
-	@failed=0; for script in tests/bench/$(or $(BENCH),*).py; do \
-		case $$script in */__init__.py|*\**) continue;; esac; \
-		echo "== $$script"; $(PY) "$$script" || failed=1; \
-	done; exit $$failed
+	$(PY) -m tests.bench $(BENCH)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -26,7 +26,7 @@ from services.artifacts.signing import Signer
 from services.runtime.connection import Bus, connect
 from services.runtime.handle import Handler
 from services.runtime.jetstream import JetStreamLog
-from services.runtime.log_chunks import LogChunks
+from services.runtime.log_stored import LogChunks
 from services.runtime.settings import Settings, load
 
 SHUTDOWN_SECONDS_MAX = 3
@@ -34,6 +34,8 @@ PING_SECONDS, PING_TIMEOUT_SECONDS = 20.0, 120.0
 """A reader that is slow answers pings late; one that is gone is noticed all the same."""
 MESSAGE_BYTES_MAX = 64 * 1024
 CONNECTIONS_WAITING_MAX = 1024
+GARBAGE_MIN = 20_000
+"""Objects made before cycles among them are looked for: a request makes thousands that hold none."""
 LOG_RETRY_SECONDS = 3.0
 """A person waits for the answer, so NATS is not waited for as long as a service would."""
 
@@ -89,6 +91,7 @@ async def serve(settings: Settings) -> None:
         # What lives now lives for ever: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE_MIN)
         yield
 
     server = uvicorn.Server(server_config(create_app(parts, lifespan), settings))

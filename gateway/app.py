@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from gateway import described, errors
 from gateway.auth import Authenticate
-from gateway.middleware import BodyLimit, RequestIds
+from gateway.middleware import Beside, BodyLimit, RequestIds
 from gateway.parts import Parts
 from gateway.reading import answer
 from gateway.routes import actions, blobs, cost, executions, grid, health, histories, keys, logs, outputs, tickets
@@ -53,7 +53,8 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
         lifespan=lifespan,
         middleware=[
             Middleware(RequestIds),
-            Middleware(BodyLimit, exempt=(f"{BLOBS}/",)),
+            Middleware(Beside, prefix=f"{BLOBS}/", door=Door(parts.store)),
+            Middleware(BodyLimit),
             Middleware(Authenticate, keys=parts.keys, tickets=parts.tickets, hosts=_hosts(parts)),
         ],
     )
@@ -63,7 +64,6 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
         app.include_router(router, prefix=BASE)
     app.include_router(health.router)
     app.add_api_route(f"{BASE}/openapi.json", _description(app), include_in_schema=False)
-    app.mount(BLOBS, Door(parts.store))
     return app
 
 

@@ -6,7 +6,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-LOOK_SECONDS = 2.0
 FULL_BYTES = 4 << 20
 ROOM_BYTES = 16 << 20
 WORDS = b"no space left on device"
@@ -23,7 +22,10 @@ class DiskWatch:
 
     def healed(self) -> bool:
         """Whether the disk was full and has room again; true once for every time."""
-        free = shutil.disk_usage(self.folder).free
+        try:
+            free = shutil.disk_usage(self.folder).free
+        except OSError:
+            return False
         self._full = self._full or free < FULL_BYTES or self._said()
         if not self._full or free < ROOM_BYTES:
             return False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
 from domain.errors import RgridError
 from services.local.daemon import ALREADY, start_behind
-from services.local.disk_watch import LOOK_SECONDS, DiskWatch
+from services.local.disk_watch import DiskWatch
 from services.local.grid import Grid
 from services.local.home import Home, home_from, make_home, read_json
 from services.local.lock import AlreadyUp, hold, holder
@@ -18,6 +19,9 @@ from services.local.readiness import Stopped
 from services.local.speak import Say, complain, printer
 from services.local.supervisor import Supervisor
 from services.runtime.settings import Settings, load
+
+LOOK_SECONDS = 2.0
+"""So often the supervisor looks whether its home is still there."""
 
 
 def up(detach: bool, notify: int | None = None) -> int:
@@ -28,8 +32,8 @@ def up(detach: bool, notify: int | None = None) -> int:
         make_home(home)
         if detach:
             return start_behind(home)
-        with hold(home):
-            return _run(home, settings, notify)
+        with hold(home) as still_ours:
+            return _run(home, settings, notify, still_ours)
     except AlreadyUp as problem:
         return ALREADY if notify is not None else _already(home, problem)
 
@@ -42,8 +46,8 @@ def _already(home: Home, problem: AlreadyUp) -> int:
     return 0
 
 
-def _run(home: Home, settings: Settings, notify: int | None) -> int:
-    """Bring the grid up, keep it until somebody asks us to stop, take it down in order."""
+def _run(home: Home, settings: Settings, notify: int | None, still_ours: Callable[[], bool]) -> int:
+    """Bring the grid up, keep it until somebody asks us to stop or removes its home, take it down in order."""
     channel: TextIO | None = os.fdopen(notify, "w") if notify is not None else None
     say = _both(printer(sys.stdout), printer(channel)) if channel else printer(sys.stdout)
     supervisor = Supervisor(home, say)
@@ -57,7 +61,7 @@ def _run(home: Home, settings: Settings, notify: int | None) -> int:
         else:
             print("  next       rgrid run SCRIPT     stop it: Ctrl-C", flush=True)
         disk = DiskWatch(home.root, home.log("nats-server"))
-        while not supervisor.tick(None if settings.nats_url else LOOK_SECONDS):
+        while still_ours() and not supervisor.tick(LOOK_SECONDS):
             if not settings.nats_url and disk.healed():
                 supervisor.renew("nats-server", "The disk was full and has room again")
     except Stopped:
@@ -68,8 +72,13 @@ def _run(home: Home, settings: Settings, notify: int | None) -> int:
             complain(problem, stream)
         return 1
     finally:
-        home.grid.unlink(missing_ok=True)
-        supervisor.stop_all()
+        ours = still_ours()
+        if ours:
+            home.grid.unlink(missing_ok=True)
+        supervisor.stop_all(ours)
+    if not ours:
+        say("down", f"{home.root} was removed: everything that ran for it is stopped.")
+        return 1
     say("down", f"{home.root}: everything stopped, nothing lost.")
     return 0
 

@@ -32,7 +32,6 @@ IN_HAND_MAX = 64
 """Work that waits here for room. There is always a pull open: a cancel must never wait behind a full node."""
 REMEMBERED_MAX = 10_000
 NOT_NOW = b'-NAK {"delay": 2000000000}'
-"""To be delivered again after two seconds."""
 STOP_SECONDS_MAX = 8.0
 
 
@@ -130,6 +129,8 @@ class Agent:
         if key in self._journal or key in self._ended:
             self._spawn(self._answer(pulled))
             return
+        if key in self._attempts:
+            return  # being written down: the first delivery will be answered
         attempt = self._attempts[key] = Attempt(self._node, work)
         self._spawn(self._hold(attempt, pulled))
 
@@ -139,8 +140,8 @@ class Agent:
         try:
             await self._journal.hold(work.account, work.execution, work.attempt)
         except OSError as error:
-            log.error("%s is not taken, the journal cannot be written: %s", work.execution, error)
             del self._attempts[work.execution, work.attempt]
+            log.error("%s is not taken: the journal cannot be written: %s", work.execution, error)
             await self._answer(pulled, NOT_NOW)
             return
         await self._answer(pulled)
@@ -189,7 +190,8 @@ class Agent:
 
     async def _beat(self) -> None:
         while True:
-            held = tuple((e["account"], e["execution"], e["attempt"]) for e in self._journal.open.values())
+            works = [attempt.work for key, attempt in self._attempts.items() if key in self._journal]
+            held = tuple((work.account, work.execution, work.attempt) for work in works)
             await self._node.reports.heartbeat(Heartbeat(self._joined.incarnation, time.time_ns() // 1000, held))
             await asyncio.sleep(self._heartbeat_seconds)
 

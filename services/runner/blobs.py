@@ -57,6 +57,8 @@ class BlobCache:
         (self._folder / sha256).unlink(missing_ok=True)
 
     def _shrink(self) -> None:
+        if self._total <= self._bytes_max:
+            return
         for sha256 in [each for each in self._sizes if each not in self._held]:
             if self._total <= self._bytes_max:
                 return

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from domain.errors import DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
-from services.runtime.codec import decode_commit, encode_commit
+from services.runtime.codec import Decoded, decode_commit, encode_commit
 from services.runtime.connection import ApiError, Bus, checked
 from services.runtime.direct import Stored, read_direct
 from services.runtime.log import Commit, History, Recorded, Ref
@@ -44,6 +44,7 @@ class JetStreamLog:
     ) -> None:
         self.bus = bus
         self.retry_seconds_max = retry_seconds_max
+        self.decoded = Decoded()
         self._ask_remembered = remembered
         self._remembered = 0
         self._in_doubt = True
@@ -73,20 +74,31 @@ class JetStreamLog:
     ) -> AsyncIterator[list[Recorded]]:
         """See EventLog. Raises DamagedHistory when a position is missing: nothing is ever deleted from the log."""
         last = await self.last_position() if until is None else until
-        while after < last:
-            start, wanted = after + 1, min(batch, last - after)
-            stored = await self._retry(lambda s=start, w=wanted: self._stored(subjects.ALL_EVENTS, s, w))  # type: ignore[misc]
-            recorded = [_recorded(each) for each in stored if each.sequence <= last]
-            if not recorded:
-                return
-            check_gapless(after, recorded)
-            after = recorded[-1].position
-            yield recorded
+        if after >= last:
+            return
+        coming = asyncio.create_task(self._page(after, batch))
+        try:
+            while after < last:
+                stored = [each for each in await coming if each.sequence <= last]
+                if not stored:
+                    return
+                # The server looks for the next page while this one is decoded and used.
+                coming = asyncio.create_task(self._page(stored[-1].sequence, batch))
+                await asyncio.sleep(0)
+                recorded = [_recorded(each) for each in stored]
+                check_gapless(after, recorded)
+                after = recorded[-1].position
+                yield recorded
+        finally:
+            coming.cancel()
+
+    async def _page(self, after: int, batch: int) -> list[Stored]:
+        return await self._retry(lambda: self._stored(subjects.ALL_EVENTS, after + 1, batch))
 
     async def follow(self, after: int) -> AsyncIterator[list[Recorded]]:
         """See EventLog."""
         async for messages in follow_stream(self.bus, subjects.EVENTS, subjects.ALL_EVENTS, after):
-            recorded = [decode_commit(subjects.ref_of(each.subject), each.sequence, each.data) for each in messages]
+            recorded = [self.decoded.commit(each.subject, each.sequence, each.data) for each in messages]
             check_gapless(after, recorded)
             after = recorded[-1].position
             yield recorded

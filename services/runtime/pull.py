@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import orjson
-from nats.aio.msg import Msg
 
 from domain.errors import Unavailable
-from services.runtime.connection import STATUS, Bus
+from services.runtime.client import DESCRIPTION, STATUS, Headers, Message
+from services.runtime.connection import NO_RESPONDERS, Bus
 
 log = logging.getLogger("rgrid.nats")
 
@@ -26,8 +26,12 @@ EXPIRES_NS = 30_000_000_000
 HEARTBEAT_SECONDS = 2.0
 SILENCE_SECONDS_MAX = 3 * HEARTBEAT_SECONDS
 PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.1, 2.0
+PAUSE_SECONDS_ABSENT = 0.02
+"""While the consumer is not made yet: it will be any moment, and a person waits for their first script."""
 FOLLOW_WINDOW = 2000
 HEARTBEAT, PULL_ENDED = "100", "408"
+ABSENT = "its consumer is not there yet"
+NO_HEADERS = Headers(b"NATS/1.0\r\n\r\n")
 
 
 @dataclass(slots=True)
@@ -76,26 +80,28 @@ class Puller:
 
     async def run(self) -> None:
         """Until cancelled."""
-        pause = PAUSE_SECONDS_FIRST
-        last = ""
+        pause, last = PAUSE_SECONDS_FIRST, ""
         while True:
             try:
-                name = await self._prepare()
-                pause, why = PAUSE_SECONDS_FIRST, await self._pull(name)
+                why = await self._pull(await self._prepare())
+                if why != ABSENT:
+                    pause = PAUSE_SECONDS_FIRST
+                elif last != ABSENT:
+                    pause = PAUSE_SECONDS_ABSENT
             except Unavailable as error:
                 why = error.message
             if why != last:
-                log.warning("%s: pulling again: %s", self.stream, why)
+                log.log(logging.INFO if why == ABSENT else logging.WARNING, "%s: pulling again: %s", self.stream, why)
                 last = why
             await asyncio.sleep(pause)
-            pause = min(2 * pause, PAUSE_SECONDS_MAX)
+            pause = min(2 * pause, PAUSE_SECONDS_FIRST if why == ABSENT else PAUSE_SECONDS_MAX)
 
     async def _pull(self, consumer: str) -> str:
         """Pull until it breaks; returns why."""
         self._asked, self._lost = 0, ""
         # Not the shared inbox: deliveries carry the subject they were published on, so a token could not tell them apart.
         inbox = self.bus.client.new_inbox()
-        subscription = await self.bus.subscribe(inbox, self._answered)
+        subscription = await self.bus.listen(inbox, self._answered)
         forget_reconnect = self.bus.on_reconnect(lambda: self.lose("the connection was renewed"))
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{consumer}"
         try:
@@ -126,7 +132,7 @@ class Puller:
             if self._asked > 0 and not self._heard:
                 self.lose("nothing was heard of the consumer, not even a heartbeat")
 
-    async def _answered(self, message: Msg) -> None:
+    def _answered(self, message: Message) -> None:
         self._heard = True
         if self._lost:
             return  # it comes again from the consumer that is prepared now
@@ -136,16 +142,18 @@ class Puller:
                 self._changed.set()
             self._on_message(parse(message))
             return
-        headers = message.headers or {}
-        status = headers.get(STATUS, "")
+        headers = message.headers or NO_HEADERS
+        status = headers.get(STATUS)
         if status == PULL_ENDED:
-            self._asked = max(0, self._asked - int(headers.get("Nats-Pending-Messages", self._asked)))
+            self._asked = max(0, self._asked - int(headers.get("Nats-Pending-Messages") or self._asked))
             self._changed.set()
+        elif status == NO_RESPONDERS:
+            self.lose(ABSENT)
         elif status != HEARTBEAT:
-            self.lose(f"{status} {headers.get('Description', '')}".strip() or "an empty answer")
+            self.lose(f"{status} {headers.get(DESCRIPTION)}".strip().partition("\n")[0] or "an empty answer")
 
 
-def parse(message: Msg) -> Pulled:
+def parse(message: Message) -> Pulled:
     """Reads the numbers out of the acknowledgement subject: 9 parts in version 1, two more behind `$JS.ACK` in 2."""
     parts = message.reply.split(".")
     delivery, sequence, number, at_ns = parts[4:8] if len(parts) == 9 else parts[6:10]
