@@ -97,6 +97,9 @@ class Attempt:
             running.close()
         if self.cause in (STALE, STOPPED):
             return result
+        if self._spool.broken:
+            why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
+            return replace(result, status="lost", reason=why)
         found = Collected() if status == CANCELLED else await keep.outputs(work, staged)
         return await self._bring_home(result, found)
 
