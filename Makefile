@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 
-.PHONY: help setup check test demo bench lock clean
+.PHONY: help setup check test demo bench docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,6 +16,10 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+docs: setup ## write the pages that come from the code: docs/EVENTS.md, docs/WIRING.md, docs/cli.md
+	$(PY) -m services.reference
+	$(PY) -m cli.reference
 
 lock: $(STAMP) ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.lock
@@ -34,10 +38,7 @@ demo: setup ## run a real script on a grid of its own, show everything, leave no
 	RGRID=$(CURDIR)/$(VENV)/bin/rgrid sh examples/demo.sh
 
 bench: setup ## measure, each figure beside a baseline of the same run (BENCH=name for one of them)
-	@failed=0; for script in tests/bench/$(or $(BENCH),*).py; do \
-		case $$script in */__init__.py|*\**) continue;; esac; \
-		echo "== $$script"; $(PY) "$$script" || failed=1; \
-	done; exit $$failed
+	$(PY) -m tests.bench $(BENCH)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

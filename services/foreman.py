@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 
-from domain.errors import NotFound, StaleLease
+from domain.errors import Invalid, NotFound, StaleLease
 from domain.execution.commands import FinishExecution, StartExecution
 from domain.execution.decider import Execution
 from domain.execution.events import ExecutionAssigned, ExecutionCancelRequested
@@ -44,7 +44,7 @@ async def react(context: Context, item: EventItem | FactItem) -> None:
                 fact.version,
                 fact.labels,
             )
-            await context.handle(_node(item), join)
+            await _join(context, item, join)
         case LeftFact() as fact:
             await context.handle(_node(item), LeaveNode(fact.incarnation))
 
@@ -76,6 +76,14 @@ async def _report(
         if isinstance(fact, StartedFact):
             stop = CancelWork(fact.account, fact.execution, fact.attempt, cause="stale")
             await context.publish_work(item.node_id, stop)
+
+
+async def _join(context: Context, item: FactItem, join: JoinNode) -> None:
+    """A node that may not join is told so in our log; its runner waits for work that never comes."""
+    try:
+        await context.handle(_node(item), join)
+    except Invalid as refusal:
+        logger.error("%s may not join: %s Correct its RGRID_NODE_TYPE.", item.node_id, refusal.message)
 
 
 def _node(item: FactItem) -> Ref:

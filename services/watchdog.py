@@ -21,6 +21,7 @@ from services.runtime.log import Ref
 from services.runtime.messages import CancelWork, Heartbeat
 from services.runtime.nodes import listen_leases, reports_pending
 from services.runtime.service import Context, Service
+from services.runtime.streams import ensure_runner_consumer
 
 logger = logging.getLogger("rgrid.watchdog")
 
@@ -31,6 +32,7 @@ UNLISTED_SECONDS = 20.0
 """How long a node may hold an attempt by the log that its own beats do not name."""
 STALLED_SECONDS = 15.0
 STALLED_EVERY_TICKS = 10
+CONSUMERS_EVERY_TICKS = 5
 UNKNOWN = Lookup("miss", "the resolver did not answer in time")
 
 
@@ -58,6 +60,8 @@ class Watchdog:
                 await self._tick()
                 if tick % STALLED_EVERY_TICKS == 0:
                     await self._redrive()
+                if tick % CONSUMERS_EVERY_TICKS == 0:
+                    await self._keep_consumers()
             except (RgridError, OSError) as error:
                 logger.warning("the watch was interrupted: %s", error)
 
@@ -86,6 +90,11 @@ class Watchdog:
         for node_id, held in (await self.context.queries.leased_executions()).items():
             await self._check_leased(node_id, [_execution(*each) for each in held])
         await self._welcome_back()
+
+    async def _keep_consumers(self) -> None:
+        """A node may not make the consumer of its work itself: one that was deleted (F7) would leave it idle for ever."""
+        for node_id in await self.context.queries.nodes_joined():
+            await ensure_runner_consumer(self.context.bus, node_id)
 
     async def _check_leased(self, node_id: str, refs: Sequence[Ref]) -> None:
         """Everything a silent node holds is lost; so is what a node in good health does not know of."""

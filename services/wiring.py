@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services import foreman, meter, porter, projector, resolver, scheduler, watchdog
+from services import foreman, janitor, meter, porter, projector, resolver, scheduler, watchdog
 from services.runtime.service import Service
 
 SERVICES: tuple[Service, ...] = (
@@ -13,5 +13,6 @@ SERVICES: tuple[Service, ...] = (
     meter.SERVICE,
     watchdog.SERVICE,
     projector.SERVICE,
+    janitor.SERVICE,
 )
 BY_NAME = {service.name: service for service in SERVICES}

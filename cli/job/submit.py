@@ -10,9 +10,10 @@ from typing import Any
 
 from ..errors import CliError, Interrupted, Unreachable
 from ..terminal.formats import count, size
-from ..terminal.screen import detail, state
+from ..terminal.screen import detail, state, warn
 from ..wire.blob import Blob, entry, of_bytes, of_file
 from ..wire.interrupt import Interrupts
+from ..wire.reply import why
 from ..wire.transport import Api
 from ..wire.upload import upload
 from .inputs import Plan, mode_of
@@ -67,14 +68,20 @@ def submit(api: Api, script: Path, plan: Plan, body: dict[str, Any], interrupts:
 
 def post(api: Api, body: dict[str, Any], key: str, interrupts: Interrupts) -> dict[str, Any]:
     """POST /executions; a broken connection is no answer, so it is asked again under the same key."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline, told = time.monotonic() + PATIENCE_SECONDS, False
     while True:
         try:
-            answer: dict[str, Any] = api.post("/executions", body, headers={"Idempotency-Key": key})
+            reply = api.call("POST", "/executions", body, {"Idempotency-Key": key}, patient=False)
+            answer: dict[str, Any] = reply.json()
             return answer
         except Unreachable as lost:
             if lost.code != "UNREACHABLE" or time.monotonic() > deadline:
                 raise
+            if not told:
+                warn(
+                    f"The grid does not answer ({why(lost.__cause__)}); the same request again for {PATIENCE_SECONDS:.0f} s"
+                )
+                told = True
             if interrupts.sleep(PAUSE_SECONDS):
                 raise Interrupted(
                     "Interrupted; the grid did not answer whether it was queued.", "Look: rgrid ps"

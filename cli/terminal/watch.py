@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import EXIT_CANCELLED, CliError
 from ..wire.follow import Follower, Sink, check_complete
 from ..wire.interrupt import SECOND_WITHIN_SECONDS, Interrupts
-from ..wire.transport import Api, segment
+from ..wire.transport import Api, query_string, segment
 from .formats import between, duration
 from .outcome import ENDED, closing, exit_code, next_after
 from .screen import clean, detail, interactive, state, tell
@@ -63,7 +63,8 @@ class Watch:
     def waited(self, word: dict[str, Any]) -> float | None:
         """Seconds from submit to start, as the log has them; None when the grid is away just now."""
         try:
-            doc = self.api.get(f"/executions/{segment(self.execution)}", min_seq=word.get("sequence"))
+            query = query_string({"min_seq": word.get("sequence")})
+            doc = self.api.call("GET", f"/executions/{segment(self.execution)}{query}", patient=False).json()
         except CliError:
             return None
         self.warn_unboxed(doc)

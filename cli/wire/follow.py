@@ -16,7 +16,8 @@ from typing import Any
 from ..errors import CliError
 from ..terminal.screen import warn
 from .interrupt import Interrupts
-from .transport import Api, Reply, query_string, segment, why
+from .reply import Reply, why
+from .transport import Api, query_string, segment
 
 LOOK_SECONDS = 0.2
 PAUSE_FIRST, PAUSE_MAX = 0.1, 3.0

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from ..errors import CliError, NotSignedIn, Unreachable, UsageProblem
 from ..terminal.screen import state
 
+EMBEDDED = "rgrid up"
+"""The `source` of the grid of this home."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 OWN_VARIABLES: tuple[str, ...] = (
     "RUNTIME",
@@ -55,7 +57,7 @@ def find(api_url: str = "", *, start: bool = False) -> Grid:
     here = running()
     if here:
         url = here.get("api_url") or known.get("api_url", "")
-        return Grid(checked(url, "grid.json"), os.environ.get("RGRID_API_KEY") or known.get("api_key", ""), "rgrid up")
+        return Grid(checked(url, "grid.json"), os.environ.get("RGRID_API_KEY") or known.get("api_key", ""), EMBEDDED)
     url = str(known.get("api_url", ""))
     if url and urlsplit(url).hostname not in LOOPBACK:
         return Grid(checked(url, "credentials"), key_for(url), str(home() / "credentials"))

@@ -8,7 +8,7 @@ import time
 
 from ..errors import CliError
 from ..terminal.screen import tell
-from .transport import why
+from .reply import why
 
 GIVE_UP_SECONDS = 60.0
 PAUSE_FIRST, PAUSE_MAX = 0.2, 5.0

@@ -6,29 +6,22 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from .. import __version__
 from ..errors import CliError, NotSignedIn, Unreachable, UsageProblem
 from ..terminal.screen import warn
-from .grid import Grid
+from .grid import EMBEDDED, Grid, running
+from .reply import Reply, is_away, is_web_page, may_repeat, retry_after, why
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 BUSY_SECONDS_MAX = 60.0
+AWAY_SECONDS_MAX = 20.0
+"""How long a gateway that was there may be away: its supervisor starts it again within seconds."""
+AWAY_PAUSE_SECONDS = 0.2
 BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, OSError)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 def connection(url: str, timeout: float = ANSWER_SECONDS) -> http.client.HTTPConnection:
@@ -44,6 +37,7 @@ class Api:
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
         self._wire = connection(grid.url)
+        self._answered = False
 
     def get(self, path: str, **query: Any) -> Any:
         return self.call("GET", path + query_string(query)).json()
@@ -55,11 +49,17 @@ class Api:
         reply = self.call("DELETE", path)
         return reply.json() if reply.body else {}
 
-    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
-        """Send, and while the gateway says it is busy (429, 503) send again, for at most BUSY_SECONDS_MAX."""
+    def call(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, *, patient: bool = True
+    ) -> Reply:
+        """Send, and while the gateway says it is busy (429, 503) send again, for at most BUSY_SECONDS_MAX.
+
+        `patient`: a gateway that is away for a moment is waited for as well.
+        """
         deadline, told = time.monotonic() + BUSY_SECONDS_MAX, False
+        send = self._ride_out if patient else self._once
         while True:
-            reply = self._once(method, path, body, headers)
+            reply = send(method, path, body, headers)
             if reply.status < 300:
                 return self._checked_json(reply)
             error = self.problem(reply)
@@ -94,6 +94,22 @@ class Api:
             "User-Agent": f"rgrid/{__version__}",
         }
 
+    def _ride_out(self, method: str, path: str, body: Any, headers: dict[str, str] | None) -> Reply:
+        """Send again while a gateway that somebody starts anew is away; says so once. Never sends twice what may not be."""
+        deadline, told = time.monotonic() + AWAY_SECONDS_MAX, False
+        while True:
+            try:
+                return self._once(method, path, body, headers)
+            except Unreachable as away:
+                expected = self._answered or (self.grid.source == EMBEDDED and running())
+                unsent = isinstance(away.__cause__, ConnectionRefusedError)
+                if not expected or not (unsent or may_repeat(method, path)) or time.monotonic() > deadline:
+                    raise
+                if not told:
+                    warn(f"The grid does not answer ({why(away.__cause__)}); trying again for {AWAY_SECONDS_MAX:.0f} s")
+                    told = True
+                time.sleep(AWAY_PAUSE_SECONDS)
+
     def _once(self, method: str, path: str, body: Any, headers: dict[str, str] | None) -> Reply:
         """One exchange; a kept-alive connection that the other side closed meanwhile is opened anew, once."""
         data = None if body is None else json.dumps(body).encode()
@@ -106,7 +122,9 @@ class Api:
                     self._wire.sock.settimeout(ANSWER_SECONDS)  # type: ignore[attr-defined]
                 self._wire.request(method, "/api/v1" + path, body=data, headers=sent)
                 answer = self._wire.getresponse()
-                return Reply(answer.status, answer.headers, answer.read())
+                body_read = answer.read()
+                self._answered = True
+                return Reply(answer.status, answer.headers, body_read)
             except BROKEN as broken:
                 self._wire.close()
                 if fresh:
@@ -146,41 +164,11 @@ class Api:
         )
 
     def unreachable(self, broken: BaseException) -> Unreachable:
-        local = "" if self.grid.source == "rgrid up" else f"It was set by {self.grid.source}. "
+        local = "" if self.grid.source == EMBEDDED else f"It was set by {self.grid.source}. "
         return Unreachable(
             f"No grid answers at {self.grid.url} ({why(broken)}).",
             f"{local}Start a local one: rgrid up      Check this set-up: rgrid doctor",
         )
-
-
-def why(broken: BaseException) -> str:
-    """A network failure in two or three words."""
-    if isinstance(broken, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(broken, TimeoutError):
-        return "no answer in time"
-    if isinstance(broken, http.client.RemoteDisconnected | http.client.IncompleteRead | ConnectionError):
-        return "the connection broke"
-    return (getattr(broken, "strerror", "") or str(broken) or type(broken).__name__).lower()
-
-
-def is_away(code: str) -> bool:
-    """Whether a part of the grid does not answer, or not yet: asking again helps."""
-    return code.endswith("UNAVAILABLE") or code in ("READ_BEHIND", "PROJECTIONS_BEHIND")
-
-
-def is_web_page(reply: Reply) -> bool:
-    """Whether somebody else's HTML came instead of JSON."""
-    kind = str(reply.headers.get("Content-Type", "")).lower()
-    return "text/html" in kind or reply.body[:64].lstrip().lower().startswith((b"<!doctype", b"<html"))
-
-
-def retry_after(reply: Reply) -> float:
-    """Seconds that the answer asks us to wait; 1 when it does not say."""
-    try:
-        return min(30.0, max(0.1, float(reply.headers.get("Retry-After", "1"))))
-    except ValueError:
-        return 1.0
 
 
 def query_string(query: dict[str, Any]) -> str:

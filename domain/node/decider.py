@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from domain.node import commands as c
 from domain.node import events as e
+from domain.pricing import price_of
 
 AGGREGATE = "node"
 
@@ -33,12 +34,16 @@ def evolve(state: Node, event: e.NodeEvent) -> Node:
 
 
 def decide(state: Node, command: c.NodeCommand) -> list[e.NodeEvent]:
-    """The events of `command`. A lost node that is heard of again with the same incarnation joins again."""
+    """The events of `command`. A lost node that is heard of again with the same incarnation joins again.
+
+    Raises Invalid when a node joins whose type has no price: what runs on it could not be billed.
+    """
     here = state.phase == "joined" and state.incarnation == command.incarnation
     match command:
         case c.JoinNode():
             if here:
                 return []
+            price_of(command.node_type)
             return [
                 e.NodeJoined(
                     command.incarnation,

@@ -14,6 +14,7 @@ from gateway.parts import CallerDep, PartsDep
 from gateway.reading import answer
 from gateway.schemas import ENTRIES_INLINE_MAX, FILES_MAX, TIMEOUT_SECONDS_MAX
 from gateway.version import VERSION
+from services.runtime.backlog import backlogs
 from services.runtime.park import parked
 
 router = APIRouter(tags=["grid"])
@@ -39,14 +40,14 @@ async def nodes(parts: PartsDep, caller: CallerDep) -> Response:
     responses={
         200: shape(
             "How it is doing.",
-            {"version": TEXT, "positions": {"type": "object"}, "nodes": {"type": "object"}},
+            {"version": TEXT, "positions": {"type": "object"}, "streams": LIST, "nodes": {"type": "object"}},
             {"version": "0.1.0", "positions": {"log": 812, "projected": 812, "lag": 0}, "nodes": {"joined": 1}},
         ),
         **errors(),
     },
 )
 async def grid(parts: PartsDep, caller: CallerDep) -> Response:
-    """Version, how far the read models are behind the log, what was parked, nodes, limits."""
+    """Version, how far the read models are behind the log, what waits in the streams, what was parked, nodes, limits."""
     last, projected = await parts.log.last_position(), await parts.queries.position()
     known, stuck = await parts.queries.nodes(), await parked(parts.bus)
     counts: dict[str, int] = {}
@@ -56,6 +57,7 @@ async def grid(parts: PartsDep, caller: CallerDep) -> Response:
         "version": VERSION,
         "uptime_seconds": round(time.time() - parts.started_at, 1),
         "positions": {"log": last, "projected": projected, "lag": max(0, last - projected)},
+        "streams": [asdict(each) for each in await backlogs(parts.bus)],
         "parked": {"count": len(stuck), "last": _last(stuck)},
         "nodes": counts,
         "sandbox": sorted({node["sandbox"] for node in known if node["status"] == "joined"}),
@@ -75,4 +77,4 @@ def _last(stuck: list[Any]) -> dict[str, Any] | None:
     if not stuck:
         return None
     shown = asdict(stuck[-1])
-    return {name: shown[name] for name in ("service", "position", "error", "at_us", "deliveries")}
+    return {name: shown[name] for name in ("service", "stream", "position", "subject", "error", "at_us", "deliveries")}

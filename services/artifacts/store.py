@@ -45,6 +45,9 @@ class ArtifactStore(Protocol):
     async def delete(self, account: str, sha256: str) -> None:
         """Remove it; nothing happens when it is not there."""
 
+    async def sweep_parts(self) -> int:
+        """Remove what uploads left that nobody went on with for a day; returns how many."""
+
 
 def checked_sha256(text: str) -> str:
     """`text` itself if it is the hex form of a SHA-256; raises Invalid otherwise."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,17 +64,37 @@ def _gateway(home: Home, api_url: str) -> Iterator[Check]:
 
 
 def _inside(about: dict[str, Any]) -> Iterator[Check]:
-    """Lag and parked events, as the gateway counts them."""
+    """Lag, backlog and parked events, as the gateway counts them."""
     positions = about.get("positions", {})
     lag = int(positions.get("lag") or 0)
     slow = lag > LAG_EVENTS_WARN
     fix = "Reads show an older state. If it does not fall, see logs/services.log" if slow else ""
-    where = f"log at {positions.get('log', 0)}, {lag} events behind it"
+    where = f"at position {positions.get('projected', 0):,} of {positions.get('log', 0):,} · {lag:,} behind"
     yield Check("projector", "warn" if slow else "ok", where, fix)
-    parked = about.get("parked", {})
-    count = int(parked.get("count") or 0)
-    fix = f"A service could not digest them; the last: {parked.get('last')}. See logs/services.log" if count else ""
-    yield Check("parked", "fail" if count else "ok", f"{count} events parked", fix)
+    yield _streams(about.get("streams", []))
+    yield _parked(about.get("parked", {}))
+
+
+def _streams(streams: list[dict[str, Any]]) -> Check:
+    """What each holds, and who does not keep up with it."""
+    held = " · ".join(f"{each['stream']} {each['messages']:,} ({_size(each['size_bytes'])})" for each in streams)
+    behind = {row["consumer"]: row["pending"] + row["unacknowledged"] for each in streams for row in each["consumers"]}
+    waits = f" · {sum(behind.values()):,} waiting"
+    slow = [f"{name} {count:,}" for name, count in behind.items() if count > LAG_EVENTS_WARN]
+    fix = f"Waiting: {', '.join(slow)}. If it does not fall, see logs/services.log and logs/runner.log" if slow else ""
+    return Check("streams", "warn" if slow else "ok", held + waits, fix)
+
+
+def _parked(parked: dict[str, Any]) -> Check:
+    count, last = int(parked.get("count") or 0), parked.get("last")
+    if not count or not last:
+        return Check("parked", "ok", "nothing")
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(last["at_us"] / 1e6))
+    which = f"{last['service']} could not digest position {last['position']} of {last['stream']} ({last['subject']})"
+    return Check(
+        "parked", "fail", f"{count:,} parked, the last at {at} UTC",
+        f"{which}: {last['error']}. The whole story: logs/services.log",
+    )  # fmt: skip
 
 
 def _nodes(api_url: str, key: str) -> Check:
@@ -91,3 +112,10 @@ def _nodes(api_url: str, key: str) -> Check:
         fix = "Its scripts read and change what the grid's user can. Mend it, then: rgrid down && rgrid up -d"
         return Check("nodes", "warn", f"{len(alive)} alive: {names} · {open_ones[0]['id']}: {why}", fix)
     return Check("nodes", "ok", f"{len(alive)} alive: {names}")
+
+
+def _size(size_bytes: int) -> str:
+    value, units = float(size_bytes), ["B", "KB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g} {units[0]}" if value < 1000 else f"{value:,.0f} {units[0]}"

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 
 import orjson
-from nats.aio.msg import Msg
 
 from domain.errors import Unavailable
-from services.runtime.connection import NO_RESPONDERS, STATUS, TIMEOUT_SECONDS, Bus
+from services.runtime.client import STATUS, Message
+from services.runtime.connection import NO_RESPONDERS, TIMEOUT_SECONDS, Bus
 
 END_OF_BATCH = "204"
 NOT_FOUND = "404"
@@ -30,13 +30,13 @@ async def read_direct(bus: Bus, stream: str, subject_filter: str, start: int, ba
 
     Raises Unavailable, also when the stream is not there or does not allow direct gets.
     """
-    found: list[Msg] = []
+    found: list[Message] = []
     done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def answered(message: Msg | None) -> None:
+    def answered(message: Message | None) -> None:
         if done.done():
             return
-        status = "lost" if message is None else (message.headers or {}).get(STATUS, "")
+        status = "lost" if message is None else message.headers.get(STATUS) if message.headers else ""
         if status:
             done.set_result(status)
         elif message is not None:
@@ -58,7 +58,8 @@ async def read_direct(bus: Bus, stream: str, subject_filter: str, start: int, ba
     return [_stored(message) for message in found]
 
 
-def _stored(message: Msg) -> Stored:
-    headers = message.headers or {}
-    pending = int(headers.get("Nats-Num-Pending", 0))
+def _stored(message: Message) -> Stored:
+    headers = message.headers
+    assert headers is not None, "a direct answer says where its message stands"
+    pending = int(headers.get("Nats-Num-Pending") or 0)
     return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, pending)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import orjson
-from nats.aio.msg import Msg
 
 from domain.errors import Unavailable
-from services.runtime.connection import NO_RESPONDERS, STATUS, Bus
+from services.runtime.client import DESCRIPTION, STATUS, Headers, Message
+from services.runtime.connection import NO_RESPONDERS, Bus
 
 log = logging.getLogger("rgrid.nats")
 
@@ -31,11 +31,15 @@ PAUSE_SECONDS_ABSENT = 0.02
 FOLLOW_WINDOW = 2000
 HEARTBEAT, PULL_ENDED = "100", "408"
 ABSENT = "its consumer is not there yet"
+NO_HEADERS = Headers(b"NATS/1.0\r\n\r\n")
 
 
 @dataclass(slots=True)
 class Pulled:
-    """One delivered message; `reply` is where it is acknowledged, `at_ns` when the stream stored it."""
+    """One delivered message; `reply` is where it is acknowledged, `at_ns` when the stream stored it.
+
+    `number` counts the deliveries of its consumer, so a hole in it is a delivery that got lost on the way.
+    """
 
     sequence: int
     subject: str
@@ -43,6 +47,7 @@ class Pulled:
     reply: str
     delivery: int
     at_ns: int
+    number: int = 0
 
 
 class Puller:
@@ -96,7 +101,7 @@ class Puller:
         self._asked, self._lost = 0, ""
         # Not the shared inbox: deliveries carry the subject they were published on, so a token could not tell them apart.
         inbox = self.bus.client.new_inbox()
-        subscription = await self.bus.subscribe(inbox, self._answered)
+        subscription = await self.bus.listen(inbox, self._answered)
         forget_reconnect = self.bus.on_reconnect(lambda: self.lose("the connection was renewed"))
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{consumer}"
         try:
@@ -127,7 +132,7 @@ class Puller:
             if self._asked > 0 and not self._heard:
                 self.lose("nothing was heard of the consumer, not even a heartbeat")
 
-    async def _answered(self, message: Msg) -> None:
+    def _answered(self, message: Message) -> None:
         self._heard = True
         if self._lost:
             return  # it comes again from the consumer that is prepared now
@@ -137,22 +142,22 @@ class Puller:
                 self._changed.set()
             self._on_message(parse(message))
             return
-        headers = message.headers or {}
-        status = headers.get(STATUS, "")
+        headers = message.headers or NO_HEADERS
+        status = headers.get(STATUS)
         if status == PULL_ENDED:
-            self._asked = max(0, self._asked - int(headers.get("Nats-Pending-Messages", self._asked)))
+            self._asked = max(0, self._asked - int(headers.get("Nats-Pending-Messages") or self._asked))
             self._changed.set()
         elif status == NO_RESPONDERS:
             self.lose(ABSENT)
         elif status != HEARTBEAT:
-            self.lose(f"{status} {headers.get('Description', '')}".strip().partition("\n")[0] or "an empty answer")
+            self.lose(f"{status} {headers.get(DESCRIPTION)}".strip().partition("\n")[0] or "an empty answer")
 
 
-def parse(message: Msg) -> Pulled:
+def parse(message: Message) -> Pulled:
     """Reads the numbers out of the acknowledgement subject: 9 parts in version 1, two more behind `$JS.ACK` in 2."""
     parts = message.reply.split(".")
-    delivery, sequence, _, at_ns = parts[4:8] if len(parts) == 9 else parts[6:10]
-    return Pulled(int(sequence), message.subject, message.data, message.reply, int(delivery), int(at_ns))
+    delivery, sequence, number, at_ns = parts[4:8] if len(parts) == 9 else parts[6:10]
+    return Pulled(int(sequence), message.subject, message.data, message.reply, int(delivery), int(at_ns), int(number))
 
 
 async def follow_stream(bus: Bus, stream: str, subject_filter: str, after: int) -> AsyncIterator[list[Pulled]]:
@@ -161,15 +166,24 @@ async def follow_stream(bus: Bus, stream: str, subject_filter: str, after: int) 
     arrived = asyncio.Event()
     names: list[str] = []
     last = after
+    number = 0
 
     async def prepare() -> str:
+        nonlocal number
+        number = 0
         names.append(f"follow-{uuid4().hex}")
         await bus.api(f"CONSUMER.CREATE.{stream}.{names[-1]}", _follower(stream, names[-1], subject_filter, last + 1))
         return names[-1]
 
     def on_message(pulled: Pulled) -> None:
-        nonlocal last
-        if pulled.sequence > last:
+        nonlocal last, number
+        if names[-1] not in pulled.reply:
+            return  # of the consumer before this one
+        number += 1
+        if pulled.number != number:
+            # Nothing here is acknowledged, so what a broken connection swallowed would not come again by itself.
+            puller.lose(f"delivery {number} did not arrive")
+        elif pulled.sequence > last:
             last = pulled.sequence
             buffer.append(pulled)
             arrived.set()

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 
 from services.runtime import subjects
-from services.runtime.streams import nats_folder
+from services.runtime.nats_folder import nats_folder
 
 
 def render(

@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.errors import Invalid
 from domain.ids import TOKEN
+from domain.prices import PRICES
 
 PREFIX = "RGRID_"
 FOREIGN_PREFIXES = ("RGRID_BENCH_",)
@@ -127,7 +128,7 @@ PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "gateway_port": (_checked(int, lambda number: 0 <= number < 65_536), "a port, 0 to 65535"),
     "url_key": (_checked(str, lambda text: len(bytes.fromhex(text)) >= 16), "at least 32 hex digits"),
     "node_id": _NAME,
-    "node_type": _NAME,
+    "node_type": (_checked(str, PRICES.__contains__), f"one of {', '.join(PRICES)}: the types that have a price"),
     "sandbox": (_checked(str, SANDBOXES.__contains__), f"one of {', '.join(SANDBOXES)}"),
     "log_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
     "lease_seconds": _SECONDS,

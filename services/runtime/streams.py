@@ -7,15 +7,14 @@ would wipe them.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from services.runtime import subjects
 from services.runtime.connection import ApiError, Bus
+from services.runtime.nats_folder import nats_folder
 
 STREAM_NOT_FOUND, CONSUMER_NOT_FOUND = 10059, 10014
 DURATION_KEYS = ("max_age", "duplicate_window")
@@ -23,16 +22,6 @@ UNITS_NS = {"s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
 START_KEYS = ("deliver_policy", "opt_start_seq")
 """Where a consumer begins; it cannot be changed once it exists."""
 ACK_WAIT_NS = 30 * 10**9
-
-
-def nats_folder() -> Path:
-    """The folder with server.conf and streams.json: of the source checkout, or of the installed wheel."""
-    source = Path(__file__).resolve().parents[2] / "nats"
-    installed = Path(sys.prefix) / "share" / "rgrid" / "nats"
-    for folder in (source, installed):
-        if (folder / "streams.json").is_file():
-            return folder
-    raise FileNotFoundError(f"neither {source} nor {installed} holds streams.json: install rgrid again")
 
 
 def declared_streams() -> list[dict[str, Any]]:

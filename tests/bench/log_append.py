@@ -21,6 +21,7 @@ from services.runtime.handle import Handler
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.log import Commit, Ref
 from services.runtime.streams import apply_streams
+from tests.bench.figures import figure
 from tests.fixtures.nats import NatsServer
 
 CONCURRENT = 64
@@ -61,11 +62,14 @@ async def main(count: int) -> None:
         handled = await rate(
             count, lambda n: handler.handle(ref("h", n), OpenAccount("x"), command_id="c", actor="key:bench")
         )
-        print(f"js.publish {bare:,.0f}/s   JetStreamLog.append {appended:,.0f}/s ({appended / bare:.2f} of it)")
-        print(f"Handler.handle (load, decide, append; all new) {handled:,.0f}/s   {CONCURRENT} at a time, sync always")
+        beside = f"js.publish {bare:,.0f} /s, {CONCURRENT} at a time"
+        figure("JetStreamLog.append", f"{appended:,.0f} /s", baseline=beside, target="reported")
+        figure(
+            "Handler.handle (load, decide, append; all new)", f"{handled:,.0f} /s", baseline=beside, target="reported"
+        )
         await bus.close()
         server.kill()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
+    uvloop.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000))

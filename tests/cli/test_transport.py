@@ -1,13 +1,14 @@
 """Every way a request fails, in words and with its exit code."""
 
 import json
+import os
 import socket
 
 import pytest
 
 from cli.errors import CliError, NotSignedIn, Unreachable, UsageProblem
 from cli.main import answer
-from cli.wire.grid import Grid, find
+from cli.wire.grid import EMBEDDED, Grid, find
 from cli.wire.transport import Api, query_string, segment
 
 
@@ -119,6 +120,39 @@ def test_an_answer_that_breaks_off_is_no_answer(odd_server, api):
     odd_server.behave = broken
     with pytest.raises(Unreachable, match="the connection broke"):
         api.get("/grid")
+
+
+def breaking(times, then):
+    """Breaks the connection without an answer, `times` times."""
+    left = [times]
+
+    def behave(handler):
+        left[0] -= 1
+        if left[0] < 0:
+            then(handler)
+        else:
+            handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+            handler.close_connection = True
+
+    return behave
+
+
+def test_a_grid_that_is_started_again_is_waited_for(odd_server, tmp_path, monkeypatch, capfd):
+    (tmp_path / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": odd_server.url}))
+    monkeypatch.setenv("RGRID_HOME", str(tmp_path))
+    api = Api(Grid(odd_server.url, "rgk_x", EMBEDDED))
+    odd_server.behave = breaking(3, reply(200, {"ok": 1}))
+    assert api.get("/grid") == {"ok": 1}
+    assert capfd.readouterr().err.count("does not answer (the connection broke)") == 1
+
+
+def test_what_may_not_be_done_twice_is_not_sent_twice(odd_server, tmp_path, monkeypatch):
+    (tmp_path / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": odd_server.url}))
+    monkeypatch.setenv("RGRID_HOME", str(tmp_path))
+    odd_server.behave = breaking(1, reply(200, {"ok": 1}))
+    with pytest.raises(Unreachable):
+        Api(Grid(odd_server.url, "rgk_x", EMBEDDED)).post("/keys", {"name": "x"})
+    assert len(odd_server.seen) == 1
 
 
 def test_json_errors_are_one_object_on_stderr(odd_server, monkeypatch, capfd):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from domain.errors import Invalid
 from domain.node import commands as c
 from domain.node import events as e
 from tests.domain.story import node
@@ -19,6 +22,12 @@ def test_a_runner_joins_once_per_life() -> None:
     node.when(join()).then(joined())
     node.given(joined()).when(join()).then()
     node.given(joined()).when(join("b")).then(joined("b"))
+
+
+def test_a_node_that_could_not_be_billed_may_not_join() -> None:
+    unpriced = replace(join(), node_type="cx999")
+    refusal = node.when(unpriced).then_refused(Invalid)
+    assert "cx999" in refusal.message and "cx23" in refusal.details["known"]
 
 
 def test_a_silent_node_is_lost_once() -> None:

@@ -12,6 +12,7 @@ import pytest
 from domain.node.commands import JoinNode
 from gateway.middleware import BODY_BYTES_MAX
 from services.runtime.log import Ref
+from services.runtime.streams import declared_streams
 from tests.fixtures.postgres import PostgresServer
 from tests.gateway.conftest import SHA, GatewayUnderTest, chunk_payload, submit_body
 
@@ -234,6 +235,9 @@ async def test_the_grid_says_how_it_is_doing(gateway: GatewayUnderTest) -> None:
     status, grid = await gateway.call("GET", "/grid")
     assert status == 200
     assert grid["positions"]["log"] >= 2 and grid["parked"] == {"count": 0, "last": None}
+    streams = {each["stream"]: each for each in grid["streams"]}
+    assert list(streams) == [declared["name"] for declared in declared_streams()]
+    assert streams["EVENTS"]["messages"] == grid["positions"]["log"] and streams["EVENTS"]["size_bytes"] > 0
     for path in ("/healthz", "/readyz"):
         async with gateway.http.get(gateway.url + path) as answer:
             assert answer.status == 200

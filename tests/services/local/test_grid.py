@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,12 @@ RECOVERY_SECONDS_MAX = 30
 def doctor(grid: GridUnderTest) -> dict[str, str]:
     found = json.loads(grid.local("doctor", "--json", check=False).stdout)
     return {each["name"]: each["state"] for each in found["checks"]}
+
+
+def in_order(grid: GridUnderTest) -> bool:
+    """Whether the rows about the grid are all good; those about the machine may not be."""
+    rows = doctor(grid)
+    return all(rows.get(name) == "ok" for name in ("grid", "processes", "gateway", "projector", "streams", "nodes"))
 
 
 def runs(grid: GridUnderTest, folder: Path) -> str:
@@ -90,10 +97,39 @@ def test_up_goes_on_after_kill_9_of_every_part(grid: GridUnderTest, tmp_path: Pa
 def test_a_killed_part_comes_back_by_itself(shared_grid: GridUnderTest, tmp_path: Path, part: str) -> None:
     before = shared_grid.kill(part)
     deadline = time.monotonic() + RECOVERY_SECONDS_MAX
-    while shared_grid.pids.get(part, before) == before or set(doctor(shared_grid).values()) != {"ok"}:
+    while shared_grid.pids.get(part, before) == before or not in_order(shared_grid):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert runs(shared_grid, tmp_path) == "hello\n"
+
+
+def test_a_postgres_folder_that_vanishes_or_is_damaged_is_made_anew(grid: GridUnderTest, tmp_path: Path) -> None:
+    assert runs(grid, tmp_path) == "hello\n"
+    data = (grid.home / "pg").resolve() / "data"
+    shutil.rmtree(data)
+    grid.kill("postgres")
+    assert runs(grid, tmp_path) == "hello\n"
+    (data / "global" / "pg_control").write_bytes(os.urandom(8192))
+    grid.kill("postgres")
+    assert runs(grid, tmp_path) == "hello\n"
+    assert len(grid.rgrid("ps", "--json").stdout.splitlines()) == 3
+    said = grid.log("supervisor")
+    assert "folder is gone" in said and "does not start from its folder" in said
+    check = grid.rgrid("projections", "rebuild", "--check")
+    assert check.returncode == 0, check.stderr
+
+
+def test_a_home_that_was_removed_ends_its_grid_and_a_new_one_there_knows_nothing_of_it(
+    grid: GridUnderTest, tmp_path: Path
+) -> None:
+    assert runs(grid, tmp_path) == "hello\n"
+    family, room = [identify(pid) for pid in grid.pids.values()], (grid.home / "pg").resolve()
+    shutil.rmtree(grid.home)
+    assert all(wait_gone(who, RECOVERY_SECONDS_MAX) for who in family if who)
+    grid.up()
+    assert not room.exists() or room.parent == grid.home
+    assert grid.rgrid("ps", "--json").stdout == ""
+    assert runs(grid, tmp_path) == "hello\n"
 
 
 def test_two_homes_side_by_side(new_grid: NewGrid, tmp_path: Path) -> None:

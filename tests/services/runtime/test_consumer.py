@@ -235,6 +235,24 @@ async def test_facts_come_with_the_node_that_said_them(shell: Shell, nats_server
     assert (await shell.bus.api("STREAM.INFO.REPORTS"))["state"]["messages"] == 0
 
 
+async def test_a_deleted_consumer_of_facts_comes_back(shell: Shell, nats_server: NatsServer) -> None:
+    seen: list[Any] = []
+    node = await nats_server.connect_node("local-1")
+
+    async def report(life: str) -> None:
+        fact = LeftFact(life)
+        await node.publish(subjects.report("local-1", fact), to_json(fact), life)
+
+    async with running(watcher(seen, LeftFact), shell):
+        await report("first")
+        await until(lambda: len(seen) == 1)
+        await shell.bus.api("CONSUMER.DELETE.REPORTS.service-watcher")
+        await report("second")
+        await until(lambda: len(seen) == 2)
+    await node.close()
+    assert [item.fact.incarnation for item in seen] == ["first", "second"]
+
+
 async def test_a_stop_finishes_what_is_in_work_and_hands_back_the_rest(shell: Shell) -> None:
     begun, finish = asyncio.Event(), asyncio.Event()
     seen: list[str] = []

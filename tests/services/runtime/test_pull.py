@@ -1,4 +1,4 @@
-"""Standing pulls on a real server: what they say and do while their consumer is not there yet."""
+"""Standing pulls on a real server: while their consumer is not there yet, and when a delivery is lost on its way."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import logging
 import pytest
 
 from services.runtime import subjects
+from services.runtime.client import Message
 from services.runtime.connection import Bus
-from services.runtime.pull import ABSENT, Pulled, Puller
+from services.runtime.pull import ABSENT, Pulled, Puller, follow_stream
 from services.runtime.streams import ensure_runner_consumer
 
 
@@ -31,3 +32,25 @@ async def test_a_consumer_that_is_made_later_is_waited_for_with_one_quiet_line(
     assert [(each.levelno, each.getMessage()) for each in caplog.records] == [
         (logging.INFO, f"WORK: pulling again: {ABSENT}")
     ]
+
+
+async def test_a_swallowed_delivery_leaves_no_gap(bus: Bus, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    swallowed: list[int] = []
+    answered = Puller._answered
+
+    def lossy(self: Puller, message: Message) -> None:
+        if message.data == b"3" and not swallowed:
+            swallowed.append(3)
+            return
+        answered(self, message)
+
+    monkeypatch.setattr(Puller, "_answered", lossy)
+    for number in range(1, 8):
+        await bus.publish("rgrid.parked.test", str(number).encode())
+    found: list[bytes] = []
+    async for batch in follow_stream(bus, subjects.PARKED, subjects.ALL_PARKED, 0):
+        found += [pulled.data for pulled in batch]
+        if len(found) >= 7:
+            break
+    assert swallowed == [3]
+    assert found == [b"1", b"2", b"3", b"4", b"5", b"6", b"7"]

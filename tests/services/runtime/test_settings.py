@@ -41,6 +41,7 @@ def test_the_names_of_benchmarks_are_left_alone() -> None:
         ("RGRID_POSTGRES_DSN", "host=x"),
         ("RGRID_SANDBOX", "docker"),
         ("RGRID_NODE_ID", "a.b"),
+        ("RGRID_NODE_TYPE", "cx999"),
         ("RGRID_URL_KEY", "abc"),
         ("RGRID_LEASE_SECONDS", "-1"),
         ("RGRID_LOG_LEVEL", "LOUD"),
