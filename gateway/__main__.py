@@ -26,7 +26,7 @@ from services.artifacts.signing import Signer
 from services.runtime.connection import Bus, connect
 from services.runtime.handle import Handler
 from services.runtime.jetstream import JetStreamLog
-from services.runtime.log_chunks import LogChunks
+from services.runtime.log_stored import LogChunks
 from services.runtime.settings import Settings, load
 
 SHUTDOWN_SECONDS_MAX = 3
@@ -42,8 +42,8 @@ LOG_RETRY_SECONDS = 3.0
 
 def composed(settings: Settings, bus: Bus, database: Database) -> Parts:
     """All parts over one connection to NATS and one to Postgres."""
-    log = JetStreamLog(bus, retry_seconds_max=LOG_RETRY_SECONDS)
     queries = Queries(database)
+    log = JetStreamLog(bus, retry_seconds_max=LOG_RETRY_SECONDS, remembered=queries.position)
     store = LocalStore(settings.artifacts_folder, Signer(bytes.fromhex(settings.url_key), settings.base_url))
     return Parts(
         settings=settings,

@@ -42,8 +42,9 @@ async def main(settings: Settings, services: tuple[Service, ...]) -> int:
         await _streams(bus)
         async with Database(settings.postgres_dsn) as database:
             store = LocalStore(settings.artifacts_folder, Signer(bytes.fromhex(settings.url_key), settings.base_url))
-            log = JetStreamLog(bus)
-            shell = Shell(bus, Handler(log), Queries(database), settings, store=store, decoded=log.decoded)
+            queries = Queries(database)
+            log = JetStreamLog(bus, remembered=queries.position)
+            shell = Shell(bus, Handler(log), queries, settings, store=store, decoded=log.decoded)
             gc.freeze()
             gc.set_threshold(GARBAGE_MIN)
             return await _run(services, shell, stop)

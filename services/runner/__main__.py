@@ -108,6 +108,8 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
         _joined.set()
         await Agent(node, Journal(folder / "journal"), joined, settings.heartbeat_seconds, groups).run(stop)
     await bus.close()
+    if groups is not None:
+        groups.close()
 
 
 @contextlib.contextmanager

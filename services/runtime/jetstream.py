@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
-from domain.errors import DamagedHistory, Unavailable
+from domain.errors import HistoryLost, Unavailable
 from services.runtime import subjects
 from services.runtime.codec import Decoded, encode_commit, read_commit
 from services.runtime.connection import ApiError, Bus, checked
@@ -31,12 +31,23 @@ T = TypeVar("T")
 
 
 class JetStreamLog:
-    """EventLog over stream EVENTS. `retry_seconds_max` bounds how long one call tries before it raises Unavailable."""
+    """EventLog over stream EVENTS. `retry_seconds_max` bounds how long one call tries before it raises Unavailable;
+    `remembered` tells how far the read models have read, which the log must never end before."""
 
-    def __init__(self, bus: Bus, *, retry_seconds_max: float = RETRY_SECONDS_MAX) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        retry_seconds_max: float = RETRY_SECONDS_MAX,
+        remembered: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
         self.bus = bus
         self.retry_seconds_max = retry_seconds_max
         self.decoded = Decoded()
+        self._ask_remembered = remembered
+        self._remembered = 0
+        self._in_doubt = True
+        bus.on_reconnect(self._doubt)
 
     async def load(self, ref: Ref) -> History:
         """See EventLog."""
@@ -45,18 +56,22 @@ class JetStreamLog:
     async def append(self, commit: Commit, expected: int) -> int:
         """See EventLog."""
         data = encode_commit(commit, expected)
-        return await self._retry(lambda: self._append(commit, expected, data))
+        await self._assure()
+        position = await self._retry(lambda: self._append(commit, expected, data))
+        self._remembered = max(self._remembered, position)
+        return position
 
     async def append_all(self, commits: Sequence[tuple[Commit, int]]) -> list[int]:
         """See EventLog."""
         check_batch(commits)
         encoded = [encode_commit(commit, expected) for commit, expected in commits]
+        await self._assure()
         return await self._retry(lambda: self._append_all(commits, encoded))
 
     async def read(
         self, after: int = 0, *, until: int | None = None, batch: int = 1000
     ) -> AsyncIterator[list[Recorded]]:
-        """See EventLog. Raises DamagedHistory when a position is missing: nothing is ever deleted from the log."""
+        """See EventLog. Raises HistoryLost when a position is missing: nothing is ever deleted from the log."""
         last = await self.last_position() if until is None else until
         if after >= last:
             return
@@ -93,12 +108,30 @@ class JetStreamLog:
         return int(info["state"]["last_seq"])
 
     async def check_not_behind(self, position: int) -> None:
-        """Raises DamagedHistory when the log ends before `position`, which somebody remembers: writers must halt."""
+        """Raises HistoryLost when the log ends before `position`, which somebody remembers: writers must halt (F8)."""
+        self._remembered = max(self._remembered, position)
         last = await self.last_position()
         if last < position:
             message = f"The log ends at position {last}, but {position} was already read from it: events are lost."
-            hint = "Stop the grid and put the newest copy of the folder nats/ back."
-            raise DamagedHistory(f"{message} {hint}", details={"last": last, "remembered": position})
+            hint = "Stop the grid and put the newest copy of the log (the folder nats/) back."
+            raise HistoryLost(f"{message} {hint}", details={"last": last, "remembered": position})
+
+    def _doubt(self) -> None:
+        """A server that was away may have come back with an older copy of the log."""
+        self._in_doubt = True
+
+    async def _assure(self) -> None:
+        """Before the first append over a connection: the log still holds all that is known of it. Raises HistoryLost."""
+        if not self._in_doubt:
+            return
+        position, in_doubt = self._remembered, False
+        if self._ask_remembered is not None:
+            try:
+                position = max(position, await self._ask_remembered())
+            except Unavailable:
+                in_doubt = True
+        await self.check_not_behind(position)
+        self._in_doubt = in_doubt
 
     async def _load(self, ref: Ref) -> History:
         commits: list[Recorded] = []
@@ -189,16 +222,16 @@ def decode_message(message: dict[str, str]) -> Recorded:
 
 
 def check_gapless(after: int, recorded: Sequence[Recorded]) -> None:
-    """Raises DamagedHistory when `recorded` is not what follows position `after` one by one."""
+    """Raises HistoryLost when `recorded` is not what follows position `after` one by one."""
     for each in recorded:
         if each.position != after + 1:
             raise missing(after + 1, f"{each.position} comes next")
         after = each.position
 
 
-def missing(position: int, but: str) -> DamagedHistory:
+def missing(position: int, but: str) -> HistoryLost:
     """Nothing is ever deleted from the log, so a hole in it is lost history."""
-    return DamagedHistory(f"Position {position} of the log is missing; {but}.", details={"position": position})
+    return HistoryLost(f"Position {position} of the log is missing; {but}.", details={"position": position})
 
 
 def _recorded(stored: Stored) -> Recorded:

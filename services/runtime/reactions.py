@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from domain.errors import Conflict, DamagedHistory, Unavailable
+from domain.errors import Conflict, DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
 from services.runtime.park import park
 from services.runtime.plain import from_json
@@ -146,7 +146,7 @@ class Reactions:
         """React and acknowledge; returns None when the message is done with, else after how many seconds to try again."""
         try:
             await self._react(delivery.pulled)
-        except Undeclared:
+        except (Undeclared, HistoryLost):
             raise
         except INFRASTRUCTURE as error:
             return self._again(delivery, error)
