@@ -21,6 +21,7 @@ from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.prepare import prepare
 from services.runner.sandbox.box import Exit, Running, Spec, StartFailed
+from services.runner.stage import Unfit
 from services.runner.urls import Urls
 from services.runtime import subjects
 from services.runtime.messages import RunWork, StartedFact
@@ -65,11 +66,14 @@ class Attempt:
             result = self._result(*self._outside(self.cause))
         except StaleLease:
             return None
-        except (Damaged, Unavailable) as error:
+        except (Invalid, Unavailable) as error:
             why = explain.input_damaged if isinstance(error, Damaged) else explain.input_unavailable
             result = self._result("lost", why(error.message))
         except StartFailed as error:
             result = self._result("lost", explain.start_failed(str(error)))
+        except OSError as error:
+            log.error("%s attempt %s: %s", self.work.execution, self.work.attempt, error)
+            result = self._result("lost", explain.node_failed(str(error)))
         except Exception as error:
             log.exception("%s attempt %s", self.work.execution, self.work.attempt)
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
@@ -84,10 +88,8 @@ class Attempt:
         work.mkdir(parents=True)
         try:
             staged = await self._unless_ended(prepare(self._node, self.work.job, self._urls, work))
-        except (Invalid, OSError) as error:
-            if isinstance(error, Damaged):
-                raise
-            return self._result("failed", explain.input_damaged(str(error)))
+        except Unfit as error:
+            return self._result("failed", explain.input_damaged(error.message))
         running = await self._node.sandbox.start(self._spec())
         try:
             status, reason, end = await self._watch(running)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ PARALLEL = 8
 TRIES_MAX = 30
 PAUSE_SECONDS_MAX = 5.0
 PIECE_BYTES = 256 * 1024
+MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
+"""Errors of this machine's own: asking the door again would not help."""
 
 
 class Damaged(Invalid):
@@ -65,6 +68,8 @@ class Downloads:
                 if damaged == 2:
                     raise
             except (aiohttp.ClientError, TimeoutError, OSError, zstandard.ZstdError) as error:
+                if isinstance(error, OSError) and error.errno in MACHINE:
+                    raise
                 problem = str(error) or type(error).__name__
             await asyncio.sleep(pause)
             pause = min(pause * 2, PAUSE_SECONDS_MAX)

@@ -143,6 +143,35 @@ async def test_a_path_that_leaves_the_folder_is_refused(grid: Grid) -> None:
     assert (result.status, result.reason.code) == ("failed", "INPUT_DAMAGED")
 
 
+@pytest.mark.parametrize("inputs", [{"a": b"x", "a/b": b"y"}, {"a/b": b"y", "a": b"x"}, {"n" * 300: b"x"}])
+async def test_names_that_cannot_be_together_fail(grid: Grid, inputs: dict[str, bytes]) -> None:
+    _, result = await grid.run("pass", inputs=inputs)
+    assert (result.status, result.reason.code) == ("failed", "INPUT_DAMAGED")
+
+
+async def test_a_fault_of_the_machine_is_no_failure_of_the_script(make_grid: Make) -> None:
+    grid = await make_grid("instant")
+    job = await grid.job("pass", inputs={"in": b"x" * 3_000_000})
+    with full_after(2_500_000):
+        execution = await grid.send(job)
+        result = await grid.finished(execution)
+        assert (result.status, result.reason.code) == ("lost", "NODE_FAILED")
+    await grid.send(job, attempt=2, execution=execution)
+    await grid.until(lambda: len(grid.facts("finished", execution)) == 2)
+    assert grid.facts("finished", execution)[1]["result"]["status"] == "succeeded"
+
+
+async def test_blobs_that_vanished_are_fetched_again(make_grid: Make) -> None:
+    grid = await make_grid("instant")
+    await grid.run("pass", inputs={"in": b"here"})
+    for blob in (grid.folder / "blobs").iterdir():
+        blob.unlink()
+    _, result = await grid.run("pass", inputs={"in": b"here"})
+    assert (result.status, result.reason.code) == ("lost", "NODE_FAILED")
+    _, result = await grid.run("pass", inputs={"in": b"here"})
+    assert result.status == "succeeded"
+
+
 async def test_a_lease_that_is_gone_ends_without_a_word(make_grid: Make) -> None:
     grid = await make_grid("process")
     job = await grid.job("open('x', 'w').write('x')")
@@ -160,6 +189,19 @@ async def test_work_that_was_assigned_to_an_earlier_life_is_done(make_grid: Make
     mine, grid.incarnation = grid.incarnation, "life_other"
     execution = await grid.send(await grid.job("pass"))
     grid.incarnation = mine
+    assert (await grid.finished(execution)).status == "succeeded"
+
+
+async def test_work_is_not_taken_while_the_journal_cannot_be_written(make_grid: Make) -> None:
+    grid = await make_grid("instant")
+    beats = await _beats(grid)
+    await grid.journal.hold("x" * 2_000_000, "exec_pad", 1)
+    job = await grid.job("pass")
+    with full_after((grid.folder / "journal").stat().st_size):
+        execution = await grid.send(job)
+        await _heard(grid, beats, 5)
+        assert grid.facts("started", execution) == []
+        assert not any(execution.encode() in beat for beat in beats)
     assert (await grid.finished(execution)).status == "succeeded"
 
 
