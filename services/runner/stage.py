@@ -14,7 +14,6 @@ from domain.files import FileRef, checked_path
 from services.runner.blobs import BlobCache
 from services.runner.sandbox.box import BOX_UID
 
-
 COLLISIONS = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG)
 """What the paths of a job are to blame for; every other error is the machine's."""
 
