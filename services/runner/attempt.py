@@ -30,6 +30,8 @@ log = logging.getLogger("rgrid.runner")
 T = TypeVar("T")
 
 CANCELLED, STALE, STOPPED = "cancelled", "stale", "stopped"
+PATIENCE_SECONDS = {CANCELLED: 10.0, STALE: 0.0, STOPPED: 5.0}
+"""How much longer the outputs of a script that has ended may take once somebody wants it over, by cause."""
 
 
 class Ended(Exception):
@@ -100,7 +102,14 @@ class Attempt:
         if self.cause in (STALE, STOPPED):
             return result
         found = Collected() if status == CANCELLED else await keep.outputs(work, staged)
-        return await self._bring_home(result, found)
+        try:
+            return await self._in_time(self._bring_home(result, found))
+        except (Unavailable, OSError) as error:
+            reason = explain.output_failed(str(error))
+            status, reason = self._outside(CANCELLED) if self.cause == CANCELLED else ("lost", reason)
+        except Ended:
+            status, reason = self._outside(self.cause)
+        return replace(result, status=status, reason=reason, log=self._spool.summary())
 
     async def _watch(self, running: Running) -> tuple[str, Reason, Exit]:
         """From the first byte to the last process; returns status, reason and how the main process ended."""
@@ -138,10 +147,8 @@ class Attempt:
         self._started = asyncio.create_task(self._node.reports.attempt(fact))
 
     async def _bring_home(self, result: AttemptResult, found: Collected) -> AttemptResult:
-        try:
-            outputs, archive = await keep.store(self._node, self._urls, self.folder / "work", found, self._spool)
-        except (Unavailable, OSError) as error:
-            return replace(result, status="lost", reason=explain.output_failed(str(error)), log=self._spool.summary())
+        """Raises Unavailable, StaleLease, OSError."""
+        outputs, archive = await keep.store(self._node, self._urls, self.folder / "work", found, self._spool)
         return replace(
             result,
             outputs=outputs,
@@ -172,6 +179,18 @@ class Attempt:
         """Do it, unless the attempt is ended from outside meanwhile: then raise Ended."""
         task = asyncio.create_task(doing)
         await asyncio.wait((task, self._ending), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.wait((task,))
+        raise Ended
+
+    async def _in_time(self, doing: Coroutine[Any, Any, T]) -> T:
+        """The script has ended, and that end stands; only when its outputs do not come home in time, Ended is raised."""
+        task = asyncio.create_task(doing)
+        await asyncio.wait((task, self._ending), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await asyncio.wait((task,), timeout=PATIENCE_SECONDS.get(self.cause, 0.0))
         if task.done():
             return task.result()
         task.cancel()

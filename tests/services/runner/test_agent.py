@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from domain.execution.job import Limits
+from services.runner.attempt import PATIENCE_SECONDS
 from services.runner.sandbox.cgroup import Groups
 from tests.fixtures.nats import NatsServer
 from tests.services.runner.grid import NODE, Grid, Make
@@ -85,6 +86,49 @@ async def test_a_stale_attempt_is_killed_without_a_word(grid: Grid) -> None:
     await grid.cancel(execution, "stale")
     await _idle(grid)
     assert grid.facts("finished", execution) == []
+
+
+async def test_a_cancel_that_comes_first_is_kept(make_grid: Make) -> None:
+    """Work that could not be taken at once is delivered again, behind its cancel."""
+    grid = await make_grid("instant")
+    await grid.cancel("exec_early")
+    await grid.cancel("exec_early_stale", "stale")
+    job = await grid.job("pass")
+    await grid.send(job, execution="exec_early_stale")
+    await grid.send(job, execution="exec_early")
+    assert (await grid.finished("exec_early")).reason.code == "CANCELLED"
+    await _idle(grid)
+    assert grid.facts("started", "exec_early") == []
+    assert grid.facts("finished", "exec_early_stale") == []
+
+
+WRITES = "open('out', 'w').write('done')"
+
+
+async def test_a_cancel_after_the_end_changes_nothing(make_grid: Make) -> None:
+    grid = await make_grid("process")
+    grid.open_uploads.clear()
+    execution = await grid.send(await grid.job(WRITES))
+    await grid.until(lambda: execution in grid.asked_uploads)
+    await grid.cancel(execution)
+    await grid.send(await grid.job("pass"), execution="exec_behind")
+    await grid.finished("exec_behind")
+    grid.open_uploads.set()
+    result = await grid.finished(execution)
+    assert (result.status, [file.path for file in result.outputs.entries]) == ("succeeded", ["out"])
+
+
+async def test_a_cancel_gives_up_on_outputs_that_cannot_come_home(
+    make_grid: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PATIENCE_SECONDS, "cancelled", 0.3)
+    grid = await make_grid("process")
+    grid.open_uploads.clear()
+    execution = await grid.send(await grid.job(WRITES))
+    await grid.until(lambda: execution in grid.asked_uploads)
+    await grid.cancel(execution)
+    result = await grid.finished(execution)
+    assert (result.status, result.reason.code, result.outputs.count) == ("cancelled", "CANCELLED", 0)
 
 
 async def test_work_waits_for_room_and_can_be_cancelled_meanwhile(make_grid: Make) -> None:
