@@ -26,7 +26,7 @@ from services.artifacts.signing import Signer
 from services.runtime.connection import Bus, connect
 from services.runtime.handle import Handler
 from services.runtime.jetstream import JetStreamLog
-from services.runtime.log_chunks import LogChunks
+from services.runtime.log_stored import LogChunks
 from services.runtime.settings import Settings, load
 
 SHUTDOWN_SECONDS_MAX = 3

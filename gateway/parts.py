@@ -15,7 +15,7 @@ from services.artifacts.local import LocalStore
 from services.runtime.connection import Bus
 from services.runtime.handle import Handler
 from services.runtime.log import EventLog
-from services.runtime.log_chunks import LogChunks
+from services.runtime.log_stored import LogChunks
 from services.runtime.settings import Settings
 
 

@@ -20,6 +20,8 @@ from services.runtime.plain import to_json, to_plain
 from services.runtime.service import Context, Service
 
 BATCH_COMMITS_MAX = 2000
+FLOOD_COMMITS_MIN, GATHER_SECONDS = 5, 0.015
+"""When so many came at once the next ones are gathered: a transaction costs much the same for one commit or fifty."""
 WAITING_MAX = 1000
 """Lists of commits that are read ahead while a batch is written."""
 IDLE_SECONDS = 2.0
@@ -62,10 +64,10 @@ async def _follow(log: EventLog, projector: Projector, position: int) -> None:
             if batch:
                 await _apply(projector, batch)
                 position = batch[-1].position
+                if len(batch) >= FLOOD_COMMITS_MIN:
+                    await asyncio.sleep(GATHER_SECONDS)
             else:
                 await _check_end(log, position)
-                if (stored := (await projector.prepare()).position) < position:
-                    raise Gap(stored)
 
 
 async def _apply(projector: Projector, batch: list[Recorded]) -> None:

@@ -1,13 +1,12 @@
-"""The archived log of an attempt: a blob of frames, each its length and a chunk as the runner sent it."""
+"""The archived log of an attempt: a blob of frames, each a chunk as the runner sent it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
 from services.artifacts.store import ArtifactStore, BlobDamaged
-from services.runtime.log_chunks import FRAME_LENGTH, Chunk, chunk_of
-
-FRAME_BYTES_MAX = 8 * 1024**2
+from services.runtime.log_chunks import Chunk, chunk_of
+from services.runtime.log_frames import FrameTooLong, take_frames
 
 
 async def archived(store: ArtifactStore, account: str, sha256: str, node_id: str) -> AsyncGenerator[Chunk, None]:
@@ -15,17 +14,13 @@ async def archived(store: ArtifactStore, account: str, sha256: str, node_id: str
     held = bytearray()
     async for piece in store.open(account, sha256):
         held += piece
-        at = 0
-        while len(held) - at >= FRAME_LENGTH.size:
-            (length,) = FRAME_LENGTH.unpack_from(held, at)
-            if length > FRAME_BYTES_MAX:
-                raise BlobDamaged(f"The archived log {sha256[:12]} has a frame of {length} bytes.")
-            begin = at + FRAME_LENGTH.size
-            if len(held) - begin < length:
-                break
-            chunk = chunk_of(node_id, bytes(held[begin : begin + length]))
-            if chunk is None:
-                raise BlobDamaged(f"The archived log {sha256[:12]} has a frame that is no chunk.")
-            yield chunk
-            at = begin + length
-        del held[:at]
+        try:
+            for frame in take_frames(held):
+                chunk = chunk_of(node_id, frame)
+                if chunk is None:
+                    raise BlobDamaged(f"The archived log {sha256[:12]} has a frame that is no chunk.")
+                yield chunk
+        except FrameTooLong as error:
+            raise BlobDamaged(f"The archived log {sha256[:12]} has {error}.") from error
+    if held:
+        raise BlobDamaged(f"The archived log {sha256[:12]} ends in the middle of a frame.")

@@ -15,7 +15,8 @@ from domain.errors import RgridError, Unavailable
 from gateway.stream.archive import archived
 from gateway.stream.story import Attempt
 from services.artifacts.store import ArtifactStore
-from services.runtime.log_chunks import Chunk, LogChunks
+from services.runtime.log_chunks import Chunk
+from services.runtime.log_stored import LogChunks
 
 EARLY_BYTES_MAX = 8 * 1024**2
 SEEK_FROM_CHUNK = 256

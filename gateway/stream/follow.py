@@ -18,7 +18,7 @@ from gateway.stream.attempt_log import AttemptLog, Gap, Piece, Sources
 from gateway.stream.story import Attempt, Story
 from gateway.stream.tail import tail_start, without_lines
 from services.runtime.log import EventLog
-from services.runtime.log_chunks import LiveExecution
+from services.runtime.log_live import LiveExecution
 
 CHECK_SECONDS = 5.0
 """So often the log is looked at though nothing was heard: a hint may get lost with its server."""

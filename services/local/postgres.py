@@ -99,10 +99,15 @@ def _set_half_made_aside(data: Path) -> list[str]:
     """initdb builds beside and renames, so half a folder was damaged otherwise; what it held, the log rebuilds."""
     if not data.exists() or is_whole(data):
         return []
+    return [set_aside(data, "The Postgres folder was half made")]
+
+
+def set_aside(data: Path, why: str) -> str:
+    """Move a folder away that no server can use; what was done, in words."""
     broken = data.with_name(f"{data.name}.broken")
     shutil.rmtree(broken, ignore_errors=True)
     data.rename(broken)
-    return [f"The Postgres folder was half made; it is now {broken}, a new one is rebuilt from the log."]
+    return f"{why}: it is now {broken}, a new one is rebuilt from the log."
 
 
 def _initialise(binaries: Binaries, place: Place) -> None:

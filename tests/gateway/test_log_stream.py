@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 import websockets
 
+from services.runner.logs.spool import Spool
 from services.runtime import subjects
-from services.runtime.log_chunks import FRAME_LENGTH
+from services.runtime.log_frames import framed
 from tests.fixtures.nats import NatsServer
 from tests.gateway.conftest import ACCOUNT, GatewayUnderTest, chunk_payload, collect, take
 
@@ -116,14 +118,19 @@ async def test_what_log_and_archive_both_lack_is_named_as_a_gap(gateway: Gateway
     assert gaps == [(3, 4), (7, 8)]
 
 
-async def test_an_expired_log_comes_from_its_archive(gateway: GatewayUnderTest) -> None:
+async def test_an_expired_log_comes_from_its_archive(gateway: GatewayUnderTest, tmp_path: Path) -> None:
     execution = await gateway.submit()
     await gateway.assign(execution)
-    frames = [chunk_payload(number, b"archived %d\n" % number) for number in range(1, 2001)]
-    spool = b"".join(FRAME_LENGTH.pack(len(frame)) + frame for frame in frames)
-    archive = await gateway.store(spool)
-    for frame in frames[:100]:
-        await gateway.print(execution, frame)
+    spool = Spool(tmp_path / "log", 1, 10**9)
+    for number in range(1, 2001):
+        spool.write("stdout", b"archived %d\n" % number)
+    archive = await gateway.store(spool.path.read_bytes())
+    at = 0
+    for _ in range(100):
+        chunk = spool.read(at)
+        await gateway.print(execution, chunk)
+        at += len(framed(chunk))
+    spool.close()
     await gateway.finish(execution, 2000, archive=archive)
     async with gateway.stream(execution, "?after_chunk=10") as socket:
         words, chunks = await collect(socket)

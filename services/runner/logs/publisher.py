@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 
 from domain.errors import Unavailable
-from services.runner.logs.spool import LENGTH, Spool
+from services.runner.logs.spool import Spool
 from services.runtime.connection import Bus
+from services.runtime.log_frames import LENGTH
 
 UNDER_WAY_BYTES_MAX = 2 * 1024**2
 UNDER_WAY_MAX = 64

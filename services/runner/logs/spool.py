@@ -1,7 +1,7 @@
 """The spool: the log of one attempt on the node's disk, until it is published; afterwards it becomes the log archive.
 
-A file of frames, each a length (4 bytes, little-endian) and a chunk exactly as it is published: the JSON of a ChunkHead,
-one newline, the raw bytes.
+A file of frames (services/runtime/log_frames.py), each around a chunk exactly as it is published: the JSON of a
+ChunkHead, one newline, the raw bytes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from pathlib import Path
 from domain.execution.events import LogSummary
 from services.runner.logs.numbering import Numbering
 from services.runtime.codec import to_json
-from services.runtime.log_chunks import FRAME_LENGTH
+from services.runtime.log_frames import LENGTH, framed, take_frames
 from services.runtime.messages import ChunkHead
 
-LENGTH = FRAME_LENGTH
 STREAMS = ("stdout", "stderr")
 OWN = "rgrid"
 
@@ -56,7 +55,7 @@ class Spool:
         for line, ends, piece in self._numbers.cut(stream, data):
             self.chunks += 1
             head = to_json(ChunkHead(self._attempt, self.chunks, stream, line, ends, now_us))
-            frames += LENGTH.pack(len(head) + 1 + len(piece)) + head + b"\n" + piece
+            frames += framed(head + b"\n" + piece)
             self.size_bytes += len(piece)
         if self._file < 0:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -92,10 +91,6 @@ class Spool:
 
 def frames(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(head, raw bytes) of every chunk in the bytes of a spool file."""
-    at = 0
-    while at < len(data):
-        (length,) = LENGTH.unpack_from(data, at)
-        at += LENGTH.size
-        head, _, raw = data[at : at + length].partition(b"\n")
+    for chunk in take_frames(bytearray(data)):
+        head, _, raw = chunk.partition(b"\n")
         yield head, raw
-        at += length
