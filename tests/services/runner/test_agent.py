@@ -12,6 +12,7 @@ from services.runner.attempt import PATIENCE_SECONDS
 from services.runner.sandbox.cgroup import Groups
 from tests.fixtures.nats import NatsServer
 from tests.services.runner.grid import NODE, Grid, Make
+from tests.services.runner.test_journal import full_after
 
 COPY = """
 import sys
