@@ -217,7 +217,7 @@ def _platform_fault(state: Execution, result: e.AttemptResult, now_us: int) -> e
     faults = state.platform_faults + 1
     if faults > PLATFORM_FAULTS_MAX:
         message = f"{faults} attempts were lost to faults of the platform, the last: {result.reason.message}"
-        reason = e.Reason("PLATFORM_FAULTS", message, "Look at the nodes with: rgrid doctor")
+        reason = e.Reason("PLATFORM_FAULTS", message, result.reason.hint or "Look at the nodes with: rgrid doctor")
         return e.ExecutionFinished(state.attempt, replace(result, reason=reason))
     retry_at_us = now_us + int(platform_backoff_seconds(faults) * 1e6)
     return e.ExecutionAttemptFailed(state.attempt, result, True, retry_at_us)

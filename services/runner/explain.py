@@ -14,6 +14,11 @@ HINTS_BY_CODE = {
 }
 HINTS_BY_SIGNAL = {
     signals.SIGSEGV: "A native library crashed; look at what the script loaded last.",
+    signals.SIGTERM: "Something asked it to end; rgrid did not: a timeout or a cancel would be named here.",
+    signals.SIGPIPE: "It wrote to a pipe that nobody read any more.",
+    signals.SIGFPE: "A native library divided by zero, or something like it.",
+    signals.SIGILL: "A native library was built for another kind of processor.",
+    signals.SIGBUS: "A file that was mapped into memory became shorter, or /tmp or /dev/shm is full.",
     signals.SIGABRT: "The program gave up by itself; its last lines of stderr say why.",
     signals.SIGXFSZ: "A file became larger than allowed.",
     signals.SIGKILL: "Something sent SIGKILL; it was not the memory limit, the kernel would have said so.",
@@ -31,7 +36,7 @@ def ended(end: Exit, oom: bool, limits: Limits) -> tuple[str, Reason]:
         name = signals.Signals(end.signal).name
         hint = HINTS_BY_SIGNAL.get(signals.Signals(end.signal), "")
         return "failed", Reason("SIGNAL", f"The script was ended by {name} (exit code {end.code}).", hint)
-    hint = HINTS_BY_CODE.get(end.code, "Its last lines of stderr may say why: rgrid logs ID --stream stderr")
+    hint = HINTS_BY_CODE.get(end.code, "Its last lines on stderr usually say why: rgrid logs ID --stream stderr")
     return "failed", Reason("EXIT_CODE", f"The script ended with exit code {end.code}.", hint)
 
 
@@ -49,7 +54,8 @@ def start_failed(detail: str) -> Reason:
 
 
 def input_damaged(detail: str) -> Reason:
-    return Reason("INPUT_DAMAGED", f"Its files could not be made ready: {detail}", "Submit it again.")
+    hint = "Run it again from the folder that has its files: what is damaged is uploaded anew."
+    return Reason("INPUT_DAMAGED", f"Its files could not be made ready: {detail}", hint)
 
 
 def input_unavailable(detail: str) -> Reason:
