@@ -21,6 +21,7 @@ from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.prepare import prepare
 from services.runner.sandbox.box import Exit, Running, Spec, StartFailed
+from services.runner.stage import Unfit
 from services.runner.urls import Urls
 from services.runtime import subjects
 from services.runtime.messages import RunWork, StartedFact
@@ -29,6 +30,8 @@ log = logging.getLogger("rgrid.runner")
 T = TypeVar("T")
 
 CANCELLED, STALE, STOPPED = "cancelled", "stale", "stopped"
+PATIENCE_SECONDS = {CANCELLED: 10.0, STALE: 0.0, STOPPED: 5.0}
+"""How much longer the outputs of a script that has ended may take once somebody wants it over, by cause."""
 
 
 class Ended(Exception):
@@ -65,11 +68,14 @@ class Attempt:
             result = self._result(*self._outside(self.cause))
         except StaleLease:
             return None
-        except (Damaged, Unavailable) as error:
+        except (Invalid, Unavailable) as error:
             why = explain.input_damaged if isinstance(error, Damaged) else explain.input_unavailable
             result = self._result("lost", why(error.message))
         except StartFailed as error:
             result = self._result("lost", explain.start_failed(str(error)))
+        except OSError as error:
+            log.error("%s attempt %s: %s", self.work.execution, self.work.attempt, error)
+            result = self._result("lost", explain.node_failed(str(error)))
         except Exception as error:
             log.exception("%s attempt %s", self.work.execution, self.work.attempt)
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
@@ -84,10 +90,8 @@ class Attempt:
         work.mkdir(parents=True)
         try:
             staged = await self._unless_ended(prepare(self._node, self.work.job, self._urls, work))
-        except (Invalid, OSError) as error:
-            if isinstance(error, Damaged):
-                raise
-            return self._result("failed", explain.input_damaged(str(error)))
+        except Unfit as error:
+            return self._result("failed", explain.input_damaged(error.message))
         running = await self._node.sandbox.start(self._spec())
         try:
             status, reason, end = await self._watch(running)
@@ -101,7 +105,14 @@ class Attempt:
             why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
             return replace(result, status="lost", reason=why)
         found = Collected() if status == CANCELLED else await keep.outputs(work, staged)
-        return await self._bring_home(result, found)
+        try:
+            return await self._in_time(self._bring_home(result, found))
+        except (Unavailable, OSError) as error:
+            reason = explain.output_failed(str(error))
+            status, reason = self._outside(CANCELLED) if self.cause == CANCELLED else ("lost", reason)
+        except Ended:
+            status, reason = self._outside(self.cause)
+        return replace(result, status=status, reason=reason, log=self._spool.summary())
 
     async def _watch(self, running: Running) -> tuple[str, Reason, Exit]:
         """From the first byte to the last process; returns status, reason and how the main process ended."""
@@ -139,10 +150,8 @@ class Attempt:
         self._started = asyncio.create_task(self._node.reports.attempt(fact))
 
     async def _bring_home(self, result: AttemptResult, found: Collected) -> AttemptResult:
-        try:
-            outputs, archive = await keep.store(self._node, self._urls, self.folder / "work", found, self._spool)
-        except (Unavailable, OSError) as error:
-            return replace(result, status="lost", reason=explain.output_failed(str(error)), log=self._spool.summary())
+        """Raises Unavailable, StaleLease, OSError."""
+        outputs, archive = await keep.store(self._node, self._urls, self.folder / "work", found, self._spool)
         return replace(
             result,
             outputs=outputs,
@@ -173,6 +182,18 @@ class Attempt:
         """Do it, unless the attempt is ended from outside meanwhile: then raise Ended."""
         task = asyncio.create_task(doing)
         await asyncio.wait((task, self._ending), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.wait((task,))
+        raise Ended
+
+    async def _in_time(self, doing: Coroutine[Any, Any, T]) -> T:
+        """The script has ended, and that end stands; only when its outputs do not come home in time, Ended is raised."""
+        task = asyncio.create_task(doing)
+        await asyncio.wait((task, self._ending), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await asyncio.wait((task,), timeout=PATIENCE_SECONDS.get(self.cause, 0.0))
         if task.done():
             return task.result()
         task.cancel()

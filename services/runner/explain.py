@@ -78,6 +78,10 @@ def runner_stopped() -> Reason:
     return Reason("RUNNER_STOPPED", "The runner of its node was stopped while it ran.")
 
 
+def node_failed(detail: str) -> Reason:
+    return Reason("NODE_FAILED", f"The node's machine failed at it: {detail}", "Look at the node with: rgrid doctor")
+
+
 def runner_failed(detail: str) -> Reason:
     return Reason("RUNNER_FAILED", f"The runner failed at it: {detail}", "Look at the node's log with: rgrid doctor")
 

@@ -59,10 +59,13 @@ class Boxes:
         return await finish(await self.start(code, *arguments, **options))  # type: ignore[arg-type]
 
 
-async def finish(running: Running) -> Outcome:
-    end = await running.wait()
+async def finish(running: Running, *, end: bool = False) -> Outcome:
+    """Wait until it has come to its end, or `end` it."""
+    if end:
+        await running.kill(0)
+    ended = await running.wait()
     await running.kill(0)
-    outcome = Outcome(end, _all(running.stdout), _all(running.stderr), running.usage(), running.oom(), running.gone())
+    outcome = Outcome(ended, _all(running.stdout), _all(running.stderr), running.usage(), running.oom(), running.gone())
     close_all(running.stdout, running.stderr)
     running.close()
     return outcome
