@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from domain.errors import Invalid
@@ -11,6 +12,7 @@ from domain.errors import Invalid
 ENTRIES_INLINE_MAX = 256
 """A set of more files than this travels as a manifest blob, so that an event stays far below the message limit."""
 PATH_BYTES_MAX = 4096
+NAME_BYTES_MAX = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,36 @@ def file_set(entries: tuple[FileRef, ...], manifest: str | None = None) -> FileS
 
 
 def checked_path(path: str) -> str:
-    """`path` itself, if it is relative, stays in its folder and can be a file name; raises Invalid otherwise."""
-    parts = PurePosixPath(path).parts
-    if not path or path.startswith("/") or ".." in parts or "\x00" in path or not parts:
-        raise Invalid(f"{path!r} is not a relative path inside the working directory", details={"path": path})
+    """`path` itself, if it is relative, stays in its folder, has no other spelling and can be a file name.
+
+    Raises Invalid otherwise: for `../a` and `/a`, also for `./a`, `a//b` and `a/`, which would be a second name of a file.
+    """
+    parts = path.split("/")
+    if "\x00" in path or any(part in ("", ".", "..") for part in parts):
+        raise Invalid(f"{path!r} is not a plain relative path inside the working directory", details={"path": path})
     try:
-        length = len(path.encode("utf-8", "surrogateescape"))
+        lengths = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
     except UnicodeEncodeError:
         raise Invalid(f"{path[:80]!r} cannot be a path: it holds half a character") from None
-    if length > PATH_BYTES_MAX:
+    if sum(lengths) + len(parts) - 1 > PATH_BYTES_MAX:
         raise Invalid(f"a path of more than {PATH_BYTES_MAX} bytes", details={"path": path[:80]})
+    if max(lengths) > NAME_BYTES_MAX:
+        raise Invalid(f"a file name of more than {NAME_BYTES_MAX} bytes", details={"path": path[:80]})
     return path
+
+
+def checked_tree(paths: Sequence[str]) -> None:
+    """Raise Invalid when two of the (checked) paths cannot both be: they are the same, or one is a folder of the other."""
+    files = set(paths)
+    if len(files) != len(paths):
+        twice = next(path for path, count in Counter(paths).items() if count > 1)
+        raise Invalid(f"Two files have the same path: {twice!r}", details={"path": twice})
+    for path in paths:
+        folder, _, _ = path.rpartition("/")
+        while folder:
+            if folder in files:
+                raise Invalid(f"{folder!r} cannot be both a file and a folder", details={"path": folder})
+            folder, _, _ = folder.rpartition("/")
 
 
 def file_ref(data: dict[str, Any]) -> FileRef:

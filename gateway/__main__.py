@@ -34,14 +34,16 @@ PING_SECONDS, PING_TIMEOUT_SECONDS = 20.0, 120.0
 """A reader that is slow answers pings late; one that is gone is noticed all the same."""
 MESSAGE_BYTES_MAX = 64 * 1024
 CONNECTIONS_WAITING_MAX = 1024
+GARBAGE_MIN = 20_000
+"""Objects made before cycles among them are looked for: a request makes thousands that hold none."""
 LOG_RETRY_SECONDS = 3.0
 """A person waits for the answer, so NATS is not waited for as long as a service would."""
 
 
 def composed(settings: Settings, bus: Bus, database: Database) -> Parts:
     """All parts over one connection to NATS and one to Postgres."""
-    log = JetStreamLog(bus, retry_seconds_max=LOG_RETRY_SECONDS)
     queries = Queries(database)
+    log = JetStreamLog(bus, retry_seconds_max=LOG_RETRY_SECONDS, remembered=queries.position)
     store = LocalStore(settings.artifacts_folder, Signer(bytes.fromhex(settings.url_key), settings.base_url))
     return Parts(
         settings=settings,
@@ -89,6 +91,7 @@ async def serve(settings: Settings) -> None:
         # What lives now lives for ever: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE_MIN)
         yield
 
     server = uvicorn.Server(server_config(create_app(parts, lifespan), settings))

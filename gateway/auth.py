@@ -28,6 +28,7 @@ EXEMPT = ("/healthz", "/readyz", "/api/v1/openapi.json", "/blobs/")
 """Paths that need no key: two probes, the description of the API, and the blob door, which signatures guard."""
 KEY_CACHE_SECONDS = 2.0
 KEYS_CACHED_MAX = 10_000
+BEHIND_SECONDS_MAX = 1.0
 SIGN_IN = "Send a key with the header Authorization: Bearer rgk_… (rgrid keys issues them)."
 
 
@@ -54,7 +55,7 @@ class Keys:
     async def caller(self, plaintext: str) -> Caller:
         """Whose key this is; raises Unauthenticated for a malformed, unknown or revoked one."""
         key_id, secret = keys.parse(plaintext)
-        row = await self._row(key_id)
+        row = await self._found(key_id)
         if row is None or not keys.verify(secret, row.secret_sha256):
             raise Unauthenticated("This key is not known here.", details={"key_id": key_id})
         if row.revoked_at_us is not None:
@@ -64,10 +65,21 @@ class Keys:
     async def still_good(self, caller: Caller) -> bool:
         """Whether the key still opens. While the read model is away the log itself is asked."""
         try:
-            row = await self._row(caller.key_id)
+            row = await self._found(caller.key_id)
         except Unavailable:
             return await self._not_revoked_in_log(caller)
         return row is not None and row.revoked_at_us is None
+
+    async def _found(self, key_id: str) -> KeyRow | None:
+        """None only when the log knows no such key either: read models that are built anew have forgotten nobody.
+
+        Raises Unavailable when they are too far behind to tell.
+        """
+        row = await self._row(key_id)
+        if row is None:
+            await self._queries.wait_for(await self._log.last_position(), BEHIND_SECONDS_MAX)
+            row = await self._row(key_id)
+        return row
 
     async def _row(self, key_id: str) -> KeyRow | None:
         now = time.monotonic()

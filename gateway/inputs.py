@@ -8,6 +8,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import Invalid
+from domain.files import checked_tree
 from gateway.schemas import FileBody, SubmitBody
 from services.artifacts.store import ArtifactStore
 from services.runtime.messages import BlobRef
@@ -39,8 +40,7 @@ async def listed_inputs(store: ArtifactStore, account: str, body: SubmitBody) ->
     total = sum(each.size_bytes for each in files)
     if (len(files), total) != (body.inputs_count, body.inputs_size_bytes):
         raise Invalid(f"The manifest lists {len(files)} files of {total} bytes, the request says otherwise.")
-    if len({body.script.path, *(each.path for each in files)}) != len(files) + 1:
-        raise Invalid("Two files of the manifest have the same path.")
+    checked_tree([body.script.path, *(each.path for each in files)])
     return [BlobRef(each.sha256, each.size_bytes) for each in files]
 
 

@@ -82,7 +82,7 @@ async def document(parts: Parts, caller: Caller, execution: str) -> bytes:
     except NotFound:
         if not (await parts.log.load(Ref(caller.account, "execution", execution))).position:
             raise
-    await fresh(parts, await parts.log.last_position())
+    await parts.queries.wait_for(await parts.log.last_position(), WAIT_SECONDS_MAX)
     return await parts.queries.get_execution(caller.account, execution)
 
 

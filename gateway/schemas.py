@@ -17,7 +17,7 @@ from pydantic import (
 
 from domain.errors import Invalid
 from domain.execution.job import CPU_MILLIS_DEFAULT, MEMORY_BYTES_DEFAULT, TIMEOUT_SECONDS_DEFAULT, Limits
-from domain.files import ENTRIES_INLINE_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path
+from domain.files import ENTRIES_INLINE_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path, checked_tree
 
 ARGS_MAX = 10_000
 ARG_CHARS_MAX = 32_768
@@ -159,9 +159,10 @@ class SubmitBody(Body):
             raise ValueError("the inputs come either as a list or as a manifest")
         if self.inputs_manifest is None and (self.inputs_count or self.inputs_size_bytes):
             raise ValueError("inputs_count and inputs_size_bytes belong to an inputs_manifest")
-        paths = [self.script.path, *(each.path for each in self.inputs)]
-        if len(set(paths)) != len(paths):
-            raise ValueError("two files have the same path")
+        try:
+            checked_tree([self.script.path, *(each.path for each in self.inputs)])
+        except Invalid as refused:
+            raise ValueError(refused.message) from refused
         return self
 
     def input_set(self) -> FileSet:

@@ -123,6 +123,7 @@ class Database:
                     timeout=CONNECT_SECONDS_MAX,
                     command_timeout=COMMAND_SECONDS_MAX,
                     server_settings={"jit": "off"},
+                    reset=_keep,
                 )
             return self._pool
 
@@ -130,6 +131,11 @@ class Database:
         """All of them: a server that broke one has broken its neighbours too."""
         if self._pool is not None:
             await self._pool.expire_connections()
+
+
+async def _keep(_connection: Connection) -> None:
+    """Nothing of ours outlives a transaction on a pooled connection (settings and locks are LOCAL), so that the usual
+    reset, a second round trip behind every read, has nothing to do. asyncpg still ends a transaction left open."""
 
 
 @contextmanager

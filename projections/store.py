@@ -17,6 +17,9 @@ WRITERS_LOCK = 0x7267_7269_6401
 """Advisory lock that every writer of the live schema holds during its transaction: one projector at a time, and a
 rebuilt schema cannot take its place in the middle of one. A lock on a row would not do: the row moves with the swap."""
 
+MOVE = """WITH moved AS (UPDATE live.positions SET position = $1 RETURNING position)
+          SELECT pg_notify($2, $3) FROM moved"""
+
 logger = logging.getLogger(__name__)
 OnPoison = Callable[[Poison], Awaitable[None]]
 
@@ -92,8 +95,7 @@ class Projector:
             await self._on_poison(poison)
         await write(connection, tables.LIVE, self._folding)
         position = fresh[-1].position
-        await connection.execute("UPDATE live.positions SET position = $1", position)
-        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, str(position))
+        await connection.execute(MOVE, position, CHANNEL, str(position))
         self._folding.written()
         self._stand = current._replace(position=position)
         return position
@@ -105,8 +107,7 @@ class Projector:
 
 async def lock_writers(connection: Connection) -> None:
     """Until the end of the transaction. What is lost by a crash is folded again, so no commit waits for the disk."""
-    await connection.execute("SET LOCAL synchronous_commit = off")
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", WRITERS_LOCK)
+    await connection.execute(f"SET LOCAL synchronous_commit = off; SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
 
 
 async def stand(connection: Connection, schema: str = tables.LIVE) -> Stand | None:

@@ -28,6 +28,8 @@ from services.wiring import BY_NAME, SERVICES
 logger = logging.getLogger("rgrid.services")
 STOP_SECONDS_MAX = 15.0
 STREAMS_RETRY_SECONDS = 0.2
+GARBAGE_MIN = 20_000
+"""Objects made before cycles among them are looked for: events and rows hold none, and thousands of them live on."""
 
 
 async def main(settings: Settings, services: tuple[Service, ...]) -> int:
@@ -40,8 +42,11 @@ async def main(settings: Settings, services: tuple[Service, ...]) -> int:
         await _streams(bus)
         async with Database(settings.postgres_dsn) as database:
             store = LocalStore(settings.artifacts_folder, Signer(bytes.fromhex(settings.url_key), settings.base_url))
-            shell = Shell(bus, Handler(JetStreamLog(bus)), Queries(database), settings, store=store)
+            queries = Queries(database)
+            log = JetStreamLog(bus, remembered=queries.position)
+            shell = Shell(bus, Handler(log), queries, settings, store=store, decoded=log.decoded)
             gc.freeze()
+            gc.set_threshold(GARBAGE_MIN)
             return await _run(services, shell, stop)
     finally:
         await bus.close()

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import AsyncGenerator
 
 from domain.catalog import TYPE_NAMES
-from domain.errors import DamagedHistory, Unavailable
+from domain.errors import HistoryLost, Unavailable
 from projections.database import Database
 from projections.folding import Poison
 from projections.rebuild import rebuild
@@ -20,10 +20,12 @@ from services.runtime.plain import to_json, to_plain
 from services.runtime.service import Context, Service
 
 BATCH_COMMITS_MAX = 2000
+FLOOD_COMMITS_MIN, GATHER_SECONDS = 5, 0.015
+"""When so many came at once the next ones are gathered: a transaction costs much the same for one commit or fifty."""
 WAITING_MAX = 1000
 """Lists of commits that are read ahead while a batch is written."""
-IDLE_SECONDS = 30.0
-"""After so long without news the log's end is compared with what was read from it."""
+IDLE_SECONDS = 2.0
+"""After so long without news the log's end and the read models are compared with what was read: either may be another."""
 BACKOFF_SECONDS_FIRST = 0.02
 BACKOFF_SECONDS_MAX = 1.0
 CONNECTIONS_MAX = 2
@@ -33,7 +35,7 @@ logger = logging.getLogger("rgrid.projector")
 
 
 async def project(log: EventLog, database: Database, on_poison: OnPoison) -> None:
-    """Follow the log for ever, across crashes of Postgres and NATS. Raises DamagedHistory when the log lost events."""
+    """Follow the log for ever, across crashes of Postgres and NATS. Raises HistoryLost when the log lost events."""
     pause = BACKOFF_SECONDS_FIRST
     while True:
         try:
@@ -62,6 +64,8 @@ async def _follow(log: EventLog, projector: Projector, position: int) -> None:
             if batch:
                 await _apply(projector, batch)
                 position = batch[-1].position
+                if len(batch) >= FLOOD_COMMITS_MIN:
+                    await asyncio.sleep(GATHER_SECONDS)
             else:
                 await _check_end(log, position)
 
@@ -115,7 +119,7 @@ def _or_raise(item: list[Recorded] | BaseException) -> list[Recorded]:
 async def _check_end(log: EventLog, position: int) -> None:
     last = await log.last_position()
     if last < position:
-        raise DamagedHistory(
+        raise HistoryLost(
             f"The log ends at position {last}, but the read models stand at {position}: history is missing. "
             "Bring back the newest copy of the log. If there is none and what is left is to count: "
             "rgrid projections rebuild",
@@ -137,7 +141,7 @@ async def run(context: Context) -> None:
     async with Database(context.settings.postgres_dsn, connections_max=CONNECTIONS_MAX) as database:
         try:
             await project(context.shell.handler.log, database, park)
-        except DamagedHistory as error:
+        except HistoryLost as error:
             logger.error("The projector halts. %s", error.message)
             raise
 

@@ -13,6 +13,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import uvloop
+
 from domain.errors import RgridError, Unavailable
 from projections.check import DIFFERENCES_MAX, Difference, check
 from projections.database import Database
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="compare with the log, change nothing")
     only_check = parser.parse_args(arguments).check
     try:
-        return asyncio.run(_main(located(load(os.environ)), only_check))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_main(located(load(os.environ)), only_check))
     except RgridError as error:
         print(f"✘ {error.message}", file=sys.stderr)
         return FAILED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from domain.execution.commands import ResolveExecution
 from domain.execution.events import ExecutionSubmitted, Lookup
 from domain.execution.job import Job
@@ -9,16 +11,33 @@ from projections.queries import Seen
 from services.runtime.service import Context, EventItem, Service
 
 NO_DEPENDENCIES = Lookup("hit", "the runtime alone: no dependencies declared")
+SCRIPTS_MAX = 10_000
 
 
-async def react(context: Context, item: EventItem) -> None:
-    """Look the job up and record the answer; a second delivery adds nothing."""
-    job: Job = item.event.job
-    hashes = {entry.sha256 for entry in job.inputs.entries} | ({job.inputs.manifest} if job.inputs.manifest else set())
-    script = job.script
-    seen = await context.queries.seen(item.ref.account, script.path, script.sha256, hashes, before=item.position)
-    command = ResolveExecution(_script(job, seen), NO_DEPENDENCIES, _inputs(job, hashes, seen))
-    await context.handle(item.ref, command)
+class Resolver:
+    def __init__(self) -> None:
+        self._ran: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    async def react(self, context: Context, item: EventItem) -> None:
+        """Look the job up and record the answer; a second delivery adds nothing."""
+        job: Job = item.event.job
+        manifest = {job.inputs.manifest} if job.inputs.manifest else set()
+        hashes = {entry.sha256 for entry in job.inputs.entries} | manifest
+        seen = await self._seen(context, item, job, hashes)
+        command = ResolveExecution(_script(job, seen), NO_DEPENDENCIES, _inputs(job, hashes, seen))
+        await context.handle(item.ref, command)
+
+    async def _seen(self, context: Context, item: EventItem, job: Job, hashes: set[str]) -> Seen:
+        """What was used before stays used before: a script that came by here without inputs need not be looked up."""
+        account, script = item.ref.account, job.script
+        first = self._ran.get((account, script.sha256))
+        if first is not None and first < item.position and not hashes:
+            return Seen(True, True, frozenset())
+        seen: Seen = await context.queries.seen(account, script.path, script.sha256, hashes, before=item.position)
+        self._ran[account, script.sha256] = item.position if first is None else min(first, item.position)
+        if len(self._ran) > SCRIPTS_MAX:
+            self._ran.popitem(last=False)
+        return seen
 
 
 def _script(job: Job, seen: Seen) -> Lookup:
@@ -45,4 +64,4 @@ def _count(number: int) -> str:
     return "1 input" if number == 1 else f"{number} inputs"
 
 
-SERVICE = Service(name="resolver", consumes=(ExecutionSubmitted,), sends=(ResolveExecution,), react=react)
+SERVICE = Service(name="resolver", consumes=(ExecutionSubmitted,), sends=(ResolveExecution,), react=Resolver().react)

@@ -16,6 +16,7 @@ from .outcome import ENDED, closing, exit_code, next_after
 from .screen import clean, detail, interactive, state, tell
 
 COST_SECONDS_MAX = 2.0
+UNBOXED = "the script can read and change what the grid's user can, and has network; rgrid doctor says why"
 
 
 class Watch:
@@ -30,7 +31,7 @@ class Watch:
         self.err = sys.stderr.buffer
         self.last = ""
         self.attempts: set[int] = set()
-        self.cancelling = False
+        self.cancelling = self.warned = False
 
     def sink(self) -> Sink:
         return Sink(self.on_chunk, self.on_state, self.on_attempt)
@@ -66,7 +67,15 @@ class Watch:
             doc = self.api.call("GET", f"/executions/{segment(self.execution)}{query}", patient=False).json()
         except CliError:
             return None
+        self.warn_unboxed(doc)
         return between(doc.get("submitted_at"), doc.get("started_at"))
+
+    def warn_unboxed(self, doc: dict[str, Any]) -> None:
+        """Say once that nothing kept the script from the machine it ran on."""
+        nodes = [each.get("node_id") for each in doc.get("attempts") or () if each.get("sandbox") == "process"]
+        if nodes and not self.quiet and not self.warned:
+            self.warned = True
+            tell(f"! no sandbox on {clean(nodes[-1])}: {UNBOXED}")
 
     def on_attempt(self, word: dict[str, Any]) -> None:
         """The first attempt is no news; a second one is."""
@@ -86,6 +95,7 @@ class Watch:
             if not self.interrupted():
                 return None
         doc = self.final(end)
+        self.warn_unboxed(doc)
         if doc.get("status") in ("succeeded", "failed", "timed_out"):
             check_complete(follower)
         return doc

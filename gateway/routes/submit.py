@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from dataclasses import replace
 
 import orjson
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from domain.errors import Conflict
+from domain.errors import Conflict, Unavailable
 from domain.execution.commands import SubmitExecution
-from domain.execution.job import Job
+from domain.execution.job import Job, Limits
 from domain.ids import id_from
 from gateway.auth import Caller
 from gateway.described import COUNT, TEXT, errors, shape
@@ -18,7 +20,7 @@ from gateway.idempotency import IdempotencyKey, key_or_random
 from gateway.inputs import listed_inputs
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import answer
-from gateway.schemas import SubmitBody
+from gateway.schemas import MEMORY_BYTES_MIN, SubmitBody
 from services.runtime.log import Ref
 from services.runtime.messages import BlobRef
 
@@ -57,7 +59,7 @@ async def submit(
     execution = id_from("exec", caller.account, key_or_random(idempotency_key))
     handled = await parts.handler.handle(
         Ref(caller.account, "execution", execution),
-        _command(body),
+        _command(body, await _limits(parts, body)),
         command_id=id_from("cmd", "submit", execution, _fingerprint(body)),
         actor=caller.actor,
     )
@@ -65,14 +67,26 @@ async def submit(
     return answer({"id": execution, "sequence": handled.position, "created": created}, 201 if created else 200)
 
 
-def _command(body: SubmitBody) -> SubmitExecution:
+async def _limits(parts: Parts, body: SubmitBody) -> Limits:
+    """Who did not ask for memory gets the default, or all of the largest node where that is less: never TOO_LARGE."""
+    limits = body.limits.limits()
+    if "memory_bytes" in body.limits.model_fields_set:
+        return limits
+    with contextlib.suppress(Unavailable):
+        most = max((node.memory_bytes for node in (await parts.queries.nodes_joined()).values()), default=0)
+        if most >= MEMORY_BYTES_MIN:
+            return replace(limits, memory_bytes=min(limits.memory_bytes, most))
+    return limits
+
+
+def _command(body: SubmitBody, limits: Limits) -> SubmitExecution:
     job = Job(
         runtime=body.runtime,
         script=body.script.ref(),
         args=tuple(body.args),
         inputs=body.input_set(),
         env=dict(body.env),
-        limits=body.limits.limits(),
+        limits=limits,
         network=body.network,
         retries=body.retries,
     )

@@ -106,6 +106,11 @@ def _nodes(api_url: str, key: str) -> Check:
         return Check(
             "nodes", "fail", "no node takes work", "See logs/runner.log; restart: rgrid down, then rgrid up -d"
         )
+    open_ones = [each for each in alive if each["sandbox"] == "process"]
+    if open_ones:
+        why = open_ones[0].get("labels", {}).get("sandbox_warning", "no sandbox")
+        fix = "Its scripts read and change what the grid's user can. Mend it, then: rgrid down && rgrid up -d"
+        return Check("nodes", "warn", f"{len(alive)} alive: {names} · {open_ones[0]['id']}: {why}", fix)
     return Check("nodes", "ok", f"{len(alive)} alive: {names}")
 
 

@@ -99,7 +99,7 @@ class Grid:
             return
         cluster = prepare(place)
         self._tell(list(cluster.notes))
-        self.supervisor.add(postgres_part(self.home, cluster))
+        self.supervisor.add(postgres_part(self.home, cluster, self.say))
         # Processes of a server that was killed may hold its memory a moment longer: then the first start fails, a later one not.
         wait_until(
             self.supervisor, self.home, "Postgres accepts connections", "postgres",

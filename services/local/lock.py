@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from services.local.home import Home, read_json
@@ -21,8 +21,8 @@ class AlreadyUp(Problem):
 
 
 @contextmanager
-def hold(home: Home) -> Iterator[None]:
-    """Hold the lock of `home` and write into it who we are. Raises AlreadyUp."""
+def hold(home: Home) -> Iterator[Callable[[], bool]]:
+    """Hold the lock of `home` and write into it who we are; yields whether the home is still that one. Raises AlreadyUp."""
     descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -32,10 +32,18 @@ def hold(home: Home) -> Iterator[None]:
         me = identify(os.getpid())
         os.ftruncate(descriptor, 0)
         os.write(descriptor, LOCK_TEXT.format(me).encode())
-        yield
+        yield lambda: _is_at(descriptor, home)
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _is_at(descriptor: int, home: Home) -> bool:
+    """False when the home was removed, or removed and made anew, while we held its lock."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), home.lock.stat())
+    except OSError:
+        return False
 
 
 def holder(home: Home) -> Identity | None:

@@ -90,14 +90,24 @@ def wait_for_postgres(cluster: Cluster, process: subprocess.Popen[bytes]) -> Non
     raise Problem("Postgres did not come up.", f"Exit code: {process.poll()}.", "See its log, or: rgrid doctor")
 
 
+def is_whole(data: Path) -> bool:
+    """Whether a data folder holds what no server starts without."""
+    return (data / "PG_VERSION").exists() and (data / "global" / "pg_control").exists()
+
+
 def _set_half_made_aside(data: Path) -> list[str]:
     """initdb builds beside and renames, so half a folder was damaged otherwise; what it held, the log rebuilds."""
-    if not data.exists() or ((data / "PG_VERSION").exists() and (data / "global" / "pg_control").exists()):
+    if not data.exists() or is_whole(data):
         return []
+    return [set_aside(data, "The Postgres folder was half made")]
+
+
+def set_aside(data: Path, why: str) -> str:
+    """Move a folder away that no server can use; what was done, in words."""
     broken = data.with_name(f"{data.name}.broken")
     shutil.rmtree(broken, ignore_errors=True)
     data.rename(broken)
-    return [f"The Postgres folder was half made; it is now {broken}, a new one is rebuilt from the log."]
+    return f"{why}: it is now {broken}, a new one is rebuilt from the log."
 
 
 def _initialise(binaries: Binaries, place: Place) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -78,17 +79,22 @@ def shared_folder() -> Path:
 
 
 def _room(home: Path) -> Path:
-    """This home's folder for Postgres: named after the home, linked from it, and naming it.
+    """This home's folder for Postgres, with a name of its own, linked from the home and naming it.
 
-    It stays root's and others may only pass through it, so nobody can put a link where root is about to write.
+    A home that was removed and made anew at the same place gets another: what the old room remembers is not in the new
+    log. It stays root's and others may only pass through it, so nobody can put a link where root is about to write.
     """
     shared = shared_folder()
     _sweep(shared)
-    room = _own_folder(shared / digest(home), 0o711)
-    (room / "home").write_text(f"{home.resolve()}\n")
     link = home / "pg"
-    if not link.is_symlink() and not link.exists():
+    known = link.readlink() if link.is_symlink() else None
+    if known is not None and known.parent == shared and _home_of(known) in (None, home.resolve()):
+        room = _own_folder(known, 0o711)
+    else:
+        room = _own_folder(shared / secrets.token_hex(6), 0o711)
+        link.unlink(missing_ok=True)
         link.symlink_to(room)
+    (room / "home").write_text(f"{home.resolve()}\n")
     return room
 
 
@@ -106,9 +112,26 @@ def _own_folder(folder: Path, mode: int, user: pwd.struct_passwd | None = None) 
 
 
 def _sweep(shared: Path) -> None:
-    """Remove the rooms of homes that are gone: what they held was rebuildable from a log that is gone as well."""
+    """Remove the rooms that no home leads to any more: what they held was rebuildable from a log that is gone as well."""
     for record in shared.glob("*/home"):
-        home = Path(record.read_text().strip() or "/")
         room = record.parent
-        if not home.exists() and not (room / "data" / "postmaster.pid").exists():
+        if _home_of(room) is None and not _served(room / "data"):
             shutil.rmtree(room, ignore_errors=True)
+
+
+def _home_of(room: Path) -> Path | None:
+    """The home that `room` names and that leads to it; None when there is none (any more)."""
+    try:
+        home = Path((room / "home").read_text().strip())
+        return home if (home / "pg").readlink() == room else None
+    except OSError:
+        return None
+
+
+def _served(data: Path) -> bool:
+    """Whether a server still runs there; the pid file of one that was killed says nothing."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return False
+    return Path(f"/proc/{pid}").exists()

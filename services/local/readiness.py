@@ -28,8 +28,8 @@ def wait_until(supervisor: Supervisor, home: Home, what: str, part: str, holds: 
     while not (answer := holds()):
         if supervisor.tick(POLL_SECONDS):
             raise Stopped
-        if supervisor.restarts(part) >= RESTARTS_MAX:
-            raise Problem(f"The {part} keeps ending.", tail(home, part), f"The whole log: {home.log(part)}")
+        if ending := supervisor.restarted_most(RESTARTS_MAX):
+            raise Problem(f"{ending} keeps ending.", tail(home, ending), f"The whole log: {home.log(ending)}")
         if time.monotonic() > deadline:
             raise Problem(f"{what} within {READY_SECONDS_MAX:.0f} s: no.", tail(home, part), f"Log: {home.log(part)}")
     return answer

@@ -62,6 +62,10 @@ class Supervisor:
     def restarts(self, name: str) -> int:
         return self._parts[name].restarts
 
+    def restarted_most(self, times: int) -> str:
+        """A part that was started again at least so many times; empty when there is none."""
+        return next((name for name, each in self._parts.items() if each.restarts >= times), "")
+
     def pid(self, name: str) -> int:
         return self._parts[name].process.pid
 
@@ -76,14 +80,15 @@ class Supervisor:
             self._look_after(each)
         return False
 
-    def stop_all(self) -> None:
-        """End every part, last started first."""
+    def stop_all(self, ours: bool = True) -> None:
+        """End every part, last started first. Not `ours`: the home belongs to another supervisor now."""
         while self._parts:
             _, running = self._parts.popitem()
             code = stop(running.process, running.part.stop_signal, patience_seconds=running.part.patience_seconds)
             if code == -signal.SIGKILL and running.restart_at is None:
                 self.say("warning", f"{running.part.name} did not stop in time and was killed.")
-        self.home.children.unlink(missing_ok=True)
+        if ours:
+            self.home.children.unlink(missing_ok=True)
 
     def _look_after(self, each: _Running) -> None:
         now = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
@@ -18,6 +19,9 @@ from services.local.speak import Say, complain, printer
 from services.local.supervisor import Supervisor
 from services.runtime.settings import Settings, load
 
+LOOK_SECONDS = 2.0
+"""So often the supervisor looks whether its home is still there."""
+
 
 def up(detach: bool, notify: int | None = None) -> int:
     """The exit code: 0 up (or was up already), 1 it could not start."""
@@ -27,8 +31,8 @@ def up(detach: bool, notify: int | None = None) -> int:
         make_home(home)
         if detach:
             return start_behind(home)
-        with hold(home):
-            return _run(home, settings, notify)
+        with hold(home) as still_ours:
+            return _run(home, settings, notify, still_ours)
     except AlreadyUp as problem:
         return ALREADY if notify is not None else _already(home, problem)
 
@@ -41,8 +45,8 @@ def _already(home: Home, problem: AlreadyUp) -> int:
     return 0
 
 
-def _run(home: Home, settings: Settings, notify: int | None) -> int:
-    """Bring the grid up, keep it until somebody asks us to stop, take it down in order."""
+def _run(home: Home, settings: Settings, notify: int | None, still_ours: Callable[[], bool]) -> int:
+    """Bring the grid up, keep it until somebody asks us to stop or removes its home, take it down in order."""
     channel: TextIO | None = os.fdopen(notify, "w") if notify is not None else None
     say = _both(printer(sys.stdout), printer(channel)) if channel else printer(sys.stdout)
     supervisor = Supervisor(home, say)
@@ -55,7 +59,7 @@ def _run(home: Home, settings: Settings, notify: int | None) -> int:
                 channel.close()
         else:
             print("  next       rgrid run SCRIPT     stop it: Ctrl-C", flush=True)
-        while not supervisor.tick(None):
+        while still_ours() and not supervisor.tick(LOOK_SECONDS):
             pass
     except Stopped:
         pass
@@ -65,8 +69,13 @@ def _run(home: Home, settings: Settings, notify: int | None) -> int:
             complain(problem, stream)
         return 1
     finally:
-        home.grid.unlink(missing_ok=True)
-        supervisor.stop_all()
+        ours = still_ours()
+        if ours:
+            home.grid.unlink(missing_ok=True)
+        supervisor.stop_all(ours)
+    if not ours:
+        say("down", f"{home.root} was removed: everything that ran for it is stopped.")
+        return 1
     say("down", f"{home.root}: everything stopped, nothing lost.")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import hashlib
 import logging
 import os
@@ -35,6 +36,8 @@ from services.runtime.settings import Settings, load
 
 log = logging.getLogger("rgrid.runner")
 
+GARBAGE_MIN = 20_000
+"""Objects made before cycles among them are looked for."""
 HTTP_SECONDS = aiohttp.ClientTimeout(total=None, connect=10, sock_read=60)
 
 
@@ -100,9 +103,13 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
             _version(),
             labels(choice.warning),
         )
+        gc.freeze()
+        gc.set_threshold(GARBAGE_MIN)
         _joined.set()
         await Agent(node, Journal(folder / "journal"), joined, settings.heartbeat_seconds, groups).run(stop)
     await bus.close()
+    if groups is not None:
+        groups.close()
 
 
 @contextlib.contextmanager

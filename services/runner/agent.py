@@ -31,6 +31,7 @@ log = logging.getLogger("rgrid.runner")
 IN_HAND_MAX = 64
 """Work that waits here for room. There is always a pull open: a cancel must never wait behind a full node."""
 REMEMBERED_MAX = 10_000
+NOT_NOW = b'-NAK {"delay": 2000000000}'
 STOP_SECONDS_MAX = 8.0
 
 
@@ -128,13 +129,21 @@ class Agent:
         if key in self._journal or key in self._ended:
             self._spawn(self._answer(pulled))
             return
+        if key in self._attempts:
+            return  # being written down: the first delivery will be answered
         attempt = self._attempts[key] = Attempt(self._node, work)
         self._spawn(self._hold(attempt, pulled))
 
     async def _hold(self, attempt: Attempt, pulled: Pulled) -> None:
         """On disk first, then acknowledged, then begun as soon as there is room."""
         work = attempt.work
-        await self._journal.hold(work.account, work.execution, work.attempt)
+        try:
+            await self._journal.hold(work.account, work.execution, work.attempt)
+        except OSError as error:
+            del self._attempts[work.execution, work.attempt]
+            log.error("%s is not taken: the journal cannot be written: %s", work.execution, error)
+            await self._answer(pulled, NOT_NOW)
+            return
         await self._answer(pulled)
         self._waiting.append(attempt)
         self._begin_waiting()
@@ -181,7 +190,8 @@ class Agent:
 
     async def _beat(self) -> None:
         while True:
-            held = tuple((e["account"], e["execution"], e["attempt"]) for e in self._journal.open.values())
+            works = [attempt.work for key, attempt in self._attempts.items() if key in self._journal]
+            held = tuple((work.account, work.execution, work.attempt) for work in works)
             await self._node.reports.heartbeat(Heartbeat(self._joined.incarnation, time.time_ns() // 1000, held))
             await asyncio.sleep(self._heartbeat_seconds)
 

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 ENTRIES_INLINE_MAX = 16
+FLAT = ("work", "tmp")
 
 
 def remove_tree(folder: Path) -> None:
-    """At once when it is small, else in a thread; nobody waits for it."""
+    """At once when it is small and flat, else in a thread; nobody waits for it."""
     try:
-        small = sum(1 for _ in folder.rglob("*")) <= ENTRIES_INLINE_MAX if _flat(folder) else False
-        if small:
-            shutil.rmtree(folder)
+        if _removed_flat(folder):
             return
     except OSError:
         pass
     asyncio.get_running_loop().run_in_executor(None, _remove, folder)
 
 
-def _flat(folder: Path) -> bool:
-    """Few enough entries near the top that looking at all of them is cheap."""
-    work = folder / "work"
-    names = list(work.iterdir()) if work.is_dir() else []
-    return len(names) <= ENTRIES_INLINE_MAX and not any(name.is_dir() for name in names)
+def _removed_flat(folder: Path) -> bool:
+    """Removed the attempt's folder, if there is little in it, and no folder but `work` and `tmp`; no link is followed."""
+    files: list[str] = []
+    folders = [str(folder)]
+    for name in ("", *FLAT):
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder / name) as entries:
+            for entry in entries:
+                if not entry.is_dir(follow_symlinks=False):
+                    files.append(entry.path)
+                elif name or entry.name not in FLAT:
+                    return False
+                else:
+                    folders.append(entry.path)
+                if len(files) > ENTRIES_INLINE_MAX:
+                    return False
+    for path in files:
+        os.unlink(path)  # noqa: PTH108 (a thousand times a second)
+    for path in reversed(folders):
+        os.rmdir(path)  # noqa: PTH106
+    return True
 
 
 def _remove(folder: Path) -> None:

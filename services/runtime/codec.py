@@ -18,10 +18,12 @@ from domain.catalog import EVENT_TYPES, TYPE_NAMES
 from domain.errors import DamagedHistory
 from services.runtime.log import Commit, Recorded, Ref
 from services.runtime.plain import decoder, from_json, from_plain, to_json, to_plain
+from services.runtime.subjects import ref_of
 
-__all__ = ["decode_commit", "encode_commit", "from_json", "from_plain", "to_json", "to_plain"]
+__all__ = ["Decoded", "decode_commit", "encode_commit", "from_json", "from_plain", "to_json", "to_plain"]
 
 COMMIT_VERSION = 1
+DECODED_MAX = 2048
 VERSIONS: Mapping[str, int] = {}
 """The version in which an event type is written today, where that is not 1."""
 UPCASTERS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -75,6 +77,28 @@ def decode_commit(ref: Ref, position: int, data: bytes) -> Recorded:
             f"The event at position {position} ({ref.aggregate} {ref.id}) does not read as what was written: {error}"
         )
         raise DamagedHistory(message, details={"position": position}) from error
+
+
+class Decoded:
+    """What was decoded lately: in one process several services are given the same commit, and one decoding serves all.
+
+    Commits are immutable, and the same bytes at the same position of the same aggregate always read the same.
+    """
+
+    def __init__(self, entries_max: int = DECODED_MAX) -> None:
+        self._entries_max = entries_max
+        self._known: dict[int, tuple[str, bytes, Recorded]] = {}
+
+    def commit(self, subject: str, position: int, data: bytes) -> Recorded:
+        """As decode_commit, of the message that stands at `position`."""
+        known = self._known.get(position)
+        if known is not None and known[0] == subject and known[1] == data:
+            return known[2]
+        recorded = decode_commit(ref_of(subject), position, data)
+        self._known[position] = (subject, data, recorded)
+        if len(self._known) > self._entries_max:
+            del self._known[next(iter(self._known))]
+        return recorded
 
 
 def decode_event(name: str, version: int, data: dict[str, Any]) -> Any | None:

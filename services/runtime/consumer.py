@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from domain.catalog import TYPE_NAMES
+from domain.errors import HistoryLost
 from services.runtime import subjects
 from services.runtime.reactions import INFRASTRUCTURE, PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX, Reactions
 from services.runtime.service import Context, Service, Shell, Undeclared
@@ -16,7 +17,7 @@ log = logging.getLogger("rgrid.service")
 
 
 async def run_service(service: Service, shell: Shell, stop: asyncio.Event) -> None:
-    """Run `service` until `stop` is set. Raises Undeclared, and whatever else must not be survived."""
+    """Run `service` until `stop` is set. Raises Undeclared and HistoryLost, which must not be survived."""
     halt = asyncio.Event()
     parts = [each.run(halt) for each in reactions(service, shell)]
     if service.start is not None:
@@ -61,7 +62,7 @@ async def _keep_running(
             return
         except asyncio.CancelledError:
             return
-        except Undeclared:
+        except (Undeclared, HistoryLost):
             raise
         except INFRASTRUCTURE as error:
             log.warning("%s: starts again: %s", service.name, error)

@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
-from domain.errors import DamagedHistory, Unavailable
+from domain.errors import DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
-from services.runtime.codec import decode_commit, encode_commit
+from services.runtime.codec import Decoded, decode_commit, encode_commit
 from services.runtime.connection import ApiError, Bus, checked
 from services.runtime.direct import Stored, read_direct
 from services.runtime.log import Commit, History, Recorded, Ref
@@ -32,11 +32,23 @@ T = TypeVar("T")
 
 
 class JetStreamLog:
-    """EventLog over stream EVENTS. `retry_seconds_max` bounds how long one call tries before it raises Unavailable."""
+    """EventLog over stream EVENTS. `retry_seconds_max` bounds how long one call tries before it raises Unavailable;
+    `remembered` tells how far the read models have read, which the log must never end before."""
 
-    def __init__(self, bus: Bus, *, retry_seconds_max: float = RETRY_SECONDS_MAX) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        retry_seconds_max: float = RETRY_SECONDS_MAX,
+        remembered: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
         self.bus = bus
         self.retry_seconds_max = retry_seconds_max
+        self.decoded = Decoded()
+        self._ask_remembered = remembered
+        self._remembered = 0
+        self._in_doubt = True
+        bus.on_reconnect(self._doubt)
 
     async def load(self, ref: Ref) -> History:
         """See EventLog."""
@@ -45,12 +57,16 @@ class JetStreamLog:
     async def append(self, commit: Commit, expected: int) -> int:
         """See EventLog."""
         data = encode_commit(commit, expected)
-        return await self._retry(lambda: self._append(commit, expected, data))
+        await self._assure()
+        position = await self._retry(lambda: self._append(commit, expected, data))
+        self._remembered = max(self._remembered, position)
+        return position
 
     async def append_all(self, commits: Sequence[tuple[Commit, int]]) -> list[int]:
         """See EventLog."""
         check_batch(commits)
         encoded = [encode_commit(commit, expected) for commit, expected in commits]
+        await self._assure()
         return await self._retry(lambda: self._append_all(commits, encoded))
 
     async def read(
@@ -58,20 +74,31 @@ class JetStreamLog:
     ) -> AsyncIterator[list[Recorded]]:
         """See EventLog. Raises DamagedHistory when a position is missing: nothing is ever deleted from the log."""
         last = await self.last_position() if until is None else until
-        while after < last:
-            start, wanted = after + 1, min(batch, last - after)
-            stored = await self._retry(lambda s=start, w=wanted: self._stored(subjects.ALL_EVENTS, s, w))  # type: ignore[misc]
-            recorded = [_recorded(each) for each in stored if each.sequence <= last]
-            if not recorded:
-                return
-            check_gapless(after, recorded)
-            after = recorded[-1].position
-            yield recorded
+        if after >= last:
+            return
+        coming = asyncio.create_task(self._page(after, batch))
+        try:
+            while after < last:
+                stored = [each for each in await coming if each.sequence <= last]
+                if not stored:
+                    return
+                # The server looks for the next page while this one is decoded and used.
+                coming = asyncio.create_task(self._page(stored[-1].sequence, batch))
+                await asyncio.sleep(0)
+                recorded = [_recorded(each) for each in stored]
+                check_gapless(after, recorded)
+                after = recorded[-1].position
+                yield recorded
+        finally:
+            coming.cancel()
+
+    async def _page(self, after: int, batch: int) -> list[Stored]:
+        return await self._retry(lambda: self._stored(subjects.ALL_EVENTS, after + 1, batch))
 
     async def follow(self, after: int) -> AsyncIterator[list[Recorded]]:
         """See EventLog."""
         async for messages in follow_stream(self.bus, subjects.EVENTS, subjects.ALL_EVENTS, after):
-            recorded = [decode_commit(subjects.ref_of(each.subject), each.sequence, each.data) for each in messages]
+            recorded = [self.decoded.commit(each.subject, each.sequence, each.data) for each in messages]
             check_gapless(after, recorded)
             after = recorded[-1].position
             yield recorded
@@ -82,12 +109,30 @@ class JetStreamLog:
         return int(info["state"]["last_seq"])
 
     async def check_not_behind(self, position: int) -> None:
-        """Raises DamagedHistory when the log ends before `position`, which somebody remembers: writers must halt."""
+        """Raises HistoryLost when the log ends before `position`, which somebody remembers: writers must halt (F8)."""
+        self._remembered = max(self._remembered, position)
         last = await self.last_position()
         if last < position:
             message = f"The log ends at position {last}, but {position} was already read from it: events are lost."
-            hint = "Stop the grid and put the newest copy of the folder nats/ back."
-            raise DamagedHistory(f"{message} {hint}", details={"last": last, "remembered": position})
+            hint = "Stop the grid and put the newest copy of the log (the folder nats/) back."
+            raise HistoryLost(f"{message} {hint}", details={"last": last, "remembered": position})
+
+    def _doubt(self) -> None:
+        """A server that was away may have come back with an older copy of the log."""
+        self._in_doubt = True
+
+    async def _assure(self) -> None:
+        """Before the first append over a connection: the log still holds all that is known of it. Raises HistoryLost."""
+        if not self._in_doubt:
+            return
+        position, in_doubt = self._remembered, False
+        if self._ask_remembered is not None:
+            try:
+                position = max(position, await self._ask_remembered())
+            except Unavailable:
+                in_doubt = True
+        await self.check_not_behind(position)
+        self._in_doubt = in_doubt
 
     async def _load(self, ref: Ref) -> History:
         commits: list[Recorded] = []

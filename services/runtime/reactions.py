@@ -14,9 +14,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from domain.errors import Conflict, DamagedHistory, Unavailable
+from domain.errors import Conflict, DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
-from services.runtime.codec import decode_commit
 from services.runtime.park import park
 from services.runtime.plain import from_json
 from services.runtime.pull import Pulled, Puller
@@ -147,7 +146,7 @@ class Reactions:
         """React and acknowledge; returns None when the message is done with, else after how many seconds to try again."""
         try:
             await self._react(delivery.pulled)
-        except Undeclared:
+        except (Undeclared, HistoryLost):
             raise
         except INFRASTRUCTURE as error:
             return self._again(delivery, error)
@@ -178,7 +177,7 @@ class Reactions:
     def _items(self, pulled: Pulled) -> list[Item]:
         """What the message holds for this service; raises DamagedHistory or ValueError when it does not read."""
         if self.stream == subjects.EVENTS:
-            recorded = decode_commit(subjects.ref_of(pulled.subject), pulled.sequence, pulled.data)
+            recorded = self.shell.decoded.commit(pulled.subject, pulled.sequence, pulled.data)
             if recorded.commit.unknown:
                 raise DamagedHistory(f"an event of unknown type {recorded.commit.unknown[0]}")
             self.shell.handler.observe(recorded)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from domain.ids import id_from
 from services.runtime import subjects
+from services.runtime.codec import Decoded
 from services.runtime.connection import Bus
 from services.runtime.handle import Handled, Handler
 from services.runtime.log import Commit, EventLog, Recorded, Ref
@@ -90,6 +91,7 @@ class Shell:
     queries: Any = None
     settings: Any = None
     store: Any = None
+    decoded: Decoded = field(default_factory=Decoded)
     now_us: Callable[[], int] = lambda: time.time_ns() // 1000
 
 

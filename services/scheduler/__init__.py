@@ -10,7 +10,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
-from domain.errors import RgridError
+from domain.errors import DamagedHistory, HistoryLost, RgridError
 from domain.execution import events as e
 from domain.execution.commands import AssignExecution, DelayExecution
 from domain.node import events as n
@@ -56,7 +56,14 @@ class Scheduler:
         return position
 
     async def _load(self, ref: Ref) -> None:
-        state, position = await self.context.load(ref)
+        """A history that cannot be read holds up its own execution only."""
+        try:
+            state, position = await self.context.load(ref)
+        except HistoryLost:
+            raise
+        except DamagedHistory as error:
+            logger.error("%s is not placed: %s", ref.id, error.message)
+            return
         self.board.put(ref, state, position)
 
     async def _fold(self, position: int) -> None:

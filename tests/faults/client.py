@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 60.0
 
 
 class Client:
-    """Every call retries on a broken connection and on 5xx until PATIENCE_SECONDS are over."""
+    """Every call retries on a broken connection, 503 and 507 until PATIENCE_SECONDS are over."""
 
     def __init__(self, grid: GridUnderTest) -> None:
         self.base, self.key = grid.api_url + "/api/v1", grid.api_key
@@ -92,7 +92,7 @@ class Client:
                 with urllib.request.urlopen(request, timeout=10) as answer:
                     return bytes(answer.read())
             except urllib.error.HTTPError as error:
-                if error.code < 500 or time.monotonic() > until:
+                if error.code not in (503, 507) or time.monotonic() > until:
                     raise
             except OSError:
                 if time.monotonic() > until:

@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
+from domain.node.commands import JoinNode
 from gateway.middleware import BODY_BYTES_MAX
+from services.runtime.log import Ref
 from services.runtime.streams import declared_streams
 from tests.fixtures.postgres import PostgresServer
 from tests.gateway.conftest import SHA, GatewayUnderTest, chunk_payload, submit_body
@@ -297,3 +299,31 @@ async def test_postgres_away_is_a_503_that_says_when_to_try_again(
     # The crash may have taken the newest of the read models along; they are folded again from the log.
     await gateway.revoke((await gateway.new_key("local"))[1])
     assert (await gateway.call("GET", "/executions"))[0] == 200
+
+
+async def test_who_asks_for_no_memory_gets_no_more_than_a_node_has(gateway: GatewayUnderTest) -> None:
+    sha = hashlib.sha256(b"").hexdigest()
+
+    async def memory(**limits: int) -> int:
+        status, made = await gateway.call("POST", "/executions", json=submit_body(limits=limits, args=[sha]))
+        assert status == 201
+        _, doc = await gateway.call("GET", f"/executions/{made['id']}?min_seq={made['sequence']}")
+        return int(doc["limits"]["memory_bytes"])
+
+    assert await memory() == 2 * 1024**3
+    for node, size in (("small-1", 512 * 1024**2), ("small-2", 900 * 1024**2)):
+        join = JoinNode("inc-1", "local", 1000, size, "process", ("python",), "0", {})
+        await gateway.projected(await gateway.command(Ref("grid", "node", node), join))
+    assert await memory(cpu_millis=500) == 900 * 1024**2
+    assert await memory(memory_bytes=2 * 1024**3) == 2 * 1024**3
+    join = JoinNode("inc-1", "local", 1000, 64 * 1024**3, "process", ("python",), "0", {})
+    await gateway.projected(await gateway.command(Ref("grid", "node", "large"), join))
+    assert await memory() == 2 * 1024**3
+
+
+@pytest.mark.parametrize("paths", [["./a"], ["a//b"], ["a/"], ["a", "a"], ["a", "a/b"], ["job.py/x"]])
+async def test_two_inputs_never_name_one_file(gateway: GatewayUnderTest, paths: list[str]) -> None:
+    inputs = [{"path": path, "sha256": SHA, "size_bytes": 0} for path in paths]
+    script = {"path": "job.py", "sha256": SHA, "size_bytes": 0}
+    status, refused = await gateway.call("POST", "/executions", json=submit_body(script=script, inputs=inputs))
+    assert (status, refused["error"]["code"]) == (422, "INVALID_REQUEST"), refused

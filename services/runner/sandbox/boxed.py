@@ -75,7 +75,8 @@ class Boxed:
             return Usage(self._group.cpu_ms() or 0, self._group.memory_peak_bytes(), wall_ms)
         seen = [each for each in (self._child.usage, self._reaped) if each is not None]
         cpu = sum(each.ru_utime + each.ru_stime for each in seen)
-        peak = max((each.ru_maxrss * 1024 for each in seen), default=0)
+        # bwrap's own figure counts what it shared with this process between its start and its exec; the box's does not
+        peak = max((each.ru_maxrss * 1024 for each in seen[-1:]), default=0)
         return Usage(int(cpu * 1000), peak or None, wall_ms)
 
     def oom(self) -> bool:

@@ -18,6 +18,7 @@ from domain.execution.job import Limits
 from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
 from services.runner.sandbox.boxed import Boxed
 from services.runner.sandbox.cgroup import Group, Groups
+from services.runner.sandbox.rlimits import rlimits
 from services.runner.sandbox.rootfs import (
     HOSTNAME,
     make_etc,
@@ -28,7 +29,6 @@ from services.runner.sandbox.rootfs import (
 from services.runner.sandbox.spawn import Child, close_all, pipe, readable
 
 PIPE_BYTES = 256 * 1024
-FILES_MAX = 65536
 WORK = "/work"
 DROP = ("--reuid", str(BOX_UID), "--regid", str(BOX_UID), "--clear-groups", "--no-new-privs")
 DROP_ALL = (*DROP, "--bounding-set=-all", "--inh-caps=-all")
@@ -89,7 +89,7 @@ class Bubblewrap:
         found = [*self._fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
         found += network_arguments() if spec.network else ["--unshare-net"]
-        found += [] if self._root else ["--remount-ro", "/"]
+        found += [] if self._root else ["--remount-ro", "/dev", "--remount-ro", "/"]
         found += ["--chdir", WORK, "--json-status-fd", str(fds.status_writing), "--block-fd", str(fds.gate_reading)]
         return [*found, "--", *self._drop, *_with_env(spec), *spec.argv]
 
@@ -137,14 +137,11 @@ async def _inner_pid(status: int) -> int | None:
 
 
 def _limit(pid: int, limits: Limits, group: Group | None) -> None:
-    """The group, and what no group does: no core dumps, bounded descriptors; without a group a bounded address space."""
+    """Before the script begins: into its group, and under the limits that no group keeps."""
     if group is not None:
         group.add(pid)
-    else:
-        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-    resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
-    files = min(FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(4096, files), files))
+    for kind, bound in rlimits(limits, group is not None):
+        resource.prlimit(pid, kind, (bound, bound))
 
 
 def why_not() -> str:

@@ -55,6 +55,9 @@ class Groups(Protocol):
     def leftovers(self) -> Sequence[Group]:
         """Groups that an earlier life of the runner left behind."""
 
+    def close(self) -> None:
+        """Take the node's own folders away, as far as nothing is in them any more."""
+
 
 def quota_us(limits: Limits) -> int:
     """cpu time per PERIOD_US."""

@@ -95,5 +95,11 @@ class GroupsV1:
                 names |= {entry.name for entry in os.scandir(root) if entry.is_dir()}
         return [self._group(name) for name in sorted(names)]
 
+    def close(self) -> None:
+        for root in dict.fromkeys(self._roots.values()):
+            with contextlib.suppress(OSError):
+                root.rmdir()
+                root.parent.rmdir()
+
     def _group(self, name: str) -> GroupV1:
         return GroupV1({controller: root / name for controller, root in self._roots.items()})

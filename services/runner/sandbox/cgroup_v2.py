@@ -87,3 +87,8 @@ class GroupsV2:
         with contextlib.suppress(OSError):
             return [GroupV2(Path(entry.path)) for entry in os.scandir(self._root) if entry.is_dir()]
         return []
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._root.rmdir()
+            self._root.parent.rmdir()

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import signal
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 from domain.execution.events import Usage
 from services.runner.sandbox.box import Exit, Spec, StartFailed
 from services.runner.sandbox.cgroup import Group, Groups, empty, kill_each
+from services.runner.sandbox.rlimits import rlimits
 from services.runner.sandbox.spawn import Child, close_all, pipe
 from services.runner.sandbox.tree import descendants
 
@@ -121,9 +121,7 @@ def _base_python() -> str:
 
 
 def _order(spec: Spec, group: Group | None) -> dict[str, Any]:
-    """What the shim must know. Node reserves far more address space than it uses: it gets no such limit."""
-    limits = [(resource.RLIMIT_CORE, 0)]
-    if group is None and "node" not in Path(spec.argv[0]).name:
-        limits.append((resource.RLIMIT_AS, spec.limits.memory_bytes))
+    """What the shim must know."""
+    limits = rlimits(spec.limits, group is not None)
     env = {**spec.base_env, **spec.env}
     return {"argv": list(spec.argv), "env": env, "folder": str(spec.folder), "rlimits": limits}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -100,6 +101,35 @@ def test_a_killed_part_comes_back_by_itself(shared_grid: GridUnderTest, tmp_path
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert runs(shared_grid, tmp_path) == "hello\n"
+
+
+def test_a_postgres_folder_that_vanishes_or_is_damaged_is_made_anew(grid: GridUnderTest, tmp_path: Path) -> None:
+    assert runs(grid, tmp_path) == "hello\n"
+    data = (grid.home / "pg").resolve() / "data"
+    shutil.rmtree(data)
+    grid.kill("postgres")
+    assert runs(grid, tmp_path) == "hello\n"
+    (data / "global" / "pg_control").write_bytes(os.urandom(8192))
+    grid.kill("postgres")
+    assert runs(grid, tmp_path) == "hello\n"
+    assert len(grid.rgrid("ps", "--json").stdout.splitlines()) == 3
+    said = grid.log("supervisor")
+    assert "folder is gone" in said and "does not start from its folder" in said
+    check = grid.rgrid("projections", "rebuild", "--check")
+    assert check.returncode == 0, check.stderr
+
+
+def test_a_home_that_was_removed_ends_its_grid_and_a_new_one_there_knows_nothing_of_it(
+    grid: GridUnderTest, tmp_path: Path
+) -> None:
+    assert runs(grid, tmp_path) == "hello\n"
+    family, room = [identify(pid) for pid in grid.pids.values()], (grid.home / "pg").resolve()
+    shutil.rmtree(grid.home)
+    assert all(wait_gone(who, RECOVERY_SECONDS_MAX) for who in family if who)
+    grid.up()
+    assert not room.exists() or room.parent == grid.home
+    assert grid.rgrid("ps", "--json").stdout == ""
+    assert runs(grid, tmp_path) == "hello\n"
 
 
 def test_two_homes_side_by_side(new_grid: NewGrid, tmp_path: Path) -> None:

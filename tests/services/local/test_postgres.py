@@ -149,6 +149,22 @@ def test_as_root_it_drops_to_another_user_and_opens_no_folder_of_ours(home: Path
 
 
 @requires("root")
+def test_a_copied_home_gets_a_room_of_its_own_and_a_moved_one_keeps_its(home: Path) -> None:
+    room = place_for(home).room
+    copy = home.with_name("copy")
+    shutil.copytree(home, copy, symlinks=True)
+    other = place_for(copy).room
+    assert other != room and (copy / "pg").resolve() == other
+    moved = home.with_name("moved")
+    home.rename(moved)
+    assert place_for(moved).room == room
+    shutil.rmtree(copy)
+    moved.rename(home)
+    assert place_for(home).room == room
+    assert not other.exists()
+
+
+@requires("root")
 def test_binaries_below_a_private_folder_are_copied_once(home: Path) -> None:
     user = unprivileged()
     found = find_binaries()

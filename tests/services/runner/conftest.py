@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,23 @@ from tests.services.artifacts.conftest import Address, serving
 from tests.services.runner.boxes import Boxes
 from tests.services.runner.grid import Grid, Make
 
+NODES = (f"tests-{os.getpid()}", f"tests-agent-{os.getpid()}")
+"""Of this run alone: an agent ends what it finds in its node's groups, also when another run's scripts are there."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_groups_left() -> Iterator[None]:
+    yield
+    for node in NODES:
+        found, _ = find_groups(node)
+        if found is not None:
+            found.close()
+
 
 @pytest.fixture
 def groups() -> Groups:
     """Control groups; skipped where they cannot be written."""
-    found, why = find_groups("tests")
+    found, why = find_groups(NODES[0])
     if found is None:
         pytest.skip(f"{why}; run the tests as root, or in a delegated group")
     return found
@@ -35,7 +48,7 @@ async def boxes(request: pytest.FixtureRequest, tmp_path: Path) -> Boxes:
     """Either sandbox, with control groups where they can be written."""
     if request.param == "bubblewrap":
         request.getfixturevalue("needs_bubblewrap")
-    choice = await choose(request.param, tmp_path, find_groups("tests")[0], programs())
+    choice = await choose(request.param, tmp_path, find_groups(NODES[0])[0], programs())
     return Boxes(choice.sandbox, tmp_path)
 
 
@@ -50,7 +63,7 @@ async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Boxes:
 
 @pytest.fixture
 async def bubblewrap(needs_bubblewrap: None, tmp_path: Path) -> Boxes:
-    choice = await choose("bubblewrap", tmp_path, find_groups("tests")[0], programs())
+    choice = await choose("bubblewrap", tmp_path, find_groups(NODES[0])[0], programs())
     return Boxes(choice.sandbox, tmp_path)
 
 
@@ -67,7 +80,7 @@ async def make_grid(
 ) -> AsyncIterator[Make]:
     """Makes a grid around a sandbox: `await make_grid("bubblewrap" | "process" | "instant")`."""
     client = address.client(tmp_path / "artifacts")
-    groups, _ = find_groups("tests-agent")
+    groups, _ = find_groups(NODES[1])
     folder = tmp_path / "node"
     folder.mkdir()
     async with aiohttp.ClientSession(auto_decompress=False) as http:

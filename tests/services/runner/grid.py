@@ -96,7 +96,8 @@ class Grid:
         )
         kind = self.sandbox.kind
         joined = JoinedFact(self.incarnation, "local", self.capacity.cpu_millis, self.capacity.memory_bytes, kind)
-        agent = Agent(self.node, Journal(self.folder / "journal"), joined, 0.2, self.groups)
+        self.journal = Journal(self.folder / "journal")
+        agent = Agent(self.node, self.journal, joined, 0.2, self.groups)
         self.agent = asyncio.create_task(agent.run(self.stop))
         self.agent.add_done_callback(lambda _: self.changed.set())
 

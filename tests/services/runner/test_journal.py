@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,3 +43,36 @@ async def test_it_does_not_grow_for_ever(tmp_path: Path) -> None:
         await journal.hold("local", f"exec_{number:012}", 1)
         journal.done(f"exec_{number:012}", 1)
     assert (tmp_path / "journal").stat().st_size < 300_000
+
+
+@contextmanager
+def full_after(size_bytes: int) -> Iterator[None]:
+    """No file of this process grows beyond `size_bytes`: a write is cut short there, the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_full_disk_holds_nothing_and_tears_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    await journal.hold("local", "exec_a", 1)
+    await journal.hold("x" * 2_000_000, "exec_pad", 1)
+    size = (tmp_path / "journal").stat().st_size
+    with full_after(size + 10):
+        with pytest.raises(OSError, match="too large"):
+            await journal.hold("local", "exec_b", 1)
+        journal.done("exec_a", 1)
+    assert sorted(journal.open) == [("exec_pad", 1)]
+    assert (tmp_path / "journal").stat().st_size == size
+    await journal.hold("local", "exec_b", 1)
+    journal.close()
+    assert sorted(Journal(tmp_path / "journal").open) == [("exec_a", 1), ("exec_b", 1), ("exec_pad", 1)]
+
+
+async def test_a_torn_line_hides_nothing_that_was_written_behind_it(tmp_path: Path) -> None:
+    held = b'{"op":"held","account":"local","execution":"exec_b","attempt":1}'
+    (tmp_path / "journal").write_bytes(b'{"op":"held","acc' + held + b'\n{"op":"done","execu')
+    assert list(Journal(tmp_path / "journal").open) == [("exec_b", 1)]

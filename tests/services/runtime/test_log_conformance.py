@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from domain.account.events import AccountKeyIssued, AccountOpened
-from domain.errors import Conflict, DamagedHistory, Unavailable
+from domain.errors import Conflict, DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
 from services.runtime.connection import Bus
 from services.runtime.jetstream import JetStreamLog
@@ -209,3 +209,29 @@ async def test_a_log_behind_what_was_read_from_it_halts(bus: Bus) -> None:
     await log.check_not_behind(1)
     with pytest.raises(DamagedHistory, match="ends at position 1"):
         await log.check_not_behind(2)
+
+
+async def test_writers_halt_when_the_log_ends_before_what_the_read_models_have(bus: Bus) -> None:
+    async def remembered() -> int:
+        return 2
+
+    with pytest.raises(HistoryLost, match="ends at position 0"):
+        await JetStreamLog(bus, remembered=remembered).append(commit("c1"), 0)
+    assert await JetStreamLog(bus).last_position() == 0
+
+
+async def test_writers_halt_when_a_server_comes_back_with_an_older_log(nats_server: NatsServer, bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    await log.append(commit("c1"), 0)
+    nats_server.kill()
+    nats_server.wipe()
+    nats_server.start()
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await apply_streams(bus)
+                break
+            except Unavailable:
+                await asyncio.sleep(0.05)
+    with pytest.raises(HistoryLost, match="ends at position 0"):
+        await log.append(commit("c2", OTHER), 0)

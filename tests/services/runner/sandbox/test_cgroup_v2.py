@@ -63,6 +63,18 @@ def test_every_level_hands_the_controllers_down(tmp_path: Path) -> None:
     assert len(groups.leftovers()) == 1
 
 
+def test_an_empty_node_goes_away_and_one_with_groups_stays(tmp_path: Path) -> None:
+    root = tmp_path / "rgrid" / "n1"
+    groups = object.__new__(GroupsV2)
+    groups._root = root
+    (root / "exec_a.1").mkdir(parents=True)
+    groups.close()
+    assert root.is_dir()
+    (root / "exec_a.1").rmdir()
+    groups.close()
+    assert not (tmp_path / "rgrid").exists()
+
+
 def test_a_machine_without_groups_says_so(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(f"cgroup2 {tmp_path} cgroup2 rw 0 0\n")
