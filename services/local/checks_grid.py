@@ -77,7 +77,9 @@ def _inside(about: dict[str, Any]) -> Iterator[Check]:
 
 def _streams(streams: list[dict[str, Any]]) -> Check:
     """What each holds, and who does not keep up with it."""
-    held = " · ".join(f"{each['stream']} {each['messages']:,} ({_size(each['size_bytes'])})" for each in streams)
+    held = " · ".join(
+        f"{each['stream']} {each['messages']:,} ({_size(each['size_bytes'])})" for each in streams if each["messages"]
+    )
     behind = {row["consumer"]: row["pending"] + row["unacknowledged"] for each in streams for row in each["consumers"]}
     waits = f" · {sum(behind.values()):,} waiting"
     slow = [f"{name} {count:,}" for name, count in behind.items() if count > LAG_EVENTS_WARN]

@@ -20,7 +20,7 @@ def status(as_json: bool) -> int:
     print(f"{found['state']:<9} {found.get('api_url', '')} {found['home']}".rstrip())
     for name, pid in found["parts"].items():
         print(f"  {name:<12} pid {pid}")
-    print("  next: rgrid run SCRIPT" if found["state"] == "up" else "  next: rgrid up -d")
+    print("  next       " + ("rgrid run SCRIPT" if found["state"] == "up" else "rgrid up -d"))
     return 0 if found["state"] == "up" else 1
 
 
