@@ -127,6 +127,9 @@ class Folding:
 
 def _steps(recorded: RecordedLike) -> list[Step]:
     commit = recorded.commit
+    damage = getattr(commit, "damage", "")
+    if damage:
+        raise DamagedHistory(damage)
     unknown = getattr(commit, "unknown", ())
     if unknown:
         raise DamagedHistory(f"An event of unknown type {unknown[0]}; a newer rgrid wrote it: install that one.")

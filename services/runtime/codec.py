@@ -20,7 +20,7 @@ from services.runtime.log import Commit, Recorded, Ref
 from services.runtime.plain import decoder, from_json, from_plain, to_json, to_plain
 from services.runtime.subjects import ref_of
 
-__all__ = ["Decoded", "decode_commit", "encode_commit", "from_json", "from_plain", "to_json", "to_plain"]
+__all__ = ["Decoded", "decode_commit", "encode_commit", "from_json", "from_plain", "read_commit", "to_json", "to_plain"]
 
 COMMIT_VERSION = 1
 DECODED_MAX = 2048
@@ -60,8 +60,11 @@ def decode_commit(ref: Ref, position: int, data: bytes) -> Recorded:
         events: list[Any] = []
         unknown: list[str] = []
         for each in stored["events"]:
+            if each["type"].partition(".")[0] != ref.aggregate:
+                raise ValueError(f"{each['type']} does not belong to the aggregate {ref.aggregate}")
             event = decode_event(each["type"], each["v"], each["data"])
             (unknown.append(each["type"]) if event is None else events.append(event))
+        _check_head(stored)
         commit = Commit(
             ref,
             stored["id"],
@@ -72,11 +75,27 @@ def decode_commit(ref: Ref, position: int, data: bytes) -> Recorded:
             tuple(unknown),
         )
         return Recorded(position, stored["prev"], commit)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = (
             f"The event at position {position} ({ref.aggregate} {ref.id}) does not read as what was written: {error}"
         )
         raise DamagedHistory(message, details={"position": position}) from error
+
+
+def _check_head(stored: Mapping[str, Any]) -> None:
+    text, numbers = (stored["id"], stored["actor"]), (stored["prev"], stored["at_us"], stored["cause"])
+    if any(each.__class__ is not str for each in text) or any(each.__class__ is not int for each in numbers):
+        raise ValueError("its head holds what never stands there")
+    if not stored["events"]:
+        raise ValueError("it holds no event")
+
+
+def read_commit(ref: Ref, position: int, data: bytes) -> Recorded:
+    """The commit at `position`; when it does not read as one, an empty commit that says so, for those who must go on."""
+    try:
+        return decode_commit(ref, position, data)
+    except DamagedHistory as error:
+        return Recorded(position, 0, Commit(ref, "", 0, "", (), damage=error.message))
 
 
 class Decoded:
@@ -90,11 +109,11 @@ class Decoded:
         self._known: dict[int, tuple[str, bytes, Recorded]] = {}
 
     def commit(self, subject: str, position: int, data: bytes) -> Recorded:
-        """As decode_commit, of the message that stands at `position`."""
+        """As read_commit, of the message that stands at `position`."""
         known = self._known.get(position)
         if known is not None and known[0] == subject and known[1] == data:
             return known[2]
-        recorded = decode_commit(ref_of(subject), position, data)
+        recorded = read_commit(ref_of(subject), position, data)
         self._known[position] = (subject, data, recorded)
         if len(self._known) > self._entries_max:
             del self._known[next(iter(self._known))]

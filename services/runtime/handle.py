@@ -98,7 +98,7 @@ class Handler:
         aggregate = AGGREGATES.get(ref.aggregate)
         if aggregate is None:
             return
-        if recorded.commit.unknown:
+        if recorded.commit.unknown or recorded.commit.damage:
             self._cache.pop(ref, None)
             return
         known = self._cache.get(ref)

@@ -15,11 +15,10 @@ from uuid import uuid4
 
 from domain.errors import DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
-from services.runtime.codec import Decoded, decode_commit, encode_commit
+from services.runtime.codec import Decoded, encode_commit, read_commit
 from services.runtime.connection import ApiError, Bus, checked
 from services.runtime.direct import Stored, read_direct
-from services.runtime.log import Commit, History, Recorded, Ref
-from services.runtime.memory import check_batch, conflict, whole
+from services.runtime.log import Commit, History, Recorded, Ref, check_batch, conflict, same, whole
 from services.runtime.pull import follow_stream
 
 WRONG_LAST_SEQUENCE = 10071
@@ -81,7 +80,7 @@ class JetStreamLog:
             while after < last:
                 stored = [each for each in await coming if each.sequence <= last]
                 if not stored:
-                    return
+                    raise missing(after + 1, f"nothing follows, though the log ends at {last}")
                 # The server looks for the next page while this one is decoded and used.
                 coming = asyncio.create_task(self._page(stored[-1].sequence, batch))
                 await asyncio.sleep(0)
@@ -139,9 +138,9 @@ class JetStreamLog:
         start, wanted = 1, subjects.aggregate(ref)
         while True:
             stored = await self._stored(wanted, start, LOAD_BATCH)
-            commits += [whole(decode_commit(ref, each.sequence, each.data)) for each in stored]
+            commits += [read_commit(ref, each.sequence, each.data) for each in stored]
             if len(stored) < LOAD_BATCH and (not stored or not stored[-1].pending):
-                return History(tuple(commits), commits[-1].position if commits else 0)
+                return whole(ref, commits)
             start = stored[-1].sequence + 1
 
     async def _stored(self, wanted: str, start: int, batch: int) -> list[Stored]:
@@ -150,7 +149,8 @@ class JetStreamLog:
     async def _append(self, commit: Commit, expected: int, data: bytes) -> int:
         subject, headers = _address(commit, expected)
         try:
-            return await self.bus.publish(subject, data, headers=headers)
+            answer = checked((await self.bus.request_message(subject, data, headers)).data)
+            return await self._ours(commit, expected) if answer.get("duplicate") else int(answer["seq"])
         except ApiError as error:
             if error.err_code != WRONG_LAST_SEQUENCE:
                 raise
@@ -175,7 +175,7 @@ class JetStreamLog:
             return [await self._ours(commit, expected) for commit, expected in commits]
 
     async def _ours(self, commit: Commit, expected: int) -> int:
-        """The position of `commit` if it is what stands behind `expected`; raises Conflict otherwise.
+        """The position of `commit` if it, all of it, is what stands behind `expected`; raises Conflict otherwise.
 
         Asks the stream's leader: a direct get may be answered by a replica that has not seen our write.
         """
@@ -187,7 +187,7 @@ class JetStreamLog:
                 raise conflict(commit, expected) from None
             raise
         found = decode_message(answer["message"])
-        if found.commit.command_id != commit.command_id:
+        if not same(found.commit, commit):
             raise conflict(commit, expected)
         return found.position
 
@@ -218,17 +218,21 @@ def _address(commit: Commit, expected: int) -> tuple[str, dict[str, str]]:
 def decode_message(message: dict[str, str]) -> Recorded:
     """A commit out of an answer of STREAM.MSG.GET."""
     data = base64.b64decode(message["data"])
-    return decode_commit(subjects.ref_of(message["subject"]), int(message["seq"]), data)
+    return read_commit(subjects.ref_of(message["subject"]), int(message["seq"]), data)
 
 
 def check_gapless(after: int, recorded: Sequence[Recorded]) -> None:
     """Raises DamagedHistory when `recorded` is not what follows position `after` one by one."""
     for each in recorded:
         if each.position != after + 1:
-            message = f"Position {after + 1} of the log is missing; {each.position} comes next."
-            raise DamagedHistory(message, details={"position": after + 1})
+            raise missing(after + 1, f"{each.position} comes next")
         after = each.position
 
 
+def missing(position: int, but: str) -> DamagedHistory:
+    """Nothing is ever deleted from the log, so a hole in it is lost history."""
+    return DamagedHistory(f"Position {position} of the log is missing; {but}.", details={"position": position})
+
+
 def _recorded(stored: Stored) -> Recorded:
-    return decode_commit(subjects.ref_of(stored.subject), stored.sequence, stored.data)
+    return read_commit(subjects.ref_of(stored.subject), stored.sequence, stored.data)

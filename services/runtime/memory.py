@@ -6,11 +6,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 
-from domain.errors import Conflict, DamagedHistory
-from services.runtime.codec import decode_commit, encode_commit
-from services.runtime.log import Commit, History, Recorded, Ref
-
-APPEND_ALL_MAX = 1000
+from services.runtime.codec import encode_commit, read_commit
+from services.runtime.log import Commit, History, Recorded, Ref, check_batch, conflict, same, whole
 
 
 class MemoryLog:
@@ -23,8 +20,7 @@ class MemoryLog:
 
     async def load(self, ref: Ref) -> History:
         """See EventLog."""
-        commits = tuple(whole(self._recorded(position)) for position in self._positions[ref])
-        return History(commits, commits[-1].position if commits else 0)
+        return whole(ref, [self._recorded(position) for position in self._positions[ref]])
 
     async def append(self, commit: Commit, expected: int) -> int:
         """See EventLog."""
@@ -46,6 +42,11 @@ class MemoryLog:
                 self._positions[commit.ref].append(len(self._stored))
             self._grew.notify_all()
         return list(range(len(self._stored) - len(commits) + 1, len(self._stored) + 1))
+
+    def put_raw(self, ref: Ref, data: bytes) -> None:
+        """Store what no append would: for tests of what readers do then."""
+        self._stored.append((ref, data))
+        self._positions[ref].append(len(self._stored))
 
     async def read(
         self, after: int = 0, *, until: int | None = None, batch: int = 1000
@@ -71,7 +72,7 @@ class MemoryLog:
 
     def _recorded(self, position: int) -> Recorded:
         ref, data = self._stored[position - 1]
-        return decode_commit(ref, position, data)
+        return read_commit(ref, position, data)
 
     def _last(self, ref: Ref) -> int:
         positions = self._positions[ref]
@@ -80,29 +81,4 @@ class MemoryLog:
     def _stored_before(self, commit: Commit, expected: int) -> int:
         """The position of this very commit when it was stored before, else 0."""
         following = next((position for position in self._positions[commit.ref] if position > expected), 0)
-        return following if following and self._recorded(following).commit.command_id == commit.command_id else 0
-
-
-def check_batch(commits: Sequence[tuple[Commit, int]]) -> None:
-    """Raises ValueError for what append_all does not take."""
-    if not 0 < len(commits) <= APPEND_ALL_MAX:
-        raise ValueError(f"1 to {APPEND_ALL_MAX} commits can be appended together, not {len(commits)}")
-    if len({commit.ref for commit, _ in commits}) != len(commits):
-        raise ValueError("commits that are appended together belong to different aggregates")
-
-
-def conflict(commit: Commit, expected: int) -> Conflict:
-    message = f"Somebody else changed {commit.ref.aggregate} {commit.ref.id} since position {expected}."
-    return Conflict(message, details={"id": commit.ref.id, "expected": expected})
-
-
-def whole(recorded: Recorded) -> Recorded:
-    """`recorded` itself; raises DamagedHistory when an event in it is unknown: no decision stands on half a history."""
-    commit = recorded.commit
-    if commit.unknown:
-        message = f"{commit.ref.aggregate} {commit.ref.id} has an event of unknown type {commit.unknown[0]}"
-        hint = "it was written by a newer rgrid: install that one"
-        raise DamagedHistory(
-            f"{message} at position {recorded.position}; {hint}.", details={"position": recorded.position}
-        )
-    return recorded
+        return following if following and same(self._recorded(following).commit, commit) else 0

@@ -18,6 +18,8 @@ from services.runtime.streams import CONSUMER_NOT_FOUND
 log = logging.getLogger("rgrid.nodes")
 
 REQUESTS_AT_ONCE = 16
+ACROSS_ACCOUNTS = "_R_."
+"""Where the server has answers to another account sent."""
 
 
 async def listen_leases(bus: Bus, node_ids: list[str], heard: Callable[[str, Heartbeat], Awaitable[None]]) -> None:
@@ -44,9 +46,13 @@ async def answer_urls(bus: Bus, answer: Callable[[str, UrlsWanted], Awaitable[Ur
     room = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
     async def respond(message: Msg) -> None:
+        node_id = subjects.node_of(message.subject)
+        if not message.reply.startswith((f"{subjects.inbox_prefix(node_id)}.", ACROSS_ACCOUNTS)):
+            log.error("%s wants its answer on %s: it gets none", node_id, message.reply)
+            return
         async with room:
             try:
-                given = await answer(subjects.node_of(message.subject), from_json(UrlsWanted, message.data))
+                given = await answer(node_id, from_json(UrlsWanted, message.data))
             except (ValueError, RgridError, OSError) as error:
                 code = error.code if isinstance(error, RgridError) else "INVALID_REQUEST"
                 given = UrlsGiven(error=code, message=str(error))

@@ -153,7 +153,7 @@ class Reactions:
         except Exception as error:
             delivery.failures += 1
             log.warning("%s: %s failed: %r", self.service.name, delivery.pulled.subject, error)
-            if delivery.failures < DELIVERIES_MAX:
+            if delivery.failures < DELIVERIES_MAX and not isinstance(error, DamagedHistory):
                 return min(PAUSE_SECONDS_FIRST * 2**delivery.failures, PAUSE_SECONDS_MAX)
             try:
                 await park(self.shell.bus, self.service.name, self.stream, delivery.pulled, error, delivery.failures)
@@ -178,6 +178,8 @@ class Reactions:
         """What the message holds for this service; raises DamagedHistory or ValueError when it does not read."""
         if self.stream == subjects.EVENTS:
             recorded = self.shell.decoded.commit(pulled.subject, pulled.sequence, pulled.data)
+            if recorded.commit.damage:
+                raise DamagedHistory(recorded.commit.damage)
             if recorded.commit.unknown:
                 raise DamagedHistory(f"an event of unknown type {recorded.commit.unknown[0]}")
             self.shell.handler.observe(recorded)

@@ -60,9 +60,9 @@ def event_filter(event: type) -> str:
 
 
 def ref_of(subject: str) -> Ref:
-    """The aggregate that a commit's subject names."""
-    _, _, account, aggregate_name, id_, _ = subject.split(".")
-    return Ref(account, aggregate_name, id_)
+    """The aggregate that a commit's subject names; nothing for a subject that is none of ours."""
+    parts = subject.split(".")
+    return Ref(*parts[2:5]) if len(parts) == 6 else Ref("", "", "")
 
 
 def report(node_id: str, fact: object) -> str:

@@ -44,6 +44,9 @@ class Board:
             self._apply_node(ref.id, recorded)
         elif ref.aggregate == "execution":
             before = self.open.get(ref)
+            if recorded.commit.damage or recorded.commit.unknown:
+                self.drop(ref)
+                return None
             if before is None and recorded.previous != 0:
                 return ref if isinstance(recorded.commit.events[-1], ExecutionRetried) else None
             state = before.state if before else INITIAL
@@ -68,6 +71,13 @@ class Board:
             self._leased.setdefault(state.node_id, {})[ref] = entry
         elif state.phase == "queued":
             self._waiting.setdefault(state.priority, {})[ref] = entry
+
+    def drop(self, ref: Ref) -> None:
+        """Its history cannot be read, so nothing is decided about it any more."""
+        entry = self.open.get(ref)
+        if entry is not None:
+            self._remove(entry)
+        self._reserved.pop(ref, None)
 
     def reserve(self, ref: Ref, node_id: str) -> None:
         """Count an execution as on a node while its assignment is on the way to the log."""

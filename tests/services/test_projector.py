@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from domain.account.events import AccountOpened
 from domain.errors import DamagedHistory
 from projections.check import check
 from projections.database import Database
 from projections.folding import Poison
 from projections.queries import Queries
 from services.projector import project
+from services.runtime.log import Commit, Ref
 from services.runtime.memory import MemoryLog
 from tests.fixtures.postgres import PostgresServer
 from tests.projections.histories import lifecycles
@@ -111,4 +113,23 @@ async def test_halts_when_the_log_ends_before_the_read_models(postgres_dsn: str)
         async with projecting(shorter, database) as halted:
             with pytest.raises(DamagedHistory):
                 await asyncio.wait_for(halted, 20)
+        await queries.close()
+
+
+async def test_what_is_no_commit_is_parked_and_the_rest_goes_on(postgres_dsn: str) -> None:
+    log = MemoryLog()
+    parked: list[Poison] = []
+
+    async def park(poison: Poison) -> None:
+        parked.append(poison)
+
+    position = await append(log, 2)
+    log.put_raw(Ref("a", "execution", "exec_x"), b'{"stream":"REPORTS","seq":1}')
+    await log.append(Commit(Ref("b", "account", "b"), "c1", 1, "key:k", (AccountOpened("b"),)), 0)
+    async with Database(postgres_dsn) as database:
+        queries = Queries(database)
+        task = asyncio.create_task(project(log, database, park))
+        assert await queries.wait_for(position + 2, 20) == position + 2
+        task.cancel()
+        assert [(each.recorded.position, type(each.error)) for each in parked] == [(position + 1, DamagedHistory)]
         await queries.close()

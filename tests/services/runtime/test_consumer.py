@@ -291,3 +291,13 @@ async def test_a_loop_is_started_again_when_it_fails_and_ends_with_the_service(s
 
     async with running(Service("clock", (), (), start=start), shell):
         await until(lambda: len(starts) == 3)
+
+
+async def test_what_is_no_commit_is_parked_at_once_and_the_rest_goes_on(shell: Shell, bus: Bus) -> None:
+    seen: list[Any] = []
+    await bus.publish("rgrid.ev.a.account.a.opened", b'{"stream":"REPORTS","seq":1}')
+    await open_accounts(shell, "b")
+    async with running(watcher(seen), shell):
+        await until(lambda: len(seen) == 1)
+    assert seen[0].ref.id == "b"
+    assert [(each.position, each.deliveries) for each in await parked(bus)] == [(1, 1)]

@@ -111,3 +111,14 @@ async def test_what_does_not_exist_is_not_cached() -> None:
     with pytest.raises(NotFound):
         await handler.handle(Ref("a", "execution", "e"), CancelExecution("x", 1), command_id="c", actor="x")
     assert not handler._cache
+
+
+async def test_of_two_with_one_command_id_the_loser_does_not_believe_itself() -> None:
+    log = MemoryLog()
+    one, other = Handler(log), Handler(log)
+    await send(one, OpenAccount("x"), "c1")
+    await other.state(REF)
+    await send(one, IssueKey("k", "11", ""), "same")
+    handled = await other.handle(REF, IssueKey("l", "22", ""), command_id="same", actor="key:k")
+    assert handled.events == ()
+    assert handled.state.keys == {"k": "11"}

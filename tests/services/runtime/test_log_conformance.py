@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from domain.account.events import AccountKeyIssued, AccountOpened
+from domain.account.events import AccountKeyIssued, AccountKeyRevoked, AccountOpened
 from domain.errors import Conflict, DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
+from services.runtime.codec import encode_commit
 from services.runtime.connection import Bus
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.log import Commit, EventLog, Recorded, Ref
@@ -196,13 +197,6 @@ async def test_a_history_with_an_unknown_event_is_not_decided_on(bus: Bus) -> No
     assert (recorded.commit.events, recorded.commit.unknown) == ((), ("account.sold",))
 
 
-async def test_rubbish_in_the_log_is_named(bus: Bus) -> None:
-    log = JetStreamLog(bus)
-    await bus.publish(f"{subjects.aggregate_prefix(REF)}.opened", b"{oops")
-    with pytest.raises(DamagedHistory, match="position 1"):
-        await everything(log)
-
-
 async def test_a_log_behind_what_was_read_from_it_halts(bus: Bus) -> None:
     log = JetStreamLog(bus)
     await log.append(commit("c1"), 0)
@@ -235,3 +229,53 @@ async def test_writers_halt_when_a_server_comes_back_with_an_older_log(nats_serv
                 await asyncio.sleep(0.05)
     with pytest.raises(HistoryLost, match="ends at position 0"):
         await log.append(commit("c2", OTHER), 0)
+
+
+async def test_the_same_id_with_other_events_is_not_ours(log: EventLog) -> None:
+    first = await log.append(commit("c1"), 0)
+    with pytest.raises(Conflict):
+        await log.append(commit("c1", event=AccountKeyIssued("another", "00", "x")), 0)
+    with pytest.raises(Conflict):
+        await log.append(commit("c1", event=AccountKeyIssued("another", "00", "x")), first)
+
+
+RUBBISH = [
+    b"",
+    b"{}",
+    b"[]",
+    b'"x"',
+    b'{"stream":"REPORTS","seq":1}',
+    b'{"v":1,"id":"x","events":[{"type":7}]}',
+    b"\xff",
+]
+
+
+async def test_what_is_no_commit_comes_along_and_says_so(nats_server: NatsServer, bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    first = await log.append(commit("c1"), 0)
+    for data in RUBBISH:
+        await bus.publish("rgrid.ev.a1.account.a1.key_issued", data)
+    await bus.publish("rgrid.ev.a1.account.nobody.opened", RUBBISH[4])
+    await log.append(commit("c2", OTHER), 0)
+    for found in (await everything(log), await take(log, 0, len(RUBBISH) + 3)):
+        assert [bool(each.commit.damage) for each in found] == [False, *[True] * (len(RUBBISH) + 1), False]
+        assert [each.position for each in found] == list(range(1, len(RUBBISH) + 4))
+    with pytest.raises(DamagedHistory, match=f"position {first + 1}"):
+        await log.load(REF)
+    assert (await log.load(OTHER)).position == len(RUBBISH) + 3
+
+
+async def test_a_forged_commit_that_reads_well_does_not_fit_into_the_chain(nats_server: NatsServer, bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    first = await log.append(commit("c1"), 0)
+    forged = encode_commit(commit("c2", event=AccountKeyRevoked("c1")), first + 5)
+    await bus.publish("rgrid.ev.a1.account.a1.key_revoked", forged)
+    with pytest.raises(DamagedHistory, match=f"follows position {first + 5}, but {first}"):
+        await log.load(REF)
+
+
+async def test_a_log_that_ends_before_its_end_is_damaged(nats_server: NatsServer, bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    await log.append(commit("c1"), 0)
+    with pytest.raises(DamagedHistory, match="Position 2 of the log is missing"):
+        await everything(log, until=3)
