@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -43,7 +44,9 @@ class Api:
         return self.call("GET", path + query_string(query)).json()
 
     def post(self, path: str, body: Any = None, *, headers: dict[str, str] | None = None) -> Any:
-        return self.call("POST", path, {} if body is None else body, headers).json()
+        """One request, however often it has to be sent: the key says so to the grid."""
+        sent = {"Idempotency-Key": os.urandom(16).hex()} | (headers or {})
+        return self.call("POST", path, {} if body is None else body, sent).json()
 
     def delete(self, path: str) -> Any:
         reply = self.call("DELETE", path)
@@ -103,7 +106,7 @@ class Api:
             except Unreachable as away:
                 expected = self._answered or (self.grid.source == EMBEDDED and running())
                 unsent = isinstance(away.__cause__, ConnectionRefusedError)
-                if not expected or not (unsent or may_repeat(method, path)) or time.monotonic() > deadline:
+                if not expected or not (unsent or may_repeat(method, headers)) or time.monotonic() > deadline:
                     raise
                 if not told:
                     warn(f"The grid does not answer ({why(away.__cause__)}); trying again for {AWAY_SECONDS_MAX:.0f} s")
