@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal as signals
 
+from domain.execution.decider import RUNNER_STOPPED
 from domain.execution.events import Reason
 from domain.execution.job import Limits
 from services.runner.sandbox.box import Exit
@@ -75,7 +76,7 @@ def runner_restarted() -> Reason:
 
 
 def runner_stopped() -> Reason:
-    return Reason("RUNNER_STOPPED", "The runner of its node was stopped while it ran.")
+    return Reason(RUNNER_STOPPED, "Its runner was stopped while it ran (rgrid down).")
 
 
 def node_failed(detail: str) -> Reason:
