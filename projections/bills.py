@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,9 +81,9 @@ def bills_sql(
     return sql, values
 
 
-def bills_of(rows: Sequence[Sequence[Any]]) -> Bills:
+def bills_of(rows: Iterable[Any]) -> Bills:
     """What the statement answered."""
-    total, *groups = (Bill(*row[1:]) for row in rows)
+    total, *groups = (Bill(*tuple(row)[1:]) for row in rows)
     return Bills(total, groups[:GROUPS_MAX], len(groups) > GROUPS_MAX)
 
 
