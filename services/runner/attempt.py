@@ -14,6 +14,7 @@ from domain.errors import Invalid, StaleLease, Unavailable
 from domain.execution.events import AttemptResult, Reason
 from services.runner import explain, keep
 from services.runner.collect import Collected
+from services.runner.disk import DiskFull, DiskWatch, wait_for_room
 from services.runner.download import Damaged
 from services.runner.logs.pipes import Pipes
 from services.runner.logs.publisher import Publisher
@@ -32,6 +33,7 @@ T = TypeVar("T")
 CANCELLED, STALE, STOPPED = "cancelled", "stale", "stopped"
 PATIENCE_SECONDS = {CANCELLED: 10.0, STALE: 0.0, STOPPED: 5.0}
 """How much longer the outputs of a script that has ended may take once somebody wants it over, by cause."""
+NOTHING_COMES_HOME = ("CANCELLED", "DISK_LIMIT")
 
 
 class Ended(Exception):
@@ -71,6 +73,9 @@ class Attempt:
         except (Invalid, Unavailable) as error:
             why = explain.input_damaged if isinstance(error, Damaged) else explain.input_unavailable
             result = self._result("lost", why(error.message))
+        except DiskFull as error:
+            log.warning("%s is not begun: %s", self.work.execution, error)
+            result = self._result("lost", explain.node_disk_full(str(error)))
         except StartFailed as error:
             result = self._result("lost", explain.start_failed(str(error)))
         except OSError as error:
@@ -87,8 +92,9 @@ class Attempt:
 
     async def _run(self) -> AttemptResult:
         work = self.folder / "work"
-        work.mkdir(parents=True)
         try:
+            await self._unless_ended(wait_for_room(self._node.folder))
+            work.mkdir(parents=True)
             staged = await self._unless_ended(prepare(self._node, self.work.job, self._urls, work))
         except Unfit as error:
             return self._result("failed", explain.input_damaged(error.message))
@@ -104,10 +110,10 @@ class Attempt:
         if self._spool.broken:
             why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
             return replace(result, status="lost", reason=why)
-        found = Collected() if status == CANCELLED else await keep.outputs(work, staged)
+        found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged)
         try:
             return await self._in_time(self._bring_home(result, found))
-        except (Unavailable, OSError) as error:
+        except (Invalid, Unavailable, OSError) as error:
             reason = explain.output_failed(str(error))
             status, reason = self._outside(CANCELLED) if self.cause == CANCELLED else ("lost", reason)
         except Ended:
@@ -123,9 +129,13 @@ class Attempt:
         publisher = Publisher(self._node.bus, subject, self._spool, wake)
         publishing = asyncio.create_task(publisher.run())
         ending = asyncio.create_task(running.wait())
+        disk = DiskWatch(self.folder, job.limits.disk_bytes)
+        filling = asyncio.create_task(disk.over())
         try:
             await asyncio.wait(
-                (ending, self._ending), timeout=job.limits.timeout_seconds, return_when=asyncio.FIRST_COMPLETED
+                (ending, self._ending, filling),
+                timeout=job.limits.timeout_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
             )
             by_itself, cause = ending.done(), self.cause
             await running.kill(0 if by_itself else self._node.kill_grace_seconds)
@@ -133,15 +143,26 @@ class Attempt:
             pipes.drain()
         finally:
             publisher.close()
+            filling.cancel()
             if self.cause in (STALE, STOPPED) or not ending.done():
                 publishing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await publishing
         if not end.started:
             raise StartFailed("the box or the interpreter could not be started; its log may say why")
+        if filling.done() and not filling.cancelled() and not cause:
+            return "failed", explain.disk_limit(job.limits, disk.bound), end
         if by_itself:
-            return *explain.ended(end, running.oom(), job.limits), end
+            return *await self._own_end(end, running.oom(), disk), end
         return *(self._outside(cause) if cause else ("timed_out", explain.timed_out(job.limits))), end
+
+    async def _own_end(self, end: Exit, oom: bool, disk: DiskWatch) -> tuple[str, Reason]:
+        """A script that was refused more room mostly ends by itself, before the watch sees it."""
+        limits = self.work.job.limits
+        status, reason = explain.ended(end, oom, limits)
+        if status == "failed" and not oom and disk.near() and await disk.exceeded():
+            return "failed", explain.disk_limit(limits, disk.bound)
+        return status, reason
 
     def _say_started(self) -> None:
         self._started_at_us = _now_us()

@@ -46,6 +46,18 @@ def timed_out(limits: Limits) -> Reason:
     return Reason("TIMED_OUT", message, "Give it longer: rgrid run --timeout 2h …")
 
 
+def disk_limit(limits: Limits, bound: int) -> Reason:
+    if bound < limits.disk_bytes:
+        message = f"It filled the {_mib(bound)} that the disk of its node had left for it, and was ended."
+        return Reason("DISK_LIMIT", message, "Free space on the node, or write less.")
+    message = f"It wrote more than its {_mib(limits.disk_bytes)} to the disk and was ended."
+    return Reason("DISK_LIMIT", message, "Give it more: rgrid run --disk 50g …")
+
+
+def node_disk_full(detail: str) -> Reason:
+    return Reason("NODE_DISK_FULL", f"Its node takes no work: {detail}.", "Free space below RGRID_HOME on the node.")
+
+
 def cancelled() -> Reason:
     return Reason("CANCELLED", "It was cancelled; its processes were seen to be gone.")
 

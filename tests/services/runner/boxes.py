@@ -42,6 +42,7 @@ class Boxes:
         network: bool = False,
         memory: int = 512 * MIB,
         runtime: str = "python",
+        disk: int = 1024 * MIB,
     ) -> Running:
         self.count += 1
         name = f"t{os.getpid()}-{self.count}"
@@ -51,7 +52,7 @@ class Boxes:
         flags = ("-I", "-c") if runtime == "python" else ("-c",)
         argv = (programs()[runtime], *flags, code, *arguments)
         return await self.sandbox.start(
-            Spec(name, argv, work, scratch, Limits(2000, memory, 60), network, env or {}, BASE_ENV)
+            Spec(name, argv, work, scratch, Limits(2000, memory, 60, disk), network, env or {}, BASE_ENV)
         )
 
     async def run(self, code: str, *arguments: str, **options: object) -> Outcome:

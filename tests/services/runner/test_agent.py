@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from domain.execution.job import Limits
+from services.runner import disk
 from services.runner.attempt import PATIENCE_SECONDS
 from services.runner.sandbox.cgroup import Groups
 from tests.fixtures.nats import NatsServer
@@ -70,6 +71,54 @@ async def test_out_of_memory_is_said_on_evidence(groups: Groups, grid: Grid) -> 
     assert (result.status, result.reason.code) == ("failed", "OUT_OF_MEMORY")
     _, result = await grid.run("import os; os.kill(os.getpid(), 9)", limits=Limits(1000, 64 * 1024**2, 60))
     assert (result.status, result.reason.code) == ("failed", "SIGNAL")
+
+
+FILLS = """
+import time
+for part in range(40):
+    with open(f"part{part}", "wb") as file:
+        file.write(bytes(4_000_000))
+    time.sleep(0.02)
+print("full", flush=True)
+time.sleep(1000)
+"""
+
+
+async def test_a_script_that_fills_the_disk_is_ended(grid: Grid) -> None:
+    _, result = await grid.run(FILLS, limits=Limits(1000, 256 * 1024**2, 60, 50_000_000))
+    assert (result.status, result.reason.code, result.outputs.count) == ("failed", "DISK_LIMIT", 0)
+    assert "--disk" in result.reason.hint
+
+
+async def test_one_file_is_never_larger_than_the_disk_limit(grid: Grid) -> None:
+    code = "import os; file = open('big', 'wb'); [file.write(bytes(1_000_000)) for _ in range(100)]"
+    _, result = await grid.run(code, limits=Limits(1000, 256 * 1024**2, 60, 20_000_000))
+    assert (result.status, result.reason.code, result.exit_code) == ("failed", "DISK_LIMIT", 1)
+
+
+async def test_holes_and_deleted_files_do_not_count(grid: Grid) -> None:
+    code = """
+import os, time
+os.truncate(os.open("hole", os.O_CREAT | os.O_WRONLY), 19_000_000)
+for part in range(20):
+    with open("same", "wb") as file:
+        file.write(bytes(4_000_000))
+    os.unlink("same")
+    time.sleep(0.05)
+os.unlink("hole")
+"""
+    _, result = await grid.run(code, limits=Limits(1000, 256 * 1024**2, 60, 20_000_000))
+    assert (result.status, result.reason.code) == ("succeeded", "OK")
+
+
+async def test_nothing_is_begun_where_hardly_any_room_is_left(make_grid: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "FLOOR_BYTES_MAX", 2**62)
+    monkeypatch.setattr(disk, "FLOOR_SHARE", 1)
+    monkeypatch.setattr(disk, "PATIENCE_SECONDS", 0.1)
+    grid = await make_grid("instant")
+    execution, result = await grid.run("pass")
+    assert (result.status, result.reason.code) == ("lost", "NODE_DISK_FULL")
+    assert grid.facts("started", execution) == []
 
 
 async def test_a_cancelled_script_is_dead_before_it_is_said(grid: Grid) -> None:
