@@ -3,12 +3,13 @@
 import json
 import os
 import socket
+import threading
 
 import pytest
 
 from cli.errors import CliError, NotSignedIn, Unreachable, UsageProblem
 from cli.main import answer
-from cli.wire.grid import EMBEDDED, Grid, find
+from cli.wire.grid import EMBEDDED, Grid, find, running
 from cli.wire.transport import Api, query_string, segment
 
 
@@ -137,8 +138,30 @@ def breaking(times, then):
     return behave
 
 
+def grid_here(home, url):
+    """A home whose supervisor is this process."""
+    (home / "run").mkdir()
+    (home / "run" / "lock").write_text(json.dumps({"pid": os.getpid()}))
+    (home / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": url}))
+
+
+def test_a_damaged_grid_file_is_waited_for_and_a_stale_one_not_believed(tmp_path, monkeypatch):
+    monkeypatch.setenv("RGRID_HOME", str(tmp_path))
+    monkeypatch.setattr("cli.wire.grid.RESTORED_SECONDS_MAX", 0.3)
+    grid_here(tmp_path, "http://127.0.0.1:9")
+    assert running()["api_url"] == "http://127.0.0.1:9"
+    for damage in ('{"pid":1', '{"pid":1,"api_url":"http://127.0.0.1:1"}'):
+        (tmp_path / "grid.json").write_text(damage)
+        assert running() == {}
+    grid_file = json.dumps({"pid": os.getpid(), "api_url": "http://127.0.0.1:9"})
+    threading.Timer(0.15, lambda: (tmp_path / "grid.json").write_text(grid_file)).start()
+    assert running()["api_url"] == "http://127.0.0.1:9"
+    (tmp_path / "run" / "lock").write_text("")
+    assert running() == {}
+
+
 def test_a_grid_that_is_started_again_is_waited_for(odd_server, tmp_path, monkeypatch, capfd):
-    (tmp_path / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": odd_server.url}))
+    grid_here(tmp_path, odd_server.url)
     monkeypatch.setenv("RGRID_HOME", str(tmp_path))
     api = Api(Grid(odd_server.url, "rgk_x", EMBEDDED))
     odd_server.behave = breaking(3, reply(200, {"ok": 1}))
@@ -147,7 +170,7 @@ def test_a_grid_that_is_started_again_is_waited_for(odd_server, tmp_path, monkey
 
 
 def test_a_post_whose_answer_was_lost_is_sent_again_under_its_own_key(odd_server, tmp_path, monkeypatch):
-    (tmp_path / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": odd_server.url}))
+    grid_here(tmp_path, odd_server.url)
     monkeypatch.setenv("RGRID_HOME", str(tmp_path))
     keys = []
 
