@@ -12,7 +12,7 @@ RgridError
 ├── Conflict             somebody else appended first: load, decide and append again
 ├── Unavailable          a part of the platform does not answer; trying again later may help
 └── DamagedHistory       stored events do not read as what was written: stop and say so
-    └── HistoryLost      the log ends before what was read from it: every writer halts
+    └── HistoryLost      positions of the log are gone, in it or at its end: every writer halts
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def exempt(path: str) -> bool:
     return any(path.startswith(each) if each.endswith("/") else path == each for each in EXEMPT)
 
 
-def caller_of(connection: HTTPConnection) -> Caller:
+async def caller_of(connection: HTTPConnection) -> Caller:
     """Dependency of every route: who asks (the middleware saw to it that there is one)."""
     caller = connection.scope["state"]["caller"]
     assert isinstance(caller, Caller)

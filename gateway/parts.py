@@ -37,8 +37,8 @@ class Parts:
     started_at: float
 
 
-def parts_of(connection: HTTPConnection) -> Parts:
-    """Dependency of every route."""
+async def parts_of(connection: HTTPConnection) -> Parts:
+    """Dependency of every route; a coroutine, since FastAPI sends a plain function through a thread for every request."""
     parts = connection.app.state.parts
     assert isinstance(parts, Parts)
     return parts

@@ -16,7 +16,13 @@ from pydantic import (
 )
 
 from domain.errors import Invalid
-from domain.execution.job import CPU_MILLIS_DEFAULT, MEMORY_BYTES_DEFAULT, TIMEOUT_SECONDS_DEFAULT, Limits
+from domain.execution.job import (
+    CPU_MILLIS_DEFAULT,
+    DISK_BYTES_DEFAULT,
+    MEMORY_BYTES_DEFAULT,
+    TIMEOUT_SECONDS_DEFAULT,
+    Limits,
+)
 from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path, checked_tree
 
 ARGS_MAX = 10_000
@@ -35,6 +41,8 @@ PRIORITY_MAX = 1000
 CPU_MILLIS_MAX = 1_024_000
 MEMORY_BYTES_MIN = 16 * 1024**2
 MEMORY_BYTES_MAX = 64 * 1024**4
+DISK_BYTES_MIN = 1024**2
+DISK_BYTES_MAX = 1024**5
 TIMEOUT_SECONDS_MIN = 0.1
 TIMEOUT_SECONDS_MAX = 30 * 24 * 3600
 BLOBS_MAX = 1000
@@ -115,9 +123,10 @@ class LimitsBody(Body):
     timeout_seconds: Annotated[float, Field(ge=TIMEOUT_SECONDS_MIN, le=TIMEOUT_SECONDS_MAX, strict=True)] = (
         TIMEOUT_SECONDS_DEFAULT
     )
+    disk_bytes: Annotated[int, Field(ge=DISK_BYTES_MIN, le=DISK_BYTES_MAX, strict=True), WHOLE] = DISK_BYTES_DEFAULT
 
     def limits(self) -> Limits:
-        return Limits(self.cpu_millis, self.memory_bytes, self.timeout_seconds)
+        return Limits(self.cpu_millis, self.memory_bytes, self.timeout_seconds, self.disk_bytes)
 
 
 class SubmitBody(Body):

@@ -18,6 +18,8 @@ from domain.execution.job import Job
 from domain.retry import PLATFORM_FAULTS_MAX, platform_backoff_seconds, script_backoff_seconds
 
 AGGREGATE = "execution"
+RUNNER_STOPPED = "RUNNER_STOPPED"
+"""The reason code of an attempt that ended because a person stopped its runner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """State of the decider. `phase`: new, submitted, queued, assigned, running, finished. `spans`: attempts that ended."""
+    """State of the decider. `phase`: new, submitted, queued, assigned, running, finished. `spans`: attempts that ended;
+    `ended`: why the last of them did."""
 
     phase: str = "new"
     status: str = ""
@@ -47,6 +50,7 @@ class Execution:
     script_failures: int = 0
     platform_faults: int = 0
     not_before_us: int = 0
+    ended: e.Reason | None = None
     delay: e.Reason | None = None
     cancelling: bool = False
     spans: tuple[Span, ...] = ()
@@ -95,8 +99,9 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
                 node_id="",
                 incarnation="",
                 script_failures=state.script_failures + (not event.platform),
-                platform_faults=state.platform_faults + event.platform,
+                platform_faults=state.platform_faults + (event.platform and _is_fault(event.result)),
                 not_before_us=event.retry_at_us,
+                ended=event.result.reason,
                 delay=None,
                 spans=_spans(state, event.result),
             )
@@ -214,13 +219,18 @@ def _platform_fault(state: Execution, result: e.AttemptResult, now_us: int) -> e
         message = f"{result.reason.message} It was being cancelled; whether its processes stopped was not seen."
         reason = e.Reason("LOST_WHILE_CANCELLING", message, "Run it again if you still need it.")
         return e.ExecutionFinished(state.attempt, replace(result, reason=reason))
-    faults = state.platform_faults + 1
+    faults = state.platform_faults + _is_fault(result)
     if faults > PLATFORM_FAULTS_MAX:
         message = f"{faults} attempts were lost to faults of the platform, the last: {result.reason.message}"
-        reason = e.Reason("PLATFORM_FAULTS", message, "Look at the nodes with: rgrid doctor")
+        reason = e.Reason("PLATFORM_FAULTS", message, result.reason.hint or "Look at the nodes with: rgrid doctor")
         return e.ExecutionFinished(state.attempt, replace(result, reason=reason))
-    retry_at_us = now_us + int(platform_backoff_seconds(faults) * 1e6)
-    return e.ExecutionAttemptFailed(state.attempt, result, True, retry_at_us)
+    wait_seconds = platform_backoff_seconds(faults) if _is_fault(result) else 0.0
+    return e.ExecutionAttemptFailed(state.attempt, result, True, now_us + int(wait_seconds * 1e6))
+
+
+def _is_fault(result: e.AttemptResult) -> bool:
+    """A runner that somebody stopped (`rgrid down`) is no fault: however often, the execution starts over."""
+    return result.reason.code != RUNNER_STOPPED
 
 
 def _cancel(state: Execution, command: c.CancelExecution) -> list[e.ExecutionEvent]:

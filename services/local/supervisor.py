@@ -62,6 +62,11 @@ class Supervisor:
     def restarts(self, name: str) -> int:
         return self._parts[name].restarts
 
+    def renew(self, name: str, why: str) -> None:
+        """Have a running part end, to be started again."""
+        self.say("mended", f"{why}: {name} is started again.")
+        self._parts[name].process.send_signal(self._parts[name].part.stop_signal)
+
     def restarted_most(self, times: int) -> str:
         """A part that was started again at least so many times; empty when there is none."""
         return next((name for name, each in self._parts.items() if each.restarts >= times), "")

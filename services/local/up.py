@@ -10,6 +10,7 @@ from typing import TextIO
 
 from domain.errors import RgridError
 from services.local.daemon import ALREADY, start_behind
+from services.local.disk_watch import DiskWatch
 from services.local.grid import Grid
 from services.local.home import Home, home_from, make_home, read_json
 from services.local.lock import AlreadyUp, hold, holder
@@ -59,8 +60,10 @@ def _run(home: Home, settings: Settings, notify: int | None, still_ours: Callabl
                 channel.close()
         else:
             print("  next       rgrid run SCRIPT     stop it: Ctrl-C", flush=True)
+        disk = DiskWatch(home.root, home.log("nats-server"))
         while still_ours() and not supervisor.tick(LOOK_SECONDS):
-            pass
+            if not settings.nats_url and disk.healed():
+                supervisor.renew("nats-server", "The disk was full and has room again")
     except Stopped:
         pass
     except (RgridError, OSError) as error:

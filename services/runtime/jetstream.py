@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
-from domain.errors import DamagedHistory, HistoryLost, Unavailable
+from domain.errors import HistoryLost, Unavailable
 from services.runtime import subjects
 from services.runtime.codec import Decoded, encode_commit, read_commit
 from services.runtime.connection import ApiError, Bus, checked
@@ -71,7 +71,7 @@ class JetStreamLog:
     async def read(
         self, after: int = 0, *, until: int | None = None, batch: int = 1000
     ) -> AsyncIterator[list[Recorded]]:
-        """See EventLog. Raises DamagedHistory when a position is missing: nothing is ever deleted from the log."""
+        """See EventLog. Raises HistoryLost when a position is missing: nothing is ever deleted from the log."""
         last = await self.last_position() if until is None else until
         if after >= last:
             return
@@ -222,16 +222,16 @@ def decode_message(message: dict[str, str]) -> Recorded:
 
 
 def check_gapless(after: int, recorded: Sequence[Recorded]) -> None:
-    """Raises DamagedHistory when `recorded` is not what follows position `after` one by one."""
+    """Raises HistoryLost when `recorded` is not what follows position `after` one by one."""
     for each in recorded:
         if each.position != after + 1:
             raise missing(after + 1, f"{each.position} comes next")
         after = each.position
 
 
-def missing(position: int, but: str) -> DamagedHistory:
+def missing(position: int, but: str) -> HistoryLost:
     """Nothing is ever deleted from the log, so a hole in it is lost history."""
-    return DamagedHistory(f"Position {position} of the log is missing; {but}.", details={"position": position})
+    return HistoryLost(f"Position {position} of the log is missing; {but}.", details={"position": position})
 
 
 def _recorded(stored: Stored) -> Recorded:

@@ -144,10 +144,8 @@ class Scheduler:
 
     def _reason(self, entry: Entry, rooms: list[NodeRoom]) -> e.Reason | None:
         if entry.state.not_before_us > self.context.now_us():
-            why = "its script failed" if entry.state.script_failures else "its node was lost"
-            return e.Reason(
-                "WAITING_FOR_RETRY", f"Attempt {entry.state.attempt} ended because {why}; another one is due."
-            )
+            why = entry.state.ended.message if entry.state.ended else ""
+            return e.Reason("WAITING_FOR_RETRY", f"Attempt {entry.state.attempt} ended: {why} Another one is due soon.")
         verdict = place(_job(entry), rooms)
         return verdict if isinstance(verdict, e.Reason) else None
 
