@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services.local.home import Home, check_private, make_home, read_json, rotate_logs, write_json, write_private
+from services.local.child import open_log
+from services.local.home import Home, check_private, make_home, read_json, write_json, write_private
 from services.local.lock import AlreadyUp, hold, holder, running_grid
+from services.local.log_files import LOG_BYTES_MAX, rotate_logs
 from services.local.ports import keep_ports
 from services.local.problem import Problem
 from services.local.secrets_file import load_secrets, renew_key
@@ -124,7 +126,18 @@ def test_large_logs_make_room(home: Home) -> None:
         log.truncate(9 << 20)
     home.log("gateway").write_text("short")
     rotate_logs(home)
-    assert {each.name for each in (home.root / "logs").iterdir()} == {"services.log.1", "gateway.log"}
+    sizes = {each.name: each.stat().st_size for each in (home.root / "logs").iterdir()}
+    assert sizes == {"services.log": 0, "services.log.1": 9 << 20, "gateway.log": 5}
+
+
+def test_who_writes_a_log_goes_on_writing_it_when_it_is_rotated(home: Home) -> None:
+    writer = open_log(home.log("services"))
+    os.write(writer, b"x" * (LOG_BYTES_MAX + 1))
+    rotate_logs(home)
+    os.write(writer, b"after\n")
+    os.close(writer)
+    assert home.log("services").read_bytes() == b"after\n"
+    assert home.log("services").with_suffix(".log.1").stat().st_size == LOG_BYTES_MAX + 1
 
 
 def test_private_means_owner_and_mode(home: Home) -> None:
