@@ -12,7 +12,7 @@ from ..wire.follow import Follower, Sink, check_complete
 from ..wire.interrupt import SECOND_WITHIN_SECONDS, Interrupts
 from ..wire.transport import Api, query_string, segment
 from .formats import between, duration
-from .outcome import ENDED, closing, exit_code, next_after
+from .outcome import ENDED, closing, exit_code, next_after, with_id
 from .screen import clean, detail, interactive, state, tell
 
 COST_SECONDS_MAX = 2.0
@@ -54,6 +54,8 @@ class Watch:
         self.last = key
         if status == "queued" and reason.get("message"):
             state("quiet", "queued", clean(reason["message"]))
+            if reason.get("hint"):
+                detail("hint", clean(with_id(str(reason["hint"]), {"id": self.execution})))
         elif status == "running" and not word.get("cancelling"):
             words = [f"on {clean(word.get('node_id') or 'a node')}"]
             if (word.get("attempt") or 1) == 1 and (waited := self.waited(word)) is not None:
