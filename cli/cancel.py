@@ -31,6 +31,8 @@ def command(executions: tuple[str, ...], no_wait: bool, api_url: str, as_json: b
         raise UsageProblem(
             "Which one? Give an ID or a filter.", "rgrid cancel @last      The open ones: rgrid ps --status running"
         )
+    if not ids:
+        state("quiet", "none", "no open execution matches")
     asked, worst = [], 0
     for each in ids:
         try:

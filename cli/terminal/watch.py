@@ -121,6 +121,12 @@ class Watch:
         self.cancel()
         return True
 
+    def unread(self) -> None:
+        """Whoever read our stdout left (`| head -1`): the execution does not end with them."""
+        state("quiet", "detached", f"nobody reads stdout any more; {self.execution} goes on")
+        detail("return", f"rgrid attach {self.execution}")
+        detail("cancel", f"rgrid cancel {self.execution}")
+
     def cancel(self) -> None:
         """Ask for the end; it is confirmed by seeing it."""
         self.cancelling = True
@@ -151,6 +157,9 @@ def watched(api: Api, execution: str, interrupts: Interrupts, *, as_json: bool =
     watch = Watch(api, execution, interrupts, stdout=sys.stderr.buffer if as_json else None)
     try:
         doc = watch.follow()
+    except BrokenPipeError:
+        watch.unread()
+        raise
     except CliError as lacking:
         if lacking.code == "LOG_INCOMPLETE":
             closing(watch.final({}))
