@@ -68,15 +68,27 @@ def find(api_url: str = "", *, start: bool = False) -> Grid:
 
 
 def running() -> dict[str, Any]:
-    """What the embedded grid of this home says of itself, if its process lives."""
+    """What the embedded grid of this home says of itself, if its supervisor lives: a pid alone may be another program's."""
     said = read_json(home() / "grid.json")
     try:
-        os.kill(int(said["pid"]), 0)
+        pid = int(said["pid"])
+        os.kill(pid, 0)
     except (KeyError, TypeError, ValueError, ProcessLookupError):
         return {}
     except PermissionError:
-        return said
+        pass
+    holder = read_json(home() / "run" / "lock")
+    if holder.get("pid") == pid and holder.get("started_ticks") not in (None, started_ticks(pid)):
+        return {}
     return said
+
+
+def started_ticks(pid: int) -> int | None:
+    """When `pid` started, in ticks since the boot; None where /proc does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def launch() -> None:

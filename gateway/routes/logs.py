@@ -84,6 +84,20 @@ async def live(
 ) -> None:
     """The live log: see docs/log-stream.md."""
     await websocket.accept()
+    try:
+        with parts.streams.one(caller.account):
+            await _stream(websocket, parts, caller, execution_id)
+    except (WebSocketDisconnect, RuntimeError):
+        log.debug("a reader of %s went away", execution_id)
+    except RgridError as error:
+        await _refuse(websocket, error)
+    except Exception:
+        log.exception("the log stream of %s broke", execution_id)
+        await _refuse(websocket, RgridError("The log stream broke inside the gateway. Connect again with your cursor."))
+
+
+async def _stream(websocket: WebSocket, parts: Parts, caller: Caller, execution_id: str) -> None:
+    """Until all is sent, the reader is gone or the key is revoked, whichever is first."""
     tasks = [
         asyncio.create_task(_send(websocket, parts, caller, execution_id)),
         asyncio.create_task(_until_gone(websocket)),
@@ -95,13 +109,6 @@ async def live(
             task.result()
         if tasks[1] not in done:
             await websocket.close(1000)
-    except (WebSocketDisconnect, RuntimeError):
-        log.debug("a reader of %s went away", execution_id)
-    except RgridError as error:
-        await _refuse(websocket, error)
-    except Exception:
-        log.exception("the log stream of %s broke", execution_id)
-        await _refuse(websocket, RgridError("The log stream broke inside the gateway. Connect again with your cursor."))
     finally:
         for task in tasks:
             task.cancel()

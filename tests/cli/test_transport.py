@@ -8,7 +8,7 @@ import pytest
 
 from cli.errors import CliError, NotSignedIn, Unreachable, UsageProblem
 from cli.main import answer
-from cli.wire.grid import EMBEDDED, Grid, find
+from cli.wire.grid import EMBEDDED, Grid, find, running, started_ticks
 from cli.wire.transport import Api, query_string, segment
 
 
@@ -205,3 +205,14 @@ def test_an_address_must_be_one(url, monkeypatch):
 def test_paths_and_queries_are_quoted():
     assert segment("../x?y") == "..%2Fx%3Fy"
     assert query_string({"tag": ("a=b", "c=d"), "none": None, "n": 5}) == "?tag=a%3Db&tag=c%3Dd&n=5"
+
+
+def test_another_program_on_the_pid_of_a_killed_grid_is_no_grid(tmp_path, monkeypatch):
+    monkeypatch.setenv("RGRID_HOME", str(tmp_path))
+    (tmp_path / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": "http://127.0.0.1:1"}))
+    (tmp_path / "run").mkdir()
+    mine = {"pid": os.getpid(), "started_ticks": started_ticks(os.getpid()), "boot": "x"}
+    (tmp_path / "run" / "lock").write_text(json.dumps(mine))
+    assert running()
+    (tmp_path / "run" / "lock").write_text(json.dumps({**mine, "started_ticks": mine["started_ticks"] - 5}))
+    assert not running()

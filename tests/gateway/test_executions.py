@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from domain.account.commands import RevokeKey
 from domain.node.commands import JoinNode
 from gateway.middleware import BODY_BYTES_MAX
 from services.runtime.log import Ref
@@ -285,7 +286,7 @@ async def test_a_repeated_request_for_a_key_is_answered_with_that_key(gateway: G
 async def test_postgres_away_is_a_503_that_says_when_to_try_again(
     gateway: GatewayUnderTest, postgres_server: PostgresServer
 ) -> None:
-    await gateway.call("GET", "/nodes")
+    execution = await gateway.submit()
     await asyncio.to_thread(postgres_server.kill)
     try:
         headers = {"Authorization": f"Bearer {gateway.key}"}
@@ -294,11 +295,17 @@ async def test_postgres_away_is_a_503_that_says_when_to_try_again(
             assert (await answer.json())["error"]["code"] == "UNAVAILABLE"
         async with gateway.http.get(f"{gateway.url}/readyz") as answer:
             assert answer.status == 503
+        # Who was seen before is known from the log, so what costs money can be stopped.
+        status, body = await gateway.call("POST", f"/executions/{execution}/cancel")
+        assert (status, body["status"]) == (200, "cancelled")
+        await gateway.command(Ref("local", "account", "local"), RevokeKey(gateway.key_id))
+        gateway.parts.keys._cache[gateway.key_id] = (0.0, gateway.parts.keys._cache[gateway.key_id][1])
+        assert (await gateway.call("POST", f"/executions/{execution}/cancel"))[0] == 401
     finally:
         postgres_server.start()
     # The crash may have taken the newest of the read models along; they are folded again from the log.
-    await gateway.revoke((await gateway.new_key("local"))[1])
-    assert (await gateway.call("GET", "/executions"))[0] == 200
+    key, _ = await gateway.new_key("local")
+    assert (await gateway.call("GET", "/executions", key=key))[0] == 200
 
 
 async def test_who_asks_for_no_memory_gets_no_more_than_a_node_has(gateway: GatewayUnderTest) -> None:
