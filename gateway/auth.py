@@ -18,11 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.catalog import ACCOUNT
 from domain.errors import Forbidden, RgridError, Unauthenticated, Unavailable
-from gateway.errors import error_response, public_code
+from gateway.errors import error_response
 from gateway.tickets import Tickets
 from projections.queries import KeyRow, Queries
 from services.runtime import keys
 from services.runtime.log import EventLog, Ref
+from services.runtime.statuses import public_code
 
 EXEMPT = ("/healthz", "/readyz", "/api/v1/openapi.json", "/blobs/")
 """Paths that need no key: two probes, the description of the API, and the blob door, which signatures guard."""

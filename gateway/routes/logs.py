@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from domain.errors import NotFound, RgridError, Unauthenticated
 from gateway.auth import Caller
 from gateway.described import errors
-from gateway.errors import CLOSE_BY_CODE, error_body, public_code
+from gateway.errors import CLOSE_BY_CODE, error_body
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ID_PATTERN, ExecutionId, Instant, micros_of, resolved
 from gateway.stream.attempt_log import Sources
@@ -24,6 +24,7 @@ from gateway.stream.history import Wish, ndjson, raw
 from gateway.stream.query import ATTEMPT_MAX, CHUNK_MAX, wanted_of
 from gateway.stream.story import Story
 from gateway.stream.tail import TAIL_MAX
+from services.runtime.statuses import public_code
 
 router = APIRouter(tags=["logs"])
 stream_router = APIRouter()
