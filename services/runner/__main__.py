@@ -13,7 +13,6 @@ import secrets
 import signal
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import aiohttp
@@ -33,6 +32,7 @@ from services.runtime import subjects
 from services.runtime.connection import connect
 from services.runtime.messages import JoinedFact
 from services.runtime.settings import Settings, load
+from services.runtime.versions import VERSION
 
 log = logging.getLogger("rgrid.runner")
 
@@ -100,7 +100,7 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
             offer.memory_bytes,
             choice.sandbox.kind,
             tuple(sorted(known)),
-            _version(),
+            VERSION,
             labels(choice.warning),
         )
         gc.freeze()
@@ -124,13 +124,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _version() -> str:
-    try:
-        return version("rgrid")
-    except PackageNotFoundError:
-        return ""
 
 
 def start() -> int:

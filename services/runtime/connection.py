@@ -22,12 +22,12 @@ from domain.errors import Invalid, Unavailable
 from services.runtime.client import STATUS, LeanClient, Message, at_once
 from services.runtime.connection_url import login_of
 from services.runtime.settings import Settings
+from services.runtime.versions import NATS_SERVER_MIN
 
 log = logging.getLogger("rgrid.nats")
 
 TIMEOUT_SECONDS = 2.0
 RECONNECT_WAIT_SECONDS = 0.1
-SERVER_MINIMUM = (2, 14)
 NO_RESPONDERS = "503"
 Callback = Callable[[Any], Awaitable[None]]
 
@@ -242,8 +242,8 @@ async def connect(
 def check_version(version: str) -> None:
     """Raises Invalid (OLD_SERVER) for a server that lacks what the log stands on."""
     numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:2] if part.isdigit())
-    if numbers < SERVER_MINIMUM:
-        wanted = ".".join(map(str, SERVER_MINIMUM))
+    if numbers < NATS_SERVER_MIN:
+        wanted = ".".join(map(str, NATS_SERVER_MIN))
         message = f"nats-server {version or '(unknown version)'} is too old; rgrid needs {wanted} or newer"
         raise Invalid(message, code="OLD_SERVER", details={"version": version})
 
