@@ -26,11 +26,12 @@ from domain.execution.job import (
 from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path, checked_tree
 
 ARGS_MAX = 10_000
-ARG_CHARS_MAX = 32_768
+ARG_CHARS_MAX = 32_767
 ARGS_BYTES_MAX = 1024**2
 ENV_MAX = 256
 ENV_NAME_CHARS_MAX = 128
-ENV_BYTES_MAX = 128 * 1024
+ENV_BYTES_MAX = 128 * 1024 - 2
+"""So that one variable, its `=` and its end still fit into what Linux takes as one string."""
 FILE_BYTES_MAX = 1024**4
 NAME_CHARS_MAX = 200
 TAGS_MAX = 32

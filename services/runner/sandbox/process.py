@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from services.runner.sandbox.box import Exit, Spec, StartFailed
 from services.runner.sandbox.cgroup import Group, Groups, empty, kill_each
 from services.runner.sandbox.orphans import end_orphans, orphans
 from services.runner.sandbox.rlimits import rlimits
-from services.runner.sandbox.spawn import Child, close_all, pipe
+from services.runner.sandbox.spawn import Child, base_python, close_all, pipe
 from services.runner.sandbox.tree import descendants
 
 PIPE_BYTES = 256 * 1024
@@ -45,7 +44,7 @@ class Process:
         os.write(order, json.dumps(_order(spec, group)).encode("utf-8", "surrogateescape"))
         childs = (order, gate_reading, answer_writing)
         try:
-            argv = [_base_python(), "-I", "-S", SHIM, *(str(fd) for fd in childs)]
+            argv = [base_python(), "-I", "-S", SHIM, *(str(fd) for fd in childs)]
             child = Child(argv, {}, stdout=out_writing, stderr=err_writing, inherit=childs, session=True)
         except OSError as error:
             close_all(out, err, answer, gate)
@@ -125,10 +124,6 @@ class Plain:
         with contextlib.suppress(OSError):
             for line in os.read(self._answer, 65536).splitlines():
                 self._said |= json.loads(line)
-
-
-def _base_python() -> str:
-    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 
 def _order(spec: Spec, group: Group | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import fcntl
 import os
 import resource
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -70,6 +71,11 @@ class Child:
     def close(self) -> None:
         """Forget the child, which has been waited for."""
         close_all(self.pidfd)
+
+
+def base_python() -> str:
+    """The interpreter below our own environment."""
+    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 
 async def readable(fd: int) -> None:
