@@ -10,6 +10,7 @@ import orjson
 
 from domain.errors import Invalid, NotFound
 from domain.node.events import NodeJoined
+from domain.node.offer import Offer
 from projections.bills import LINES_SQL, Bill, ChargeLine, bills_sql
 from projections.database import Database
 from projections.listing import Filters, Page, cursor_of, page_sql
@@ -195,8 +196,8 @@ class Queries:
 
 
 def _joined(doc: dict[str, Any]) -> NodeJoined:
-    values = {each.name: doc[each.name] for each in fields(NodeJoined)}
-    return NodeJoined(**{**values, "runtimes": tuple(doc["runtimes"])})
+    values = {each.name: doc[each.name] for each in fields(Offer)}
+    return NodeJoined(doc["incarnation"], Offer(**{**values, "runtimes": tuple(doc["runtimes"])}))
 
 
 def _unknown(text: str) -> NotFound:

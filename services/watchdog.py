@@ -14,14 +14,13 @@ from domain.cost.commands import FinalizeCost
 from domain.cost.settlement import settle
 from domain.errors import RgridError
 from domain.execution.commands import LoseExecution, ResolveExecution
-from domain.execution.decider import Execution
 from domain.execution.events import Lookup, Reason
+from domain.execution.state import Execution
 from domain.node.commands import JoinNode, LoseNode
 from services.runtime.log import Ref
 from services.runtime.messages import CancelWork, Heartbeat
 from services.runtime.nodes import listen_leases, reports_pending
 from services.runtime.service import Context, Service
-from services.runtime.streams import ensure_runner_consumer
 
 logger = logging.getLogger("rgrid.watchdog")
 
@@ -73,10 +72,10 @@ class Watchdog:
     async def _check_held(self, node_id: str, ref: Ref, attempt: int) -> None:
         """An attempt that a node works on without holding its lease is stopped (F2, F4)."""
         state: Execution = await self.context.state(ref)
-        if _holds(state, node_id, attempt):
+        if state.held_by(node_id, attempt):
             return
         state, _ = await self.context.load(ref)
-        if not _holds(state, node_id, attempt) and not (state.phase == "finished" and state.attempt == attempt):
+        if not state.held_by(node_id, attempt) and not (state.phase == "finished" and state.attempt == attempt):
             stop = CancelWork(ref.account, ref.id, attempt, cause="stale")
             await self.context.publish_work(node_id, stop)
 
@@ -94,7 +93,7 @@ class Watchdog:
     async def _keep_consumers(self) -> None:
         """A node may not make the consumer of its work itself: one that was deleted (F7) would leave it idle for ever."""
         for node_id in await self.context.queries.nodes_joined():
-            await ensure_runner_consumer(self.context.bus, node_id)
+            await self.context.ensure_node(node_id)
 
     async def _check_leased(self, node_id: str, refs: Sequence[Ref]) -> None:
         """Everything a silent node holds is lost; so is what a node in good health does not know of."""
@@ -141,16 +140,7 @@ class Watchdog:
             ):
                 continue
             if beat.heartbeat.incarnation == last.incarnation:
-                join = JoinNode(
-                    last.incarnation,
-                    last.node_type,
-                    last.cpu_millis,
-                    last.memory_bytes,
-                    last.sandbox,
-                    last.runtimes,
-                    last.version,
-                    last.labels,
-                )
+                join = JoinNode(last.incarnation, last.offer)
                 await self._send(Ref("grid", "node", node_id), join)
 
     async def _redrive(self) -> None:
@@ -173,10 +163,6 @@ class Watchdog:
 
 def _execution(account: str, id: str) -> Ref:
     return Ref(account, "execution", id)
-
-
-def _holds(state: Execution, node_id: str, attempt: int) -> bool:
-    return state.leased and state.node_id == node_id and state.attempt == attempt
 
 
 async def run(context: Context) -> None:

@@ -51,6 +51,6 @@ async def _handle(parts: Parts, caller: Caller, text: str, command: Any) -> Resp
         Ref(caller.account, "execution", execution), command, command_id=secrets.token_hex(16), actor=caller.actor
     )
     state = handled.state
-    status = "provisioning" if state.phase == "assigned" else state.status
+    status = state.shown_status
     done = {"id": execution, "sequence": handled.position, "status": status, "cancelling": state.cancelling}
     return answer(done)

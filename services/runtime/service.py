@@ -17,6 +17,7 @@ from services.runtime.handle import Handled, Handler
 from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.messages import CancelWork, RunWork
 from services.runtime.plain import to_json
+from services.runtime.streams import ensure_runner_consumer
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,10 @@ class Context:
         name = f"{work.account}.{work.execution}.{work.attempt}"
         msg_id = name if isinstance(work, RunWork) else f"{name}.cancel.{work.cause}"
         return await self.shell.bus.publish(subjects.work(node_id, work.execution), to_json(work), msg_id)
+
+    async def ensure_node(self, node_id: str) -> None:
+        """The consumer of this node's work exists; a node may not make it itself."""
+        await ensure_runner_consumer(self.shell.bus, node_id)
 
     @property
     def log(self) -> EventLog:
