@@ -16,6 +16,7 @@ from services.runtime.connection import Bus
 from services.runtime.handle import Handled, Handler
 from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.messages import CancelWork, RunWork
+from services.runtime.nodes import reports_pending
 from services.runtime.plain import to_json
 from services.runtime.streams import ensure_runner_consumer
 
@@ -135,6 +136,10 @@ class Context:
     async def ensure_node(self, node_id: str) -> None:
         """The consumer of this node's work exists; a node may not make it itself."""
         await ensure_runner_consumer(self.shell.bus, node_id)
+
+    async def reports_pending(self, consumer: str) -> bool:
+        """Whether `consumer` has facts of nodes before it that it has not dealt with."""
+        return await reports_pending(self.shell.bus, consumer)
 
     @property
     def log(self) -> EventLog:

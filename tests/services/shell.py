@@ -26,6 +26,7 @@ class Bench:
     now_us: int = NOW
     work: list[tuple[str, RunWork | CancelWork]] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
+    pending: bool = False
 
     def __post_init__(self) -> None:
         self.log = MemoryLog()
@@ -78,6 +79,9 @@ class _Recording(Context):
         if (node_id, work) not in self.bench.work:
             self.bench.work.append((node_id, work))
         return 1
+
+    async def reports_pending(self, consumer: str) -> bool:
+        return self.bench.pending
 
     async def ensure_node(self, node_id: str) -> None:
         self.bench.nodes.append(node_id)
