@@ -35,7 +35,7 @@ test: setup ## pass the tests; what this machine lacks is skipped with a line th
 	$(PY) -m pytest
 
 demo: setup ## run a real script on a grid of its own, show everything, leave nothing running
-	RGRID=$(CURDIR)/$(VENV)/bin/rgrid sh examples/demo.sh
+	@RGRID=$(CURDIR)/$(VENV)/bin/rgrid sh examples/demo.sh
 
 bench: setup ## measure, each figure beside a baseline of the same run (BENCH=name for one of them)
 	$(PY) -m tests.bench $(BENCH)

@@ -9,7 +9,7 @@ import click
 from .options import api, common, emit, example
 from .terminal.formats import clock, count, duration, money
 from .terminal.outcome import cost_words
-from .terminal.screen import clean, following, show
+from .terminal.screen import clean, following, show, warn
 from .terminal.table import table
 from .terminal.times import since_words
 from .wire.transport import segment
@@ -84,24 +84,24 @@ def one(doc: dict[str, Any], bill: dict[str, Any]) -> None:
 
 
 def grouped(answer: dict[str, Any], by: str | None) -> None:
-    """Lines and their total; the total is added up from the very lines above it."""
+    """Lines and their total, which the grid adds up: also of lines that are too many to list."""
     items = answer.get("items") or []
     if answer.get("from"):
         show(f"since {clock(answer['from'])}")
     rows = [[each.get("group", ""), *numbers(each)] for each in items] if by else []
-    sums = {name: sum(int(each.get(name) or 0) for each in items) for name in SUMMED}
-    rows.append([f"total ({count(len(items), 'line')})" if by else "total", *numbers(sums)])
+    rows.append([f"total ({count(len(items), 'line')})" if by else "total", *numbers(answer)])
     head = (title(by), "RUNS", "TIME", "CHARGED", "ON A CX23")
     table(head, rows, right=frozenset({1, 2, 3, 4}))
+    if answer.get("complete") is False:
+        warn(
+            f"More than {count(len(items), 'line')}: the rest is in the total only. Narrow it: --last, --project, --tag"
+        )
 
 
 def title(by: str | None) -> str:
     """The head of the first column: `DAY`, `TAG exp`."""
     kind, _, key = (by or "").partition(":")
     return f"{kind.upper()} {key}".strip()
-
-
-SUMMED = ("executions", "held_us", "charged_micros", "equivalent_micros")
 
 
 def numbers(each: dict[str, Any]) -> list[str]:

@@ -41,6 +41,7 @@ EPILOG = example(
 @click.option("--runtime", metavar="NAME", help="python, node or sh (default: by extension or #! line).")
 @click.option("--cpu", metavar="CORES", help="Cores, such as 2, 0.5 or 500m (default 1).")
 @click.option("--memory", metavar="SIZE", help="Memory, such as 512m or 8g (default 2g, or all of a smaller machine).")
+@click.option("--disk", metavar="SIZE", help="Room for the files it writes, such as 50g (default 10g).")
 @click.option("--timeout", metavar="TIME", help="End it after 90, 5m or 1h (default 1h).")
 @click.option("--network", is_flag=True, default=None, help="Let the script reach the network (default: it cannot).")
 @click.option("--retries", metavar="N", help="Run it again up to N times when the script fails (default 0).")
@@ -65,11 +66,13 @@ def command(ctx: click.Context, script: str, args: tuple[str, ...], as_json: boo
     options = config.settings(flags, path if path.is_file() and os.access(path, os.R_OK) else None)
     _, runtime = checked(script, str(options.get("runtime", "")))
     from .job.inputs import plan
+    from .job.noticed import notice
     from .job.request import request_of
 
     files = plan(path, args, ctx.meta[BEHIND], options.get("input", []))
     body = request_of(options, runtime, files.args, os.environ)
     check_folder(options.get("output"))
+    notice(path, runtime, args, files)
     return queued(path, files, body, options, api_url, as_json)
 
 

@@ -8,7 +8,7 @@ import click
 
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import clock, count, duration, size
-from .terminal.outcome import ENDED, WORDS, cost_words, seconds_of
+from .terminal.outcome import ENDED, WORDS, cost_words, seconds_of, with_id
 from .terminal.screen import clean, following, show
 from .wire.transport import segment
 
@@ -35,7 +35,6 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
     reason, outputs, log, usage = (doc.get(key) or {} for key in ("reason", "outputs", "log", "usage"))
     status = str(doc.get("status"))
     code = f" · exit code {doc['exit_code']}" if doc.get("exit_code") is not None else ""
-    hint = f" · {reason['hint']}" if reason.get("hint") else ""
     tags = " ".join(f"{key}={value}" for key, value in (doc.get("tags") or {}).items())
     most = int(doc.get("attempts_max") or 0)
     attempts = f"{doc.get('attempt') or 0}" + (
@@ -46,7 +45,8 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("execution", f"{doc['id']}" + (f" · {doc['name']}" if doc.get("name") else "")),
         ("status", WORDS.get(status, status) + (" · cancelling" if doc.get("cancelling") else "") + code),
-        ("reason", f"{reason.get('message', '')}{hint}"),
+        ("reason", str(reason.get("message", ""))),
+        ("hint", with_id(str(reason.get("hint", "")), doc)),
         ("script", " ".join([(doc.get("script") or {}).get("path", ""), *(doc.get("args") or [])])),
         ("runtime", str(doc.get("runtime") or "")),
         ("project", f"{doc.get('project') or ''}" + (f" · {tags}" if tags else "")),

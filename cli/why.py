@@ -10,6 +10,7 @@ import click
 
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import duration, moment
+from .terminal.outcome import with_id
 from .terminal.screen import clean, following, paint, show
 from .wire.transport import segment
 
@@ -45,7 +46,7 @@ def heading(doc: dict[str, Any], answer: dict[str, Any]) -> None:
         reason = {"message": waiting}
     for word, key in (("reason", "message"), ("hint", "hint")):
         if reason.get(key):
-            show(f"{word:<11} {clean(reason[key])}")
+            show(f"{word:<11} {clean(with_id(str(reason[key]), doc))}")
 
 
 def timeline(phases: list[dict[str, Any]]) -> None:

@@ -11,6 +11,9 @@ from domain.errors import Invalid
 
 ENTRIES_INLINE_MAX = 256
 """A set of more files than this travels as a manifest blob, so that an event stays far below the message limit."""
+FILES_MAX = 100_000
+"""Of one execution, inputs or outputs: so many can still be listed, sorted and checked within seconds."""
+MANIFEST_BYTES_MAX = 64 * 1024**2
 PATH_BYTES_MAX = 4096
 NAME_BYTES_MAX = 255
 

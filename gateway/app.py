@@ -16,13 +16,27 @@ from gateway.auth import Authenticate
 from gateway.middleware import Beside, BodyLimit, RequestIds
 from gateway.parts import Parts
 from gateway.reading import answer
-from gateway.routes import actions, blobs, cost, executions, grid, health, histories, keys, logs, outputs, tickets
+from gateway.routes import (
+    actions,
+    blobs,
+    cost,
+    executions,
+    grid,
+    health,
+    histories,
+    keys,
+    logs,
+    outputs,
+    submit,
+    tickets,
+)
 from gateway.version import VERSION
 from services.artifacts.door import Door
 
 BASE = "/api/v1"
 BLOBS = "/blobs"
 ROUTERS: tuple[APIRouter, ...] = (
+    submit.router,
     executions.router,
     actions.router,
     histories.router,

@@ -29,7 +29,7 @@ EXEMPT = ("/healthz", "/readyz", "/api/v1/openapi.json", "/blobs/")
 KEY_CACHE_SECONDS = 2.0
 KEYS_CACHED_MAX = 10_000
 BEHIND_SECONDS_MAX = 1.0
-SIGN_IN = "Send a key with the header Authorization: Bearer rgk_… (rgrid keys issues them)."
+SIGN_IN = "Send a key with the header Authorization: Bearer rgk_… (make one: rgrid keys create)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def exempt(path: str) -> bool:
     return any(path.startswith(each) if each.endswith("/") else path == each for each in EXEMPT)
 
 
-def caller_of(connection: HTTPConnection) -> Caller:
+async def caller_of(connection: HTTPConnection) -> Caller:
     """Dependency of every route: who asks (the middleware saw to it that there is one)."""
     caller = connection.scope["state"]["caller"]
     assert isinstance(caller, Caller)

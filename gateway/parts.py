@@ -9,6 +9,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from gateway.auth import Caller, Keys, caller_of
+from gateway.manifests import Manifests
 from gateway.tickets import Tickets
 from projections.queries import Queries
 from services.artifacts.local import LocalStore
@@ -29,14 +30,15 @@ class Parts:
     handler: Handler
     queries: Queries
     store: LocalStore
+    manifests: Manifests
     chunks: LogChunks
     keys: Keys
     tickets: Tickets
     started_at: float
 
 
-def parts_of(connection: HTTPConnection) -> Parts:
-    """Dependency of every route."""
+async def parts_of(connection: HTTPConnection) -> Parts:
+    """Dependency of every route; a coroutine, since FastAPI sends a plain function through a thread for every request."""
     parts = connection.app.state.parts
     assert isinstance(parts, Parts)
     return parts

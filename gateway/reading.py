@@ -88,7 +88,7 @@ async def document(parts: Parts, caller: Caller, execution: str) -> bytes:
 
 def priced(doc: bytes) -> bytes:
     """`doc` with the cost so far, while the bill is not final; untouched otherwise."""
-    if b'"final_micros":null' not in doc and b'"final_micros": null' not in doc:
+    if b'"final_micros":null' not in doc:
         return doc
     value = orjson.loads(doc)
     value["cost"]["running_micros"] = running_micros(value, time.time_ns() // 1000)

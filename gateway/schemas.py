@@ -16,17 +16,23 @@ from pydantic import (
 )
 
 from domain.errors import Invalid
-from domain.execution.job import CPU_MILLIS_DEFAULT, MEMORY_BYTES_DEFAULT, TIMEOUT_SECONDS_DEFAULT, Limits
-from domain.files import ENTRIES_INLINE_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path, checked_tree
+from domain.execution.job import (
+    CPU_MILLIS_DEFAULT,
+    DISK_BYTES_DEFAULT,
+    MEMORY_BYTES_DEFAULT,
+    TIMEOUT_SECONDS_DEFAULT,
+    Limits,
+)
+from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path, checked_tree
 
 ARGS_MAX = 10_000
-ARG_CHARS_MAX = 32_768
+ARG_CHARS_MAX = 32_767
 ARGS_BYTES_MAX = 1024**2
 ENV_MAX = 256
 ENV_NAME_CHARS_MAX = 128
-ENV_BYTES_MAX = 128 * 1024
+ENV_BYTES_MAX = 128 * 1024 - 2
+"""So that one variable, its `=` and its end still fit into what Linux takes as one string."""
 FILE_BYTES_MAX = 1024**4
-FILES_MAX = 1_000_000
 NAME_CHARS_MAX = 200
 TAGS_MAX = 32
 TAG_NAME_CHARS_MAX = 64
@@ -36,6 +42,8 @@ PRIORITY_MAX = 1000
 CPU_MILLIS_MAX = 1_024_000
 MEMORY_BYTES_MIN = 16 * 1024**2
 MEMORY_BYTES_MAX = 64 * 1024**4
+DISK_BYTES_MIN = 1024**2
+DISK_BYTES_MAX = 1024**5
 TIMEOUT_SECONDS_MIN = 0.1
 TIMEOUT_SECONDS_MAX = 30 * 24 * 3600
 BLOBS_MAX = 1000
@@ -116,9 +124,10 @@ class LimitsBody(Body):
     timeout_seconds: Annotated[float, Field(ge=TIMEOUT_SECONDS_MIN, le=TIMEOUT_SECONDS_MAX, strict=True)] = (
         TIMEOUT_SECONDS_DEFAULT
     )
+    disk_bytes: Annotated[int, Field(ge=DISK_BYTES_MIN, le=DISK_BYTES_MAX, strict=True), WHOLE] = DISK_BYTES_DEFAULT
 
     def limits(self) -> Limits:
-        return Limits(self.cpu_millis, self.memory_bytes, self.timeout_seconds)
+        return Limits(self.cpu_millis, self.memory_bytes, self.timeout_seconds, self.disk_bytes)
 
 
 class SubmitBody(Body):

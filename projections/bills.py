@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,15 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
+class Bills:
+    """Groups in the order of their names, at most GROUPS_MAX; `total` is of all charges, also of those `cut` off."""
+
+    total: Bill
+    groups: list[Bill]
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ChargeLine:
     """One charged attempt."""
 
@@ -50,7 +60,10 @@ class ChargeLine:
 def bills_sql(
     account: str, by: str, filters: Filters, since_us: int | None, until_us: int | None
 ) -> tuple[str, list[Any]]:
-    """`by`: total, day, project, script, tag (whole sets of tags) or `tag:KEY` (values of one tag)."""
+    """`by`: total, day, project, script, tag (whole sets of tags) or `tag:KEY` (values of one tag).
+
+    Sums and total are of one statement: what is charged meanwhile is in both or in neither. The total comes first.
+    """
     where, values = where_sql(account, filters)
     for bound, sign in ((since_us, ">="), (until_us, "<")):
         if bound is not None:
@@ -58,11 +71,20 @@ def bills_sql(
             where += f" AND c.charged_at_us {sign} ${len(values)}"
     group = _group(by, values)
     sql = f"""
-        SELECT {group} AS grouped, count(DISTINCT c.execution_id), count(*), sum(c.held_us)::bigint,
-               sum(c.charged_micros)::bigint, sum(c.equivalent_micros)::bigint
-        FROM live.charges c JOIN live.executions e ON e.account = c.account AND e.id = c.execution_id
-        WHERE {where} GROUP BY 1 ORDER BY 1 LIMIT {GROUPS_MAX}"""
+        SELECT GROUPING(c.grouped) = 1, coalesce(c.grouped, ''), count(DISTINCT c.execution_id), count(*),
+               coalesce(sum(c.held_us), 0)::bigint, coalesce(sum(c.charged_micros), 0)::bigint,
+               coalesce(sum(c.equivalent_micros), 0)::bigint
+        FROM (SELECT {group} AS grouped, c.*
+              FROM live.charges c JOIN live.executions e ON e.account = c.account AND e.id = c.execution_id
+              WHERE {where}) c
+        GROUP BY GROUPING SETS ((c.grouped), ()) ORDER BY 1 DESC, 2 LIMIT {GROUPS_MAX + 2}"""
     return sql, values
+
+
+def bills_of(rows: Iterable[Any]) -> Bills:
+    """What the statement answered."""
+    total, *groups = (Bill(*tuple(row)[1:]) for row in rows)
+    return Bills(total, groups[:GROUPS_MAX], len(groups) > GROUPS_MAX)
 
 
 def _group(by: str, values: list[Any]) -> str:

@@ -67,6 +67,7 @@ def _job(job: Job) -> Doc:
             "cpu_millis": limits.cpu_millis,
             "memory_bytes": limits.memory_bytes,
             "timeout_seconds": limits.timeout_seconds,
+            "disk_bytes": limits.disk_bytes,
         },
         "network": job.network,
         "retries": job.retries,

@@ -13,7 +13,7 @@ import uvloop
 
 from domain.errors import RgridError, Unavailable
 from projections.database import Database
-from projections.queries import Queries
+from projections.service_queries import ServiceQueries
 from services.artifacts.local import LocalStore
 from services.artifacts.signing import Signer
 from services.runtime.connection import Bus, connect
@@ -42,7 +42,7 @@ async def main(settings: Settings, services: tuple[Service, ...]) -> int:
         await _streams(bus)
         async with Database(settings.postgres_dsn) as database:
             store = LocalStore(settings.artifacts_folder, Signer(bytes.fromhex(settings.url_key), settings.base_url))
-            queries = Queries(database)
+            queries = ServiceQueries(database)
             log = JetStreamLog(bus, remembered=queries.position)
             shell = Shell(bus, Handler(log), queries, settings, store=store, decoded=log.decoded)
             gc.freeze()

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from domain.execution.commands import ResolveExecution
 from domain.execution.events import ExecutionSubmitted, Lookup
 from domain.execution.job import Job
-from projections.queries import Seen
+from projections.service_queries import Seen
 from services.runtime.service import Context, EventItem, Service
 
 NO_DEPENDENCIES = Lookup("hit", "the runtime alone: no dependencies declared")

@@ -13,7 +13,7 @@ from ..errors import UsageProblem
 from ..terminal.screen import clean, warn
 from ..wire.grid import home
 
-SCALARS = ("output", "runtime", "cpu", "memory", "timeout", "retries", "name", "project", "priority")
+SCALARS = ("output", "runtime", "cpu", "memory", "disk", "timeout", "retries", "name", "project", "priority")
 SWITCHES = ("network", "remote-only", "detach")
 LISTS = ("input", "env", "tag")
 NAMES = SCALARS + SWITCHES + LISTS

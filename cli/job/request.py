@@ -12,6 +12,7 @@ from .arguments import environment, pairs
 LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "cpu": ("cpu_millis", parse_cpu),
     "memory": ("memory_bytes", parse_size),
+    "disk": ("disk_bytes", parse_size),
     "timeout": ("timeout_seconds", parse_duration),
 }
 RETRIES_MAX = 100

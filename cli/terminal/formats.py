@@ -17,6 +17,19 @@ def money(micros: int | None) -> str:
     return f"{'-' if micros < 0 else ''}€{whole}.{rest:06d}"
 
 
+def about(micros: int | None) -> str:
+    """`about €0.000042`; what rounds to nothing is less than the smallest amount."""
+    return "less than €0.000001" if micros == 0 else f"about {money(micros)}"
+
+
+def memory(count: int | None) -> str:
+    """`2 GiB`, as limits of memory are set; other sizes as `size` says them."""
+    for unit, one in (("GiB", 1024**3), ("MiB", 1024**2)):
+        if count and count % one == 0:
+            return f"{count // one:,} {unit}"
+    return size(count)
+
+
 def size(count: int | None) -> str:
     """`148 KB`: decimal units, two digits at least."""
     if count is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .formats import count, duration, money, size
+from .formats import about, count, duration, memory, money, size
 
 Data = dict[str, Any]
 
@@ -33,7 +33,7 @@ def submitted(data: Data) -> str:
         words.append(f"{count(job['inputs']['count'], 'input')} ({size(job['inputs']['size_bytes'])})")
     limits = job.get("limits", {})
     words.append(
-        f"{job['runtime']}, at most {duration(limits.get('timeout_seconds'))}, {size(limits.get('memory_bytes'))}"
+        f"{job['runtime']}, at most {duration(limits.get('timeout_seconds'))}, {memory(limits.get('memory_bytes'))}"
     )
     return " · ".join(words)
 
@@ -89,14 +89,12 @@ def asked_by(data: Data) -> str:
 
 
 def estimated(data: Data) -> str:
-    return f"{money(data['estimated_micros'])} · {data['basis']} · on a cx23 about {money(data['equivalent_micros'])}"
+    return f"{money(data['estimated_micros'])} · {data['basis']} · {about(data['equivalent_micros'])} on a cx23"
 
 
 def finalized(data: Data) -> str:
     held = sum(each["held_us"] for each in data.get("charges", ())) / 1e6
-    return (
-        f"{money(data['total_micros'])} for {duration(held)} · on a cx23 about {money(data['equivalent_total_micros'])}"
-    )
+    return f"{money(data['total_micros'])} for {duration(held)} · {about(data['equivalent_total_micros'])} on a cx23"
 
 
 TELLERS: dict[str, Callable[[Data], str]] = {

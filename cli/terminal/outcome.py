@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import EXIT_CANCELLED, EXIT_PLATFORM, EXIT_TIMED_OUT
-from .formats import between, duration, money, size
+from .formats import about, between, duration, money, size
 from .screen import clean, detail, following, state
 
 ENDED = ("succeeded", "failed", "cancelled", "timed_out", "lost")
@@ -71,7 +71,7 @@ def cost_words(cost: dict[str, Any]) -> str:
     text = money(known) if final is not None else f"estimated {money(known)}"
     equivalent = cost.get("equivalent_micros")
     if equivalent is not None and not known:
-        text += f" (about {money(equivalent)} on a {clean(cost.get('reference') or 'cx23')})"
+        text += f" ({about(equivalent)} on a {clean(cost.get('reference') or 'cx23')})"
     return text
 
 
@@ -87,7 +87,7 @@ def closing(doc: dict[str, Any]) -> None:
     if status != "succeeded":
         for word, key in (("reason", "message"), ("hint", "hint")):
             if reason.get(key):
-                detail(word, clean(str(reason[key]).replace(" ID", f" {doc['id']}")))
+                detail(word, clean(with_id(str(reason[key]), doc)))
     log = doc.get("log") or {}
     if log.get("dropped_lines") or log.get("dropped_bytes"):
         detail(
@@ -96,6 +96,11 @@ def closing(doc: dict[str, Any]) -> None:
         )
     for refused in doc.get("outputs_refused") or []:
         detail("refused", f"{clean(refused.get('path'))}: {clean(refused.get('reason'))}")
+
+
+def with_id(hint: str, doc: dict[str, Any]) -> str:
+    """A hint's `rgrid logs ID` as it can be typed."""
+    return hint.replace(" ID", f" {doc['id']}")
 
 
 def next_after(doc: dict[str, Any]) -> None:

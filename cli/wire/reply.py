@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,9 @@ class Reply:
         return json.loads(self.body)
 
 
-def may_repeat(method: str, path: str) -> bool:
-    """Whether a request may be sent again when its answer was lost: it reads, or a repeat of it changes nothing."""
-    return method in ("GET", "DELETE") or path == "/blobs" or path.endswith("/cancel")
+def may_repeat(method: str, headers: Mapping[str, str] | None) -> bool:
+    """Whether a request may be sent again when its answer was lost: a repeat of it changes nothing."""
+    return method in ("GET", "DELETE") or "Idempotency-Key" in (headers or {})
 
 
 def why(broken: BaseException | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,9 @@ BUSY_SECONDS_MAX = 60.0
 AWAY_SECONDS_MAX = 20.0
 """How long a gateway that was there may be away: its supervisor starts it again within seconds."""
 AWAY_PAUSE_SECONDS = 0.2
+LOCAL_KEY = (
+    "The key of the grid of this home is in its file credentials. Have it written anew: rgrid down, then rgrid up -d"
+)
 BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, OSError)
 
 
@@ -43,7 +47,9 @@ class Api:
         return self.call("GET", path + query_string(query)).json()
 
     def post(self, path: str, body: Any = None, *, headers: dict[str, str] | None = None) -> Any:
-        return self.call("POST", path, {} if body is None else body, headers).json()
+        """One request, however often it has to be sent: the key says so to the grid."""
+        sent = {"Idempotency-Key": os.urandom(16).hex()} | (headers or {})
+        return self.call("POST", path, {} if body is None else body, sent).json()
 
     def delete(self, path: str) -> Any:
         reply = self.call("DELETE", path)
@@ -103,7 +109,7 @@ class Api:
             except Unreachable as away:
                 expected = self._answered or (self.grid.source == EMBEDDED and running())
                 unsent = isinstance(away.__cause__, ConnectionRefusedError)
-                if not expected or not (unsent or may_repeat(method, path)) or time.monotonic() > deadline:
+                if not expected or not (unsent or may_repeat(method, headers)) or time.monotonic() > deadline:
                     raise
                 if not told:
                     warn(f"The grid does not answer ({why(away.__cause__)}); trying again for {AWAY_SECONDS_MAX:.0f} s")
@@ -148,8 +154,11 @@ class Api:
             message, code = f"The grid at {self.grid.url} answered HTTP {reply.status}.", "BAD_ANSWER"
         hint = str((error.get("details") or {}).get("hint", ""))
         if reply.status in (401, 403):
+            local = LOCAL_KEY if self.grid.source == EMBEDDED and not os.environ.get("RGRID_API_KEY") else ""
             how = (
-                hint or "Sign in: export RGRID_API_KEY=rgk_…      Make a key where you are signed in: rgrid keys create"
+                local
+                or hint
+                or "Sign in: export RGRID_API_KEY=rgk_…      Make a key where you are signed in: rgrid keys create"
             )
             return NotSignedIn(message, how, code=code, answer=error)
         ours = reply.status >= 500 or reply.status in (408, 425, 429) or is_away(code)

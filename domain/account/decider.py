@@ -55,7 +55,7 @@ def _issue(state: Account, command: c.IssueKey) -> list[e.AccountEvent]:
     if known == command.secret_sha256:
         return []
     if known is not None:
-        raise WrongState(f"The key id {command.key_id} is taken.")
+        raise WrongState(f"The key id {command.key_id} is taken.", details={"key_id": command.key_id})
     if len(state.keys) >= KEYS_MAX:
         raise WrongState(f"An account can have {KEYS_MAX} keys in its life.")
     return [e.AccountKeyIssued(command.key_id, command.secret_sha256, command.label)]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from domain.errors import IdempotencyMismatch, NotFound, StaleLease, WrongState
 from domain.execution import commands as c
 from domain.execution import events as e
-from domain.execution.state import Execution
+from domain.execution.state import Execution, is_fault
 from domain.pricing import held_us
 from domain.retry import PLATFORM_FAULTS_MAX, platform_backoff_seconds, script_backoff_seconds
 
@@ -96,13 +96,13 @@ def _platform_fault(state: Execution, result: e.AttemptResult, now_us: int) -> e
         message = f"{result.reason.message} It was being cancelled; whether its processes stopped was not seen."
         reason = e.Reason("LOST_WHILE_CANCELLING", message, "Run it again if you still need it.")
         return e.ExecutionFinished(state.attempt, replace(result, reason=reason), held)
-    faults = state.platform_faults + 1
+    faults = state.platform_faults + is_fault(result)
     if faults > PLATFORM_FAULTS_MAX:
         message = f"{faults} attempts were lost to faults of the platform, the last: {result.reason.message}"
-        reason = e.Reason("PLATFORM_FAULTS", message, "Look at the nodes with: rgrid doctor")
+        reason = e.Reason("PLATFORM_FAULTS", message, result.reason.hint or "Look at the nodes with: rgrid doctor")
         return e.ExecutionFinished(state.attempt, replace(result, reason=reason), held)
-    retry_at_us = now_us + int(platform_backoff_seconds(faults) * 1e6)
-    return e.ExecutionAttemptFailed(state.attempt, result, True, retry_at_us, held)
+    wait_seconds = platform_backoff_seconds(faults) if is_fault(result) else 0.0
+    return e.ExecutionAttemptFailed(state.attempt, result, True, now_us + int(wait_seconds * 1e6), held)
 
 
 def _cancel(state: Execution, command: c.CancelExecution) -> list[e.ExecutionEvent]:

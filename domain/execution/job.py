@@ -10,15 +10,18 @@ RUNTIMES = ("python", "node", "sh")
 TIMEOUT_SECONDS_DEFAULT = 3600
 CPU_MILLIS_DEFAULT = 1000
 MEMORY_BYTES_DEFAULT = 2 * 1024**3
+DISK_BYTES_DEFAULT = 10 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one attempt: cpu in thousandths of a core, memory in bytes, wall time in seconds."""
+    """Bounds of one attempt: cpu in thousandths of a core, memory in bytes, wall time in seconds, disk in bytes."""
 
     cpu_millis: int = CPU_MILLIS_DEFAULT
     memory_bytes: int = MEMORY_BYTES_DEFAULT
     timeout_seconds: float = TIMEOUT_SECONDS_DEFAULT
+    disk_bytes: int = DISK_BYTES_DEFAULT
+    """What it may write to the node's disk, copies of its inputs included."""
 
 
 @dataclass(frozen=True, slots=True)

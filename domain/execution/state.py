@@ -15,6 +15,8 @@ from domain.execution import events as e
 from domain.execution.job import Job
 
 AGGREGATE = "execution"
+RUNNER_STOPPED = "RUNNER_STOPPED"
+"""The reason code of an attempt that ended because a person stopped its runner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """State of the decider. `phase`: new, submitted, queued, assigned, running, finished. `spans`: attempts that ended."""
+    """State of the decider. `phase`: new, submitted, queued, assigned, running, finished. `spans`: attempts that ended;
+    `ended`: why the last of them did."""
 
     phase: str = "new"
     status: str = ""
@@ -45,6 +48,7 @@ class Execution:
     script_failures: int = 0
     platform_faults: int = 0
     not_before_us: int = 0
+    ended: e.Reason | None = None
     delay: e.Reason | None = None
     cancelling: bool = False
     spans: tuple[Span, ...] = ()
@@ -103,8 +107,9 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
                 node_id="",
                 incarnation="",
                 script_failures=state.script_failures + (not event.platform),
-                platform_faults=state.platform_faults + event.platform,
+                platform_faults=state.platform_faults + (event.platform and is_fault(event.result)),
                 not_before_us=event.retry_at_us,
+                ended=event.result.reason,
                 delay=None,
                 spans=_spans(state, event.held_us),
             )
@@ -135,3 +140,8 @@ def _spans(state: Execution, held_us: int) -> tuple[Span, ...]:
     if not state.leased:
         return state.spans
     return (*state.spans, Span(state.attempt, state.node_id, state.node_type, held_us))
+
+
+def is_fault(result: e.AttemptResult) -> bool:
+    """A runner that somebody stopped (`rgrid down`) is no fault: however often, the execution starts over."""
+    return result.reason.code != RUNNER_STOPPED

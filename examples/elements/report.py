@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 BAR_CHARS = 40
+EARLIEST = "before 1600"
 
 
 def main(table: str) -> None:
@@ -69,15 +70,13 @@ def discoveries(elements):
     centuries = defaultdict(int)
     for each in elements:
         year = each["discovered"]
-        centuries[f"{year[:2]}00s" if year else "before 1600"] += 1
-    return centuries
+        centuries[f"{year[:2]}00s" if year else EARLIEST] += 1
+    return dict(sorted(centuries.items(), key=lambda item: (item[0] != EARLIEST, item[0])))
 
 
 def chart(centuries):
     largest = max(centuries.values())
-    lines = [
-        f"{name:>12} {'█' * round(BAR_CHARS * count / largest)} {count}" for name, count in sorted(centuries.items())
-    ]
+    lines = [f"{name:>12} {'█' * round(BAR_CHARS * count / largest)} {count}" for name, count in centuries.items()]
     Path("chart.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -12,6 +10,7 @@ from starlette.responses import Response
 from domain.execution.commands import CancelExecution, RetryExecution
 from gateway.auth import Caller
 from gateway.described import COUNT, TEXT, errors, shape
+from gateway.idempotency import IdempotencyKey, command_id
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ExecutionId, answer, resolved
 from services.runtime.log import Ref
@@ -26,10 +25,12 @@ EXAMPLE = {"id": "exec_7f3k2m9q4d1t", "sequence": 44, "status": "running", "canc
     response_class=Response,
     responses={200: shape("It is (being) cancelled, or had ended already.", DONE, EXAMPLE), **errors(404, 409)},
 )
-async def cancel(parts: PartsDep, caller: CallerDep, execution_id: ExecutionId) -> Response:
+async def cancel(
+    parts: PartsDep, caller: CallerDep, execution_id: ExecutionId, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Cancel it. When it runs, its end comes once its processes were seen gone."""
     command = CancelExecution(caller.actor, time.time_ns() // 1000)
-    return await _handle(parts, caller, execution_id, command)
+    return await _handle(parts, caller, execution_id, command, idempotency_key)
 
 
 @router.post(
@@ -40,15 +41,22 @@ async def cancel(parts: PartsDep, caller: CallerDep, execution_id: ExecutionId) 
         **errors(404, 409),
     },
 )
-async def retry(parts: PartsDep, caller: CallerDep, execution_id: ExecutionId) -> Response:
+async def retry(
+    parts: PartsDep, caller: CallerDep, execution_id: ExecutionId, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Run it once more, as the same execution with a new attempt. Only after it has ended (WRONG_STATE)."""
-    return await _handle(parts, caller, execution_id, RetryExecution(caller.actor))
+    return await _handle(parts, caller, execution_id, RetryExecution(caller.actor), idempotency_key)
 
 
-async def _handle(parts: Parts, caller: Caller, text: str, command: Any) -> Response:
+async def _handle(
+    parts: Parts, caller: Caller, text: str, command: CancelExecution | RetryExecution, key: str | None
+) -> Response:
     execution = await resolved(parts, caller, text)
     handled = await parts.handler.handle(
-        Ref(caller.account, "execution", execution), command, command_id=secrets.token_hex(16), actor=caller.actor
+        Ref(caller.account, "execution", execution),
+        command,
+        command_id=command_id(type(command).__name__, key, execution),
+        actor=caller.actor,
     )
     state = handled.state
     status = state.shown_status

@@ -41,7 +41,14 @@ GROUP_EXAMPLE = {
         200: shape(
             "Sums in micro-euros, exact; with `execution`, the lines of its bill.",
             {"items": {"type": "array", "items": {"type": "object"}}, "charged_micros": COUNT, "currency": TEXT},
-            {"by": "day", "items": [GROUP_EXAMPLE], "charged_micros": 0, "equivalent_micros": 2, "currency": "EUR"},
+            {
+                "by": "day",
+                "items": [GROUP_EXAMPLE],
+                "complete": True,
+                "charged_micros": 0,
+                "equivalent_micros": 2,
+                "currency": "EUR",
+            },
         ),
         **errors(404, 409),
     },
@@ -64,7 +71,10 @@ async def cost(
     script: Annotated[str | None, Query(max_length=4096)] = None,
     min_seq: MinSeq = None,
 ) -> Response:
-    """What was charged. `equivalent_micros` is what the same time would cost on the cheapest cloud node."""
+    """What was charged. `equivalent_micros` is what the same time would cost on the cheapest cloud node.
+
+    The sums are of all that was charged; when there are too many groups to list, `complete` is false and the rest are left out.
+    """
     await fresh(parts, min_seq)
     if execution is not None:
         return await _of_one(parts, caller, execution)
@@ -79,9 +89,9 @@ async def cost(
             "by": by,
             "from": None if since_us is None else iso(since_us),
             "to": iso(now_us if until_us is None else until_us),
-            "items": [asdict(bill) for bill in bills],
-            "charged_micros": sum(bill.charged_micros for bill in bills),
-            "equivalent_micros": sum(bill.equivalent_micros for bill in bills),
+            "items": [asdict(bill) for bill in bills.groups],
+            "complete": not bills.cut,
+            **{name: value for name, value in asdict(bills.total).items() if name != "group"},
             "currency": CURRENCY,
         }
     )

@@ -1,31 +1,20 @@
-"""Executions: submit, list, look at, wait for."""
+"""Executions: list, look at, wait for."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import secrets
 import time
-from dataclasses import replace
 from typing import Annotated
 
-import orjson
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from domain.errors import Conflict, Unavailable
-from domain.execution.commands import SubmitExecution
-from domain.execution.job import Job, Limits
-from domain.ids import id_from
 from gateway.auth import Caller
 from gateway.described import COUNT, TEXT, errors, shape
-from gateway.inputs import listed_inputs
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import (
     ExecutionId,
     Instant,
     MinSeq,
-    answer,
     document,
     fresh,
     json_response,
@@ -33,29 +22,17 @@ from gateway.reading import (
     priced,
     resolved,
 )
-from gateway.schemas import MEMORY_BYTES_MIN, NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX, SubmitBody
+from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX
 from gateway.stream.story import Story
 from projections.listing import PAGE_MAX, Filters
-from services.runtime.log import Ref
-from services.runtime.messages import BlobRef
 
 router = APIRouter(tags=["executions"])
 WAIT_SECONDS_MAX = 60.0
 WAIT_SECONDS_DEFAULT = 25.0
 CHECK_SECONDS = 5.0
-IDEMPOTENCY_KEY = r"^[\x21-\x7e]{1,200}$"
 STATUSES = r"^(queued|provisioning|running|succeeded|failed|cancelled|timed_out|lost)$"
 TAG = r"^[^=\x00-\x1f\x7f]+=[^\x00-\x1f\x7f]*$"
 
-SHA_EXAMPLE = hashlib.sha256(b"").hexdigest()
-SUBMIT_EXAMPLE = {
-    "script": {"path": "wordcount.py", "sha256": SHA_EXAMPLE, "size_bytes": 0},
-    "runtime": "python",
-    "args": ["books/alice.txt"],
-    "tags": {"team": "research"},
-}
-SUBMITTED = {"id": TEXT, "sequence": COUNT, "created": {"type": "boolean"}}
-SUBMITTED_EXAMPLE = {"id": "exec_7f3k2m9q4d1t", "sequence": 41, "created": True}
 DOC = {"id": TEXT, "status": TEXT, "sequence": COUNT, "cost": {"type": "object"}, "schema_version": COUNT}
 DOC_EXAMPLE = {
     "schema_version": 1,
@@ -66,86 +43,6 @@ DOC_EXAMPLE = {
     "cost": {"estimated_micros": 0, "final_micros": 0, "currency": "EUR"},
 }
 PAGE = {"items": {"type": "array", "items": {"type": "object"}}, "next_cursor": {"type": ["string", "null"]}}
-
-
-@router.post(
-    "/executions",
-    status_code=201,
-    response_class=Response,
-    responses={
-        201: shape("It is in the log.", SUBMITTED, SUBMITTED_EXAMPLE),
-        200: shape("This very request was made before.", SUBMITTED, {**SUBMITTED_EXAMPLE, "created": False}),
-        **errors(409, 413),
-    },
-    openapi_extra={"requestBody": {"content": {"application/json": {"example": SUBMIT_EXAMPLE}}}},
-)
-async def submit(
-    parts: PartsDep,
-    caller: CallerDep,
-    body: SubmitBody,
-    idempotency_key: Annotated[str | None, Header(pattern=IDEMPOTENCY_KEY)] = None,
-) -> Response:
-    """Submit a script. With an Idempotency-Key the same request may be repeated; it is the same execution."""
-    await _check_blobs(parts, caller, body)
-    key = idempotency_key or secrets.token_hex(16)
-    execution = id_from("exec", caller.account, key)
-    handled = await parts.handler.handle(
-        Ref(caller.account, "execution", execution),
-        _command(body, await _limits(parts, body)),
-        command_id=id_from("cmd", "submit", execution, _fingerprint(body)),
-        actor=caller.actor,
-    )
-    created = bool(handled.events)
-    return answer({"id": execution, "sequence": handled.position, "created": created}, 201 if created else 200)
-
-
-async def _limits(parts: Parts, body: SubmitBody) -> Limits:
-    """Who did not ask for memory gets the default, or all of the largest node where that is less: never TOO_LARGE."""
-    limits = body.limits.limits()
-    if "memory_bytes" in body.limits.model_fields_set:
-        return limits
-    with contextlib.suppress(Unavailable):
-        most = max((node.offer.memory_bytes for node in (await parts.queries.nodes_joined()).values()), default=0)
-        if most >= MEMORY_BYTES_MIN:
-            return replace(limits, memory_bytes=min(limits.memory_bytes, most))
-    return limits
-
-
-def _command(body: SubmitBody, limits: Limits) -> SubmitExecution:
-    job = Job(
-        runtime=body.runtime,
-        script=body.script.ref(),
-        args=tuple(body.args),
-        inputs=body.input_set(),
-        env=dict(body.env),
-        limits=limits,
-        network=body.network,
-        retries=body.retries,
-    )
-    return SubmitExecution(job, _fingerprint(body), body.name, body.project, dict(body.tags), body.priority)
-
-
-def _fingerprint(body: SubmitBody) -> str:
-    """Of the whole request in canonical form: sorted keys, defaults filled in."""
-    canonical = orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(canonical).hexdigest()
-
-
-async def _check_blobs(parts: Parts, caller: Caller, body: SubmitBody) -> None:
-    """Raises Conflict (BLOBS_MISSING), naming what must be uploaded first."""
-    files = [body.script.ref(), *body.input_set().entries]
-    wanted = [BlobRef(each.sha256, each.size_bytes) for each in files]
-    if body.inputs_manifest is not None:
-        wanted.append(BlobRef(body.inputs_manifest, 0))
-    missing = await parts.store.missing(caller.account, wanted)
-    if not missing and body.inputs_manifest is not None:
-        listed = await listed_inputs(parts.store, caller.account, body)
-        missing = await parts.store.missing(caller.account, listed)
-    if missing:
-        message = (
-            f"{len(missing)} of the files are not stored yet. Upload them first: POST /api/v1/blobs gives the URLs."
-        )
-        raise Conflict(message, code="BLOBS_MISSING", details={"missing": [blob.sha256 for blob in missing]})
 
 
 @router.get(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from domain.account.commands import IssueKey, RevokeKey
+from domain.errors import IdempotencyMismatch, WrongState
 from gateway.auth import Caller
 from gateway.described import COUNT, TEXT, errors, shape
+from gateway.idempotency import IdempotencyKey, command_id, key_or_random, secret_bytes
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import MinSeq, answer, fresh
 from gateway.schemas import KeyBody
@@ -60,11 +61,26 @@ async def listed(parts: PartsDep, caller: CallerDep, min_seq: MinSeq = None) -> 
         **errors(409, 413),
     },
 )
-async def issue(parts: PartsDep, caller: CallerDep, body: KeyBody) -> Response:
-    """Issue another key for this account."""
-    key_id, plaintext, sha256 = keys.make_key(secrets.token_bytes(keys.RANDOM_BYTES))
-    handled = await _handle(parts, caller, IssueKey(key_id, sha256, body.label))
+async def issue(parts: PartsDep, caller: CallerDep, body: KeyBody, idempotency_key: IdempotencyKey = None) -> Response:
+    """Issue another key for this account. A repeat with the same Idempotency-Key is answered with the same key."""
+    given = key_or_random(idempotency_key)
+    key_id, plaintext, sha256 = keys.make_key(_random(parts, caller, given, body.label))
+    try:
+        handled = await _handle(parts, caller, IssueKey(key_id, sha256, body.label), f"{given}\x00{body.label}")
+    except WrongState as taken:
+        if idempotency_key is None or taken.details.get("key_id") != key_id:
+            raise
+        raise IdempotencyMismatch("This Idempotency-Key issued a key with another label.") from taken
     return answer({"id": key_id, "key": plaintext, "label": body.label, "sequence": handled.position}, 201)
+
+
+def _random(parts: Parts, caller: Caller, given: str, label: str) -> bytes:
+    """What the key is made of: nobody can guess it, a repeat by the same caller makes it again.
+
+    The id does not depend on the label: the same request with another one meets its own key and is refused.
+    """
+    secret, about = parts.settings.url_key, ("key", caller.account, caller.key_id, given)
+    return secret_bytes(secret, keys.ID_BYTES, *about) + secret_bytes(secret, keys.SECRET_BYTES, *about, label)
 
 
 @router.delete(
@@ -77,10 +93,11 @@ async def issue(parts: PartsDep, caller: CallerDep, body: KeyBody) -> Response:
 )
 async def revoke(parts: PartsDep, caller: CallerDep, key_id: Annotated[str, Path(pattern=KEY_ID)]) -> Response:
     """Revoke a key; requests and open streams with it are refused within seconds."""
-    handled = await _handle(parts, caller, RevokeKey(key_id))
+    handled = await _handle(parts, caller, RevokeKey(key_id), None)
     return answer({"id": key_id, "sequence": handled.position})
 
 
-async def _handle(parts: Parts, caller: Caller, command: IssueKey | RevokeKey) -> Handled:
+async def _handle(parts: Parts, caller: Caller, command: IssueKey | RevokeKey, key: str | None) -> Handled:
     ref = Ref(caller.account, "account", caller.account)
-    return await parts.handler.handle(ref, command, command_id=secrets.token_hex(16), actor=caller.actor)
+    id_ = command_id(type(command).__name__, key, caller.key_id, command.key_id)
+    return await parts.handler.handle(ref, command, command_id=id_, actor=caller.actor)

@@ -9,7 +9,7 @@ from typing import Any
 from services.local.api import ask
 from services.local.check import Check
 from services.local.home import Home, read_json
-from services.local.lock import holder
+from services.local.lock import holder, running_grid
 from services.local.supervisor import children
 
 LAG_EVENTS_WARN = 1000
@@ -18,7 +18,7 @@ PARTS = ("nats-server", "postgres", "services", "gateway", "runner")
 
 def grid_checks(home: Home) -> Iterator[Check]:
     """Every row about the grid; the later ones only when it answers."""
-    supervisor, grid = holder(home), read_json(home.grid)
+    supervisor, grid = holder(home), running_grid(home)
     if supervisor is None:
         left = children(home)
         if left:
@@ -77,7 +77,9 @@ def _inside(about: dict[str, Any]) -> Iterator[Check]:
 
 def _streams(streams: list[dict[str, Any]]) -> Check:
     """What each holds, and who does not keep up with it."""
-    held = " · ".join(f"{each['stream']} {each['messages']:,} ({_size(each['size_bytes'])})" for each in streams)
+    held = " · ".join(
+        f"{each['stream']} {each['messages']:,} ({_size(each['size_bytes'])})" for each in streams if each["messages"]
+    )
     behind = {row["consumer"]: row["pending"] + row["unacknowledged"] for each in streams for row in each["consumers"]}
     waits = f" · {sum(behind.values()):,} waiting"
     slow = [f"{name} {count:,}" for name, count in behind.items() if count > LAG_EVENTS_WARN]

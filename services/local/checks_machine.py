@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.local.check import Check, checked
-from services.local.external import check_nats, check_postgres
+from services.local.external_nats import check_nats
+from services.local.external_postgres import check_postgres
 from services.local.home import DISK_FREE_BYTES_MIN, Home, check_private, read_json
 from services.local.lock import holder
 from services.local.nats_server import check_version, find_nats_server
@@ -91,7 +92,7 @@ def ports(home: Home) -> Iterator[Check]:
 
 def _nats(settings: Settings) -> str:
     if settings.nats_url:
-        return f"{check_nats(settings.nats_url)} · yours, by RGRID_NATS_URL"
+        return f"{check_nats(settings)} · yours, by RGRID_NATS_URL"
     binary = find_nats_server()
     return f"{check_version(binary)} · {binary}"
 

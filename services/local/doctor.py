@@ -23,7 +23,7 @@ def doctor(as_json: bool) -> int:
         return 1 if failed else 0
     for each in checks:
         print("\n".join(each.lines()))
-    print("  next: what ✘ says" if failed else "  next: rgrid run SCRIPT")
+    print("  next       " + ("what ✘ says" if failed else "rgrid run SCRIPT"))
     return 1 if failed else 0
 
 

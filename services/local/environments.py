@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.local.home import Home
 from services.local.secrets_file import Secrets
+from services.runtime.connection_url import Login, login_of
 from services.runtime.settings import Settings
 
 PASSED_ON = (
@@ -37,25 +38,30 @@ class Addresses:
 
 def control_environment(home: Home, settings: Settings, known: Secrets, at: Addresses) -> dict[str, str]:
     """For the services and the gateway."""
-    return _base(home, settings) | {
-        "RGRID_NATS_URL": at.nats_url,
-        "RGRID_NATS_USER": settings.nats_user if settings.nats_url else "control",
-        "RGRID_NATS_PASSWORD": settings.nats_password if settings.nats_url else known.nats_control,
-        "RGRID_POSTGRES_DSN": at.postgres_dsn,
-        "RGRID_GATEWAY_HOST": at.gateway_host,
-        "RGRID_GATEWAY_PORT": str(at.gateway_port),
-        "RGRID_URL_KEY": settings.url_key or known.url_key,
-        "RGRID_ARTIFACTS": str(settings.artifacts or home.artifacts),
-    }
+    login = login_of(settings.nats_url, settings.nats_user, settings.nats_password)
+    own = Login(at.nats_url, "control", known.nats_control)
+    return (
+        _base(home, settings)
+        | _nats(login if settings.nats_url else own)
+        | {
+            "RGRID_POSTGRES_DSN": at.postgres_dsn,
+            "RGRID_GATEWAY_HOST": at.gateway_host,
+            "RGRID_GATEWAY_PORT": str(at.gateway_port),
+            "RGRID_URL_KEY": settings.url_key or known.url_key,
+            "RGRID_ARTIFACTS": str(settings.artifacts or home.artifacts),
+        }
+    )
 
 
 def runner_environment(home: Home, settings: Settings, known: Secrets, at: Addresses) -> dict[str, str]:
-    """For the runner, which reaches NATS as its node."""
-    return _base(home, settings) | {
-        "RGRID_NATS_URL": settings.nats_node_url or at.nats_url,
-        "RGRID_NATS_USER": settings.node_id,
-        "RGRID_NATS_PASSWORD": known.nats_node,
-    }
+    """For the runner, which reaches NATS as its node: by what RGRID_NATS_NODE_URL says, else by our own server's user."""
+    given = login_of(settings.nats_node_url or at.nats_url)
+    own = Login(given.url, settings.node_id, known.nats_node)
+    return _base(home, settings) | _nats(given if settings.nats_url else own)
+
+
+def _nats(login: Login) -> dict[str, str]:
+    return {"RGRID_NATS_URL": login.url, "RGRID_NATS_USER": login.user, "RGRID_NATS_PASSWORD": login.password}
 
 
 def _base(home: Home, settings: Settings) -> dict[str, str]:

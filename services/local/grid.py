@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.local.environments import Addresses, control_environment, runner_environment
-from services.local.external import check_nats, check_postgres
+from services.local.external_nats import check_nats
+from services.local.external_postgres import check_postgres
 from services.local.first_key import FirstKey
-from services.local.home import Home, rotate_logs, write_json
+from services.local.home import Home, write_json
+from services.local.log_files import rotate_logs
 from services.local.nats_config import write_nats_config
 from services.local.nats_server import find_nats_server, wait_for_nats
 from services.local.parts import gateway_part, nats_part, postgres_part, runner_part, services_part
@@ -79,7 +81,7 @@ class Grid:
 
     def _start_nats(self, known: Secrets, ports: dict[str, int]) -> str:
         if self.settings.nats_url:
-            self.say("nats", f"{check_nats(self.settings.nats_url)} · yours, by RGRID_NATS_URL")
+            self.say("nats", f"{check_nats(self.settings)} · yours, by RGRID_NATS_URL")
             return self.settings.nats_url
         binary, port = find_nats_server(), ports["nats-server"]
         config = write_nats_config(self.home, known, self.settings.node_id, HOST, port)

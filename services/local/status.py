@@ -6,8 +6,8 @@ import json
 import os
 from typing import Any
 
-from services.local.home import home_from, read_json
-from services.local.lock import holder
+from services.local.home import home_from
+from services.local.lock import holder, running_grid
 from services.local.supervisor import children
 
 
@@ -20,14 +20,14 @@ def status(as_json: bool) -> int:
     print(f"{found['state']:<9} {found.get('api_url', '')} {found['home']}".rstrip())
     for name, pid in found["parts"].items():
         print(f"  {name:<12} pid {pid}")
-    print("  next: rgrid run SCRIPT" if found["state"] == "up" else "  next: rgrid up -d")
+    print("  next       " + ("rgrid run SCRIPT" if found["state"] == "up" else "rgrid up -d"))
     return 0 if found["state"] == "up" else 1
 
 
 def look() -> dict[str, Any]:
     """`state` (up, starting, down), the pids of the `parts`, and what grid.json says."""
     home = home_from(os.environ)
-    supervisor, grid = holder(home), read_json(home.grid)
+    supervisor, grid = holder(home), running_grid(home)
     state = "down" if supervisor is None else "up" if grid else "starting"
     parts = {name: who.pid for name, who in children(home).items()}
     if supervisor is not None:

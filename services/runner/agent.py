@@ -46,7 +46,8 @@ class Agent:
         self._free = Capacity(joined.offer.cpu_millis, joined.offer.memory_bytes)
         self._attempts: dict[Key, Attempt] = {}
         self._waiting: deque[Attempt] = deque()
-        self._ended: OrderedDict[Key, None] = OrderedDict()
+        self._ended: OrderedDict[Key, str] = OrderedDict()
+        self._cancelled: OrderedDict[Key, str] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._puller = Puller(node.bus, subjects.WORK, self._consumer, self._on_message, self._room)
@@ -77,7 +78,7 @@ class Agent:
             fact = FinishedFact(entry["account"], entry["execution"], entry["attempt"], lost)
             await self._node.reports.attempt(fact)
             self._journal.done(entry["execution"], entry["attempt"])
-            self._ended[entry["execution"], entry["attempt"]] = None
+            _remember(self._ended, (entry["execution"], entry["attempt"]), "lost")
             log.warning("%s attempt %s was lost with the last runner", entry["execution"], entry["attempt"])
         await asyncio.to_thread(shutil.rmtree, self._node.folder / "attempts", True)
 
@@ -112,15 +113,22 @@ class Agent:
             self._spawn(self._answer(pulled, b"+TERM"))
             return
         if isinstance(work, CancelWork):
-            attempt = self._attempts.get((work.execution, work.attempt))
-            if attempt is not None:
-                attempt.end(work.cause)
-                if attempt in self._waiting:
-                    self._waiting.remove(attempt)
-                    self._begin(attempt)
+            self._cancel(work)
             self._spawn(self._answer(pulled))
         else:
             self._take(work, pulled)
+
+    def _cancel(self, work: CancelWork) -> None:
+        """End it, or remember that it is to be ended when it comes: work that was not taken at once is delivered again."""
+        key = (work.execution, work.attempt)
+        attempt = self._attempts.get(key)
+        if attempt is None:
+            _remember(self._cancelled, key, work.cause)
+            return
+        attempt.end(work.cause)
+        if attempt in self._waiting:
+            self._waiting.remove(attempt)
+            self._begin(attempt)
 
     def _take(self, work: RunWork, pulled: Pulled) -> None:
         key = (work.execution, work.attempt)
@@ -132,6 +140,8 @@ class Agent:
         if key in self._attempts:
             return  # being written down: the first delivery will be answered
         attempt = self._attempts[key] = Attempt(self._node, work)
+        if key in self._cancelled:
+            attempt.end(self._cancelled[key])
         self._spawn(self._hold(attempt, pulled))
 
     async def _hold(self, attempt: Attempt, pulled: Pulled) -> None:
@@ -174,9 +184,7 @@ class Agent:
             if result is not None:
                 await self._node.reports.attempt(FinishedFact(work.account, work.execution, work.attempt, result))
             self._journal.done(*key)
-            self._ended[key] = None
-            if len(self._ended) > REMEMBERED_MAX:
-                self._ended.popitem(last=False)
+            _remember(self._ended, key, attempt.cause)
         finally:
             del self._attempts[key]
             self._use(attempt, -1)
@@ -204,3 +212,9 @@ class Agent:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("the agent failed at a task", exc_info=task.exception())
+
+
+def _remember(known: OrderedDict[Key, str], key: Key, what: str) -> None:
+    known[key] = what
+    if len(known) > REMEMBERED_MAX:
+        known.popitem(last=False)

@@ -14,6 +14,7 @@ from domain.errors import Invalid, StaleLease, Unavailable
 from domain.execution.events import AttemptResult, Reason
 from services.runner import explain, keep
 from services.runner.collect import Collected
+from services.runner.disk import DiskFull, DiskWatch, wait_for_room
 from services.runner.download import Damaged
 from services.runner.logs.pipes import Pipes
 from services.runner.logs.publisher import Publisher
@@ -21,6 +22,7 @@ from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.prepare import prepare
 from services.runner.sandbox.box import Exit, Running, Spec, StartFailed
+from services.runner.stage import Unfit
 from services.runner.urls import Urls
 from services.runtime import subjects
 from services.runtime.messages import RunWork, StartedFact
@@ -29,6 +31,9 @@ log = logging.getLogger("rgrid.runner")
 T = TypeVar("T")
 
 CANCELLED, STALE, STOPPED = "cancelled", "stale", "stopped"
+PATIENCE_SECONDS = {CANCELLED: 10.0, STALE: 0.0, STOPPED: 5.0}
+"""How much longer the outputs of a script that has ended may take once somebody wants it over, by cause."""
+NOTHING_COMES_HOME = ("CANCELLED", "DISK_LIMIT")
 
 
 class Ended(Exception):
@@ -65,11 +70,17 @@ class Attempt:
             result = self._result(*self._outside(self.cause))
         except StaleLease:
             return None
-        except (Damaged, Unavailable) as error:
+        except (Invalid, Unavailable) as error:
             why = explain.input_damaged if isinstance(error, Damaged) else explain.input_unavailable
             result = self._result("lost", why(error.message))
+        except DiskFull as error:
+            log.warning("%s is not begun: %s", self.work.execution, error)
+            result = self._result("lost", explain.node_disk_full(str(error)))
         except StartFailed as error:
             result = self._result("lost", explain.start_failed(str(error)))
+        except OSError as error:
+            log.error("%s attempt %s: %s", self.work.execution, self.work.attempt, error)
+            result = self._result("lost", explain.node_failed(str(error)))
         except Exception as error:
             log.exception("%s attempt %s", self.work.execution, self.work.attempt)
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
@@ -81,13 +92,12 @@ class Attempt:
 
     async def _run(self) -> AttemptResult:
         work = self.folder / "work"
-        work.mkdir(parents=True)
         try:
+            await self._unless_ended(wait_for_room(self._node.folder))
+            work.mkdir(parents=True)
             staged = await self._unless_ended(prepare(self._node, self.work.job, self._urls, work))
-        except (Invalid, OSError) as error:
-            if isinstance(error, Damaged):
-                raise
-            return self._result("failed", explain.input_damaged(str(error)))
+        except Unfit as error:
+            return self._result("failed", explain.input_damaged(error.message))
         running = await self._node.sandbox.start(self._spec())
         try:
             status, reason, end = await self._watch(running)
@@ -97,8 +107,18 @@ class Attempt:
             running.close()
         if self.cause in (STALE, STOPPED):
             return result
-        found = Collected() if status == CANCELLED else await keep.outputs(work, staged)
-        return await self._bring_home(result, found)
+        if self._spool.broken:
+            why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
+            return replace(result, status="lost", reason=why)
+        found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged)
+        try:
+            return await self._in_time(self._bring_home(result, found))
+        except (Invalid, Unavailable, OSError) as error:
+            reason = explain.output_failed(str(error))
+            status, reason = self._outside(CANCELLED) if self.cause == CANCELLED else ("lost", reason)
+        except Ended:
+            status, reason = self._outside(self.cause)
+        return replace(result, status=status, reason=reason, log=self._spool.summary())
 
     async def _watch(self, running: Running) -> tuple[str, Reason, Exit]:
         """From the first byte to the last process; returns status, reason and how the main process ended."""
@@ -109,9 +129,13 @@ class Attempt:
         publisher = Publisher(self._node.bus, subject, self._spool, wake)
         publishing = asyncio.create_task(publisher.run())
         ending = asyncio.create_task(running.wait())
+        disk = DiskWatch(self.folder, job.limits.disk_bytes)
+        filling = asyncio.create_task(disk.over())
         try:
             await asyncio.wait(
-                (ending, self._ending), timeout=job.limits.timeout_seconds, return_when=asyncio.FIRST_COMPLETED
+                (ending, self._ending, filling),
+                timeout=job.limits.timeout_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
             )
             by_itself, cause = ending.done(), self.cause
             await running.kill(0 if by_itself else self._node.kill_grace_seconds)
@@ -119,15 +143,26 @@ class Attempt:
             pipes.drain()
         finally:
             publisher.close()
+            filling.cancel()
             if self.cause in (STALE, STOPPED) or not ending.done():
                 publishing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await publishing
         if not end.started:
             raise StartFailed("the box or the interpreter could not be started; its log may say why")
+        if filling.done() and not filling.cancelled() and not cause:
+            return "failed", explain.disk_limit(job.limits, disk.bound), end
         if by_itself:
-            return *explain.ended(end, running.oom(), job.limits), end
+            return *await self._own_end(end, running.oom(), disk), end
         return *(self._outside(cause) if cause else ("timed_out", explain.timed_out(job.limits))), end
+
+    async def _own_end(self, end: Exit, oom: bool, disk: DiskWatch) -> tuple[str, Reason]:
+        """A script that was refused more room mostly ends by itself, before the watch sees it."""
+        limits = self.work.job.limits
+        status, reason = explain.ended(end, oom, limits)
+        if status == "failed" and not oom and disk.near() and await disk.exceeded():
+            return "failed", explain.disk_limit(limits, disk.bound)
+        return status, reason
 
     def _say_started(self) -> None:
         self._started_at_us = _now_us()
@@ -136,10 +171,8 @@ class Attempt:
         self._started = asyncio.create_task(self._node.reports.attempt(fact))
 
     async def _bring_home(self, result: AttemptResult, found: Collected) -> AttemptResult:
-        try:
-            outputs, archive = await keep.store(self._node, self._urls, self.folder / "work", found, self._spool)
-        except (Unavailable, OSError) as error:
-            return replace(result, status="lost", reason=explain.output_failed(str(error)), log=self._spool.summary())
+        """Raises Unavailable, StaleLease, OSError."""
+        outputs, archive = await keep.store(self._node, self._urls, self.folder / "work", found, self._spool)
         return replace(
             result,
             outputs=outputs,
@@ -170,6 +203,18 @@ class Attempt:
         """Do it, unless the attempt is ended from outside meanwhile: then raise Ended."""
         task = asyncio.create_task(doing)
         await asyncio.wait((task, self._ending), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.wait((task,))
+        raise Ended
+
+    async def _in_time(self, doing: Coroutine[Any, Any, T]) -> T:
+        """The script has ended, and that end stands; only when its outputs do not come home in time, Ended is raised."""
+        task = asyncio.create_task(doing)
+        await asyncio.wait((task, self._ending), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await asyncio.wait((task,), timeout=PATIENCE_SECONDS.get(self.cause, 0.0))
         if task.done():
             return task.result()
         task.cancel()

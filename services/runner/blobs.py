@@ -56,6 +56,12 @@ class BlobCache:
         self._total -= self._sizes.pop(sha256, 0)
         (self._folder / sha256).unlink(missing_ok=True)
 
+    def forget_vanished(self) -> None:
+        """Somebody cleaned up behind our back: what is gone is fetched again when it is wanted."""
+        there = set(os.listdir(self._folder))  # noqa: PTH208 (names, not paths)
+        for sha256 in [each for each in list(self._sizes) if each not in there]:
+            self.forget(sha256)
+
     def _shrink(self) -> None:
         if self._total <= self._bytes_max:
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import subprocess
@@ -27,15 +26,15 @@ def _removed_flat(folder: Path) -> bool:
     """Removed the attempt's folder, if there is little in it, and no folder but `work` and `tmp`; no link is followed."""
     files: list[str] = []
     folders = [str(folder)]
-    for name in ("", *FLAT):
-        with contextlib.suppress(FileNotFoundError), os.scandir(folder / name) as entries:
+    for below in folders:
+        with os.scandir(below) as entries:
             for entry in entries:
                 if not entry.is_dir(follow_symlinks=False):
                     files.append(entry.path)
-                elif name or entry.name not in FLAT:
-                    return False
-                else:
+                elif below is folders[0] and entry.name in FLAT:
                     folders.append(entry.path)
+                else:
+                    return False
                 if len(files) > ENTRIES_INLINE_MAX:
                     return False
     for path in files:

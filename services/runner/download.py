@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,11 @@ PARALLEL = 8
 TRIES_MAX = 30
 PAUSE_SECONDS_MAX = 5.0
 PIECE_BYTES = 256 * 1024
+MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
+"""Errors of this machine's own: asking the door again would not help."""
+NOT_STORED = 404
+GONE_MAX = 2
+"""A blob that was checked at submit and is gone was set aside as damaged; only who has the file can bring it back."""
 
 
 class Damaged(Invalid):
@@ -52,7 +58,7 @@ class Downloads:
             self._locks.pop(blob.sha256, None)
 
     async def _persist(self, blob: BlobRef, url: str, urls: Urls) -> None:
-        damaged, pause = 0, 0.1
+        damaged, gone, pause = 0, 0, 0.1
         problem = "it is not stored"
         for _ in range(TRIES_MAX):
             try:
@@ -64,7 +70,13 @@ class Downloads:
                 damaged += 1
                 if damaged == 2:
                     raise
+            except aiohttp.ClientResponseError as error:
+                problem, gone = f"the store answers {error.status}", gone + (error.status == NOT_STORED)
+                if gone > GONE_MAX:
+                    raise Damaged(f"{blob.sha256[:12]}… is not in the store any more; it was damaged there") from error
             except (aiohttp.ClientError, TimeoutError, OSError, zstandard.ZstdError) as error:
+                if isinstance(error, OSError) and error.errno in MACHINE:
+                    raise
                 problem = str(error) or type(error).__name__
             await asyncio.sleep(pause)
             pause = min(pause * 2, PAUSE_SECONDS_MAX)

@@ -6,6 +6,7 @@ import signal as signals
 
 from domain.execution.events import Reason
 from domain.execution.job import Limits
+from domain.execution.state import RUNNER_STOPPED
 from services.runner.sandbox.box import Exit
 
 HINTS_BY_CODE = {
@@ -14,6 +15,11 @@ HINTS_BY_CODE = {
 }
 HINTS_BY_SIGNAL = {
     signals.SIGSEGV: "A native library crashed; look at what the script loaded last.",
+    signals.SIGTERM: "Something asked it to end; rgrid did not: a timeout or a cancel would be named here.",
+    signals.SIGPIPE: "It wrote to a pipe that nobody read any more.",
+    signals.SIGFPE: "A native library divided by zero, or something like it.",
+    signals.SIGILL: "A native library was built for another kind of processor.",
+    signals.SIGBUS: "A file that was mapped into memory became shorter, or /tmp or /dev/shm is full.",
     signals.SIGABRT: "The program gave up by itself; its last lines of stderr say why.",
     signals.SIGXFSZ: "A file became larger than allowed.",
     signals.SIGKILL: "Something sent SIGKILL; it was not the memory limit, the kernel would have said so.",
@@ -31,13 +37,25 @@ def ended(end: Exit, oom: bool, limits: Limits) -> tuple[str, Reason]:
         name = signals.Signals(end.signal).name
         hint = HINTS_BY_SIGNAL.get(signals.Signals(end.signal), "")
         return "failed", Reason("SIGNAL", f"The script was ended by {name} (exit code {end.code}).", hint)
-    hint = HINTS_BY_CODE.get(end.code, "Its last lines of stderr may say why: rgrid logs ID --stream stderr")
+    hint = HINTS_BY_CODE.get(end.code, "Its last lines on stderr usually say why: rgrid logs ID --stream stderr")
     return "failed", Reason("EXIT_CODE", f"The script ended with exit code {end.code}.", hint)
 
 
 def timed_out(limits: Limits) -> Reason:
     message = f"It ran longer than its {limits.timeout_seconds:g} s and was ended."
     return Reason("TIMED_OUT", message, "Give it longer: rgrid run --timeout 2h …")
+
+
+def disk_limit(limits: Limits, bound: int) -> Reason:
+    if bound < limits.disk_bytes:
+        message = f"It filled the {_mib(bound)} that the disk of its node had left for it, and was ended."
+        return Reason("DISK_LIMIT", message, "Free space on the node, or write less.")
+    message = f"It wrote more than its {_mib(limits.disk_bytes)} to the disk and was ended."
+    return Reason("DISK_LIMIT", message, "Give it more: rgrid run --disk 50g …")
+
+
+def node_disk_full(detail: str) -> Reason:
+    return Reason("NODE_DISK_FULL", f"Its node takes no work: {detail}.", "Free space below RGRID_HOME on the node.")
 
 
 def cancelled() -> Reason:
@@ -49,7 +67,8 @@ def start_failed(detail: str) -> Reason:
 
 
 def input_damaged(detail: str) -> Reason:
-    return Reason("INPUT_DAMAGED", f"Its files could not be made ready: {detail}", "Submit it again.")
+    hint = "Run it again from the folder that has its files: what is damaged is uploaded anew."
+    return Reason("INPUT_DAMAGED", f"Its files could not be made ready: {detail}", hint)
 
 
 def input_unavailable(detail: str) -> Reason:
@@ -69,7 +88,11 @@ def runner_restarted() -> Reason:
 
 
 def runner_stopped() -> Reason:
-    return Reason("RUNNER_STOPPED", "The runner of its node was stopped while it ran.")
+    return Reason(RUNNER_STOPPED, "Its runner was stopped while it ran (rgrid down).")
+
+
+def node_failed(detail: str) -> Reason:
+    return Reason("NODE_FAILED", f"The node's machine failed at it: {detail}", "Look at the node with: rgrid doctor")
 
 
 def runner_failed(detail: str) -> Reason:

@@ -20,7 +20,7 @@ INLINE_FILES_MAX = 8
 
 
 async def prepare(node: Node, job: Job, urls: Urls, folder: Path) -> dict[str, Print]:
-    """The prints of the staged files. Raises Damaged, Invalid, OSError, Unavailable, StaleLease."""
+    """The prints of the staged files. Raises Unfit, Damaged, OSError, Unavailable, StaleLease."""
     held: list[str] = []
     try:
         inputs = job.inputs.entries

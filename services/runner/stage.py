@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain.errors import Invalid
 from domain.files import FileRef, checked_path
 from services.runner.blobs import BlobCache
 from services.runner.sandbox.box import BOX_UID
+
+COLLISIONS = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG)
+"""What the paths of a job are to blame for; every other error is the machine's."""
+
+
+class Unfit(Invalid):
+    """The paths of the job cannot be files in one folder: no node could make them."""
+
+    code = "INPUT_DAMAGED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +41,32 @@ class Print:
 def stage(folder: Path, files: Iterable[FileRef], cache: BlobCache, owned_by_box: bool) -> dict[str, Print]:
     """Copy `files` out of the cache; their prints by path. `owned_by_box`: they become the box user's.
 
-    Raises Invalid for a path that leaves the folder, OSError when two paths cannot both be.
+    Raises Unfit for a path that leaves the folder and for two that cannot both be, OSError when the machine fails.
     """
     prints: dict[str, Print] = {}
     made = {folder}
     for file in files:
-        path = folder / checked_path(file.path)
-        if path.parent not in made:
-            _make(path.parent, made, owned_by_box)
-        shutil.copyfile(cache.path(file.sha256), path)
-        path.chmod(0o644 | (file.mode & 0o111))
-        if owned_by_box:
-            os.chown(path, BOX_UID, BOX_UID)
-        prints[file.path] = Print.of(path.stat())
+        try:
+            path = folder / checked_path(file.path)
+            if path.parent not in made:
+                _make(path.parent, made, owned_by_box)
+            prints[file.path] = _copy(cache, file, path, owned_by_box)
+        except Invalid as error:
+            raise Unfit(error.message) from error
+        except OSError as error:
+            if error.errno in COLLISIONS:
+                raise Unfit(f"{file.path!r}: {error.strerror}") from error
+            cache.forget_vanished()
+            raise
     return prints
+
+
+def _copy(cache: BlobCache, file: FileRef, path: Path, owned_by_box: bool) -> Print:
+    shutil.copyfile(cache.path(file.sha256), path)
+    path.chmod(0o644 | (file.mode & 0o111))
+    if owned_by_box:
+        os.chown(path, BOX_UID, BOX_UID)
+    return Print.of(path.stat())
 
 
 def _make(folder: Path, made: set[Path], owned_by_box: bool) -> None:

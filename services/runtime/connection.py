@@ -20,6 +20,7 @@ from nats.aio.subscription import Subscription
 
 from domain.errors import Invalid, Unavailable
 from services.runtime.client import STATUS, LeanClient, Message, at_once
+from services.runtime.connection_url import login_of
 from services.runtime.settings import Settings
 
 log = logging.getLogger("rgrid.nats")
@@ -201,15 +202,15 @@ async def connect(
 ) -> Bus:
     """Connect, retrying for ever, or for `wait_seconds` and then raise Unavailable. Checks the version of the server."""
     if isinstance(where, Settings):
-        url, user, password = where.nats_url, where.nats_user, where.nats_password
+        login = login_of(where.nats_url, where.nats_user, where.nats_password)
     else:
-        url = where
+        login = login_of(where, user, password)
     client = LeanClient()
     watch = _Watch(name)
     connecting = client.connect(
-        servers=[url],
-        user=user or None,
-        password=password or None,
+        servers=[login.url],
+        user=login.user or None,
+        password=login.password or None,
         name=name,
         inbox_prefix=inbox_prefix,
         max_reconnect_attempts=-1,
@@ -227,7 +228,7 @@ async def connect(
         await asyncio.wait_for(connecting, wait_seconds)
     except (TimeoutError, nats.errors.Error, OSError) as error:
         await client.close()
-        raise Unavailable(f"NATS at {url} does not answer: {watch.last or error}") from error
+        raise Unavailable(f"NATS at {login.url} does not answer: {watch.last or error}") from error
     try:
         check_version(str(client._server_info.get("version", "")))
         bus = watch.bus = Bus(client)

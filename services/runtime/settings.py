@@ -30,7 +30,7 @@ class Settings:
     nats_user: str = ""
     nats_password: str = ""
     nats_node_url: str = ""
-    """Where runners reach NATS, when that is not `nats_url`."""
+    """Where runners reach NATS, with their user and password, when that is not the server we start ourselves."""
     postgres_dsn: str = ""
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 0

@@ -59,5 +59,5 @@ class Explaining:
 
 
 def _retry(entry: Entry) -> Reason:
-    why = "its script failed" if entry.state.script_failures else "its node was lost"
-    return Reason(RETRY, f"Attempt {entry.state.attempt} ended because {why}; another one is due.")
+    why = entry.state.ended.message if entry.state.ended else ""
+    return Reason(RETRY, f"Attempt {entry.state.attempt} ended: {why} Another one is due soon.")

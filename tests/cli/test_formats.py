@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.terminal.formats import count, duration, money, parse_cpu, parse_duration, parse_size, size
+from cli.terminal.formats import about, count, duration, memory, money, parse_cpu, parse_duration, parse_size, size
 from cli.terminal.times import since_words
 
 
@@ -80,3 +80,13 @@ def test_nonsense_is_refused_with_an_example(parse, text):
 def test_a_point_in_time():
     assert since_words("2026-11-20T18:00:00Z") == "2026-11-20T18:00:00.000Z"
     assert since_words("7d").endswith("Z")
+
+
+def test_what_is_too_little_to_write_is_said_to_be_less():
+    assert (about(0), about(53), memory(2 << 30), memory(64 << 20), memory(1000)) == (
+        "less than €0.000001",
+        "about €0.000053",
+        "2 GiB",
+        "64 MiB",
+        "1.0 KB",
+    )

@@ -43,7 +43,7 @@ def submitted(server, files, tmp_path, monkeypatch):
     for i in range(files):
         Path(f"in{i}").write_text(str(i))
     made = plan(Path("s.py"), [f"in{i}" for i in range(files)], [], [])
-    body = request_of({"timeout": "5m", "memory": "1g", "tag": ["a=b"]}, "python", made.args, {})
+    body = request_of({"timeout": "5m", "memory": "1g", "disk": "2g", "tag": ["a=b"]}, "python", made.args, {})
     return submit(Api(Grid(server.url, "k", "x")), Path("s.py"), made, body, Interrupts(), key="one")
 
 
@@ -55,7 +55,7 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(odd_server, tmp_pat
     assert len(losing.keys) >= 3
     body = losing.bodies[-1]
     assert [each["path"] for each in body["inputs"]] == ["in0", "in1"]
-    assert body["limits"] == {"memory_bytes": 1024**3, "timeout_seconds": 300}
+    assert body["limits"] == {"memory_bytes": 1024**3, "timeout_seconds": 300, "disk_bytes": 2 * 1024**3}
     assert body["tags"] == {"a": "b"}
 
 

@@ -146,13 +146,24 @@ def test_a_grid_that_is_started_again_is_waited_for(odd_server, tmp_path, monkey
     assert capfd.readouterr().err.count("does not answer (the connection broke)") == 1
 
 
-def test_what_may_not_be_done_twice_is_not_sent_twice(odd_server, tmp_path, monkeypatch):
+def test_a_post_whose_answer_was_lost_is_sent_again_under_its_own_key(odd_server, tmp_path, monkeypatch):
     (tmp_path / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": odd_server.url}))
     monkeypatch.setenv("RGRID_HOME", str(tmp_path))
-    odd_server.behave = breaking(1, reply(200, {"ok": 1}))
-    with pytest.raises(Unreachable):
-        Api(Grid(odd_server.url, "rgk_x", EMBEDDED)).post("/keys", {"name": "x"})
-    assert len(odd_server.seen) == 1
+    keys = []
+
+    def noting(then):
+        def behave(handler):
+            keys.append(handler.headers["Idempotency-Key"])
+            then(handler)
+
+        return behave
+
+    odd_server.behave = noting(breaking(2, reply(200, {"ok": 1})))
+    api = Api(Grid(odd_server.url, "rgk_x", EMBEDDED))
+    assert api.post("/keys", {"name": "x"}) == {"ok": 1}
+    assert len(keys) == 3 and len(set(keys)) == 1
+    api.post("/keys", {"name": "x"})
+    assert len(set(keys)) == 2, "another invocation is another request"
 
 
 def test_json_errors_are_one_object_on_stderr(odd_server, monkeypatch, capfd):

@@ -67,6 +67,11 @@ def lose(attempt: int = 1) -> c.LoseExecution:
     return c.LoseExecution(attempt, e.Reason("NODE_LOST", "The node is gone."), NOW)
 
 
+def stopped(attempt: int = 1) -> c.FinishExecution:
+    reason = e.Reason("RUNNER_STOPPED", "Its runner was stopped.")
+    return c.FinishExecution(attempt, "n1", e.AttemptResult("lost", reason, started_at_us=NOW, ended_at_us=NOW), NOW)
+
+
 QUEUED = (SUBMITTED, CACHED)
 ASSIGNED = (*QUEUED, assigned())
 RUNNING = (*ASSIGNED, started())

@@ -36,6 +36,7 @@ from tests.domain.sample import (
     result,
     start,
     started,
+    stopped,
     submitted,
 )
 from tests.domain.story import Story, execution
@@ -152,6 +153,16 @@ def test_too_many_faults_of_the_platform_end_it_as_lost() -> None:
     [end] = story.outcome
     assert (end.result.status, end.result.reason.code) == ("lost", "PLATFORM_FAULTS")
     assert story.state.phase == "finished"
+
+
+def test_a_runner_that_a_person_stops_is_no_fault_of_the_platform_however_often() -> None:
+    story = execution.given(*QUEUED, assigned()).when(lose())
+    for attempt in range(2, 3 * PLATFORM_FAULTS_MAX):
+        story = story.given(assigned(attempt), started(attempt)).when(stopped(attempt))
+        [again] = story.outcome
+        assert (again.platform, again.retry_at_us) == (True, NOW)
+    assert (story.state.script_failures, story.state.platform_faults) == (0, 1)
+    assert story.state.ended.code == "RUNNER_STOPPED"
 
 
 @pytest.mark.parametrize(("attempt", "node"), [(1, "n2"), (2, "n1"), (0, "n1")])

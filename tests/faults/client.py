@@ -15,9 +15,10 @@ PATIENCE_SECONDS = 60.0
 
 
 class Client:
-    """Every call retries on a broken connection, 503 and 507 until PATIENCE_SECONDS are over."""
+    """Every call retries on a broken connection, 503 and 507 until `patience_seconds` are over."""
 
-    def __init__(self, grid: GridUnderTest) -> None:
+    def __init__(self, grid: GridUnderTest, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self.patience_seconds = patience_seconds
         self.base, self.key = grid.api_url + "/api/v1", grid.api_key
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
@@ -86,7 +87,7 @@ class Client:
         return list(self.call("GET", f"/executions/{id}/events")["items"])
 
     def _patiently(self, request: urllib.request.Request) -> bytes:
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + self.patience_seconds
         while True:
             try:
                 with urllib.request.urlopen(request, timeout=10) as answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import urllib.error
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from services.runtime.connection import Bus
 from tests.faults.client import Client
 from tests.faults.inside import control, doctor, node
-from tests.faults.scripts import WORK, run_to_end
+from tests.faults.scripts import SLEEPER, WORK, begin, run_to_end
 from tests.fixtures.grid import GridUnderTest
 
 PARKED_SECONDS_MAX = 30
@@ -37,8 +38,8 @@ async def rubbish_report(grid: GridUnderTest, bus: Bus) -> None:
         await mad.publish("rgrid.report.local-1.exec_poison.finished", b"\x00rubbish")
 
 
-async def commit(bus: Bus, subject: str, event: dict[str, object]) -> None:
-    whole = {"v": 1, "id": "poison", "prev": 0, "at_us": 1, "actor": "test", "cause": 0, "events": [event]}
+async def commit(bus: Bus, subject: str, event: dict[str, object], previous: int = 0) -> None:
+    whole = {"v": 1, "id": "poison", "prev": previous, "at_us": 1, "actor": "test", "cause": 0, "events": [event]}
     await bus.publish(subject, json.dumps(whole).encode())
 
 
@@ -61,3 +62,18 @@ async def test_poison_is_parked_and_the_rest_goes_on(
     restarted = await asyncio.to_thread(grid.kill, "services")
     assert restarted
     assert (await asyncio.to_thread(run_to_end, Client(grid), WORK))["status"] == "succeeded"
+
+
+async def test_an_open_execution_that_cannot_be_read_holds_up_nobody_else(grid: GridUnderTest) -> None:
+    """A newer version wrote into the history of one that runs; then the services start anew."""
+    client, id = await asyncio.to_thread(begin, grid, SLEEPER)
+    last = (await asyncio.to_thread(client.events, id))[-1]["sequence"]
+    async with control(grid) as bus:
+        event = {"type": "execution.teleported", "v": 1, "data": {}}
+        await commit(bus, f"rgrid.ev.local.execution.{id}.teleported", event, last)
+    await asyncio.to_thread(grid.kill, "services")
+    for number in range(3):
+        assert (await asyncio.to_thread(run_to_end, client, WORK, args=[str(number)]))["status"] == "succeeded"
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        client.call("POST", f"/executions/{id}/cancel", {})
+    assert refused.value.code == 500 and b"DAMAGED_HISTORY" in refused.value.read()

@@ -181,6 +181,18 @@ async def test_cancel_and_retry(gateway: GatewayUnderTest) -> None:
     assert (await gateway.call("POST", "/executions/exec_000000000000/cancel"))[0] == 404
 
 
+async def test_a_repeated_cancel_or_retry_happens_once(gateway: GatewayUnderTest) -> None:
+    execution = await gateway.submit()
+    same: dict[str, Any] = {"headers": {"Idempotency-Key": "the-same"}}
+    first = await gateway.call("POST", f"/executions/{execution}/cancel", **same)
+    assert first == await gateway.call("POST", f"/executions/{execution}/cancel", **same)
+    first = await gateway.call("POST", f"/executions/{execution}/retry", **same)
+    assert (first[0], first[1]["status"]) == (200, "queued")
+    assert first == await gateway.call("POST", f"/executions/{execution}/retry", **same)
+    other = {"headers": {"Idempotency-Key": "another"}}
+    assert (await gateway.call("POST", f"/executions/{execution}/retry", **other))[0] == 409
+
+
 async def test_the_history_reads_as_a_story_and_says_where_the_time_went(gateway: GatewayUnderTest) -> None:
     execution = await gateway.submit()
     await gateway.assign(execution)
@@ -258,6 +270,17 @@ async def test_keys_are_shown_once(gateway: GatewayUnderTest) -> None:
     assert [item["label"] for item in listed["items"]] == ["test", "ci"]
     assert made["key"] not in str(listed)
     assert (await gateway.call("GET", "/keys", key=made["key"]))[0] == 200
+
+
+async def test_a_repeated_request_for_a_key_is_answered_with_that_key(gateway: GatewayUnderTest) -> None:
+    same: dict[str, Any] = {"headers": {"Idempotency-Key": "the-same"}}
+    first = await gateway.call("POST", "/keys", json={"label": "ci"}, **same)
+    assert first[0] == 201
+    assert first == await gateway.call("POST", "/keys", json={"label": "ci"}, **same)
+    status, body = await gateway.call("POST", "/keys", json={"label": "other"}, **same)
+    assert (status, body["error"]["code"]) == (422, "IDEMPOTENCY_MISMATCH")
+    _, mine = await gateway.call("POST", "/keys", json={"label": "ci"}, key=first[1]["key"], **same)
+    assert mine["id"] != first[1]["id"], "another caller's request is another request"
 
 
 async def test_postgres_away_is_a_503_that_says_when_to_try_again(

@@ -13,7 +13,8 @@ from tests.gateway.test_default_deny import every_route
 
 EXAMPLES_MAX = 12
 SEED = 20_261_120
-# Some rules no schema can say: two files of one path, a cursor that was never given out. Waiting is not tried in earnest.
+# Some rules no schema can say: two files of one path, a cursor that was never given out, a key of an earlier request.
+# Waiting is not tried in earnest.
 CONFIG = """
 [[operations]]
 include-name = "POST /api/v1/executions"
@@ -23,6 +24,10 @@ checks.negative_data_rejection.expected-statuses = ["4xx"]
 [[operations]]
 include-name = "GET /api/v1/executions"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 422]
+
+[[operations]]
+include-name = "POST /api/v1/keys"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 413, 422]
 
 [[operations]]
 include-name = "GET /api/v1/executions/{execution_id}/wait"

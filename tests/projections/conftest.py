@@ -9,6 +9,7 @@ import pytest
 from projections.database import Database
 from projections.folding import Poison
 from projections.queries import Queries
+from projections.service_queries import ServiceQueries
 from projections.store import Projector
 
 
@@ -23,6 +24,13 @@ async def queries(database: Database) -> AsyncIterator[Queries]:
     queries = Queries(database)
     yield queries
     await queries.close()
+
+
+@pytest.fixture
+async def services(database: Database) -> AsyncIterator[ServiceQueries]:
+    services = ServiceQueries(database)
+    yield services
+    await services.close()
 
 
 async def no_poison(poison: Poison) -> None:

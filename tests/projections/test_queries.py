@@ -12,8 +12,10 @@ from domain.execution.job import Job
 from domain.files import FileRef
 from domain.node.commands import JoinNode, LoseNode
 from domain.node.offer import Offer
+from projections.bills import Bill
 from projections.listing import Filters
-from projections.queries import Queries, Seen
+from projections.queries import Queries
+from projections.service_queries import Seen, ServiceQueries
 from projections.store import Projector
 from services.runtime.log import Ref
 from tests.projections.histories import World
@@ -127,33 +129,43 @@ async def test_limits(queries: Queries, limit: int) -> None:
 
 
 async def test_bills(world: World, queries: Queries) -> None:
-    by_tag = {bill.group: bill for bill in await queries.bills("local", "tag:run")}
+    by_tag = {bill.group: bill for bill in (await queries.bills("local", "tag:run")).groups}
     assert set(by_tag) == {"1", "(none)"}
-    (total,) = await queries.bills("local")
+    total = (await queries.bills("local")).total
+    assert (await queries.bills("local")).groups == [total]
     assert total.executions == total.attempts == 2
     assert total.charged_micros == sum(bill.charged_micros for bill in by_tag.values()) > 0
-    assert [bill.group for bill in await queries.bills("local", "tag")] == ["model=x", "model=x run=1"]
-    assert [bill.group for bill in await queries.bills("local", "script")] == ["src/a.py"]
-    assert await queries.bills("local", "day", since_us=2**62) == []
+    assert [bill.group for bill in (await queries.bills("local", "tag")).groups] == ["model=x", "model=x run=1"]
+    assert [bill.group for bill in (await queries.bills("local", "script")).groups] == ["src/a.py"]
+    nothing = await queries.bills("local", "day", since_us=2**62)
+    assert (nothing.groups, nothing.total) == ([], Bill("", 0, 0, 0, 0, 0))
     (line,) = await queries.charges("local", "exec_aa1")
     assert (line.attempt, line.node_type, line.charged_micros * 2) == (1, "cx23", total.charged_micros)
     with pytest.raises(Invalid):
         await queries.bills("local", "colour")
 
 
-async def test_what_the_services_ask(world: World, queries: Queries) -> None:
-    assert await queries.open_executions() == [("local", "exec_cc3")]
-    assert await queries.unresolved_executions(2**62) == [("local", "exec_cc3")]
-    assert await queries.unsettled_executions(2**62) == []
-    assert await queries.history_seconds("local", "aa" * 32) == 90.0
-    assert await queries.history_seconds("local", "bb" * 32) is None
-    new = await queries.seen("local", "src/a.py", "aa" * 32, {"aa" * 32}, before=1)
+async def test_a_total_counts_what_is_cut_off(world: World, queries: Queries, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = await queries.bills("local", "tag")
+    monkeypatch.setattr("projections.bills.GROUPS_MAX", 1)
+    cut = await queries.bills("local", "tag")
+    assert (len(cut.groups), cut.cut, whole.cut) == (1, True, False)
+    assert cut.total == whole.total
+
+
+async def test_what_the_services_ask(world: World, services: ServiceQueries) -> None:
+    assert await services.open_executions() == [("local", "exec_cc3")]
+    assert await services.unresolved_executions(2**62) == [("local", "exec_cc3")]
+    assert await services.unsettled_executions(2**62) == []
+    assert await services.history_seconds("local", "aa" * 32) == 90.0
+    assert await services.history_seconds("local", "bb" * 32) is None
+    new = await services.seen("local", "src/a.py", "aa" * 32, {"aa" * 32}, before=1)
     assert new == Seen(False, False, frozenset())
-    changed = await queries.seen("local", "src/a.py", "cc" * 32, {"aa" * 32, "dd" * 32}, before=10**6)
+    changed = await services.seen("local", "src/a.py", "cc" * 32, {"aa" * 32, "dd" * 32}, before=10**6)
     assert changed == Seen(False, True, frozenset({"aa" * 32}))
 
 
-async def test_leased_and_unsettled(queries: Queries, projector: Projector) -> None:
+async def test_leased_and_unsettled(services: ServiceQueries, projector: Projector) -> None:
     world = World()
     world.send(ref("a"), c.SubmitExecution(job(), "f"))
     world.send(ref("a"), c.CancelExecution("key:k", world.now_us))
@@ -161,8 +173,8 @@ async def test_leased_and_unsettled(queries: Queries, projector: Projector) -> N
     world.send(ref("b"), c.RetryExecution("key:k"))
     world.send(ref("b"), c.AssignExecution(2, "n1", "i1", "local", world.now_us))
     await projector.apply(world.log)
-    assert await queries.leased_executions() == {"n1": [("local", "exec_b")]}
-    assert await queries.unsettled_executions(2**62) == [("local", "exec_a")]
+    assert await services.leased_executions() == {"n1": [("local", "exec_b")]}
+    assert await services.unsettled_executions(2**62) == [("local", "exec_a")]
 
 
 async def test_nodes_and_keys(queries: Queries, projector: Projector) -> None:

@@ -32,11 +32,15 @@ class Spool:
         self._numbers = Numbering()
         self._dropped_open: set[str] = set()
         self.chunks = self.size_bytes = self.dropped_lines = self.dropped_bytes = 0
+        self.broken = ""
+        """Why nothing is kept any more: the node's disk failed. The log is not whole then, and the attempt is lost."""
         self.offset = 0
         """Length of the file: what is before it can be read."""
 
     def write(self, stream: str, data: bytes) -> None:
         """Keep `data`; at the limit keep what fits, say so once in the log itself, and count the rest."""
+        if self.broken:
+            return
         room = self._bytes_max - self.size_bytes
         if not self.dropped_bytes and len(data) <= room:
             self._keep(stream, data)
@@ -52,17 +56,24 @@ class Spool:
     def _keep(self, stream: str, data: bytes) -> None:
         now_us = self._now_us()
         frames = bytearray()
+        chunks = self.chunks
         for line, ends, piece in self._numbers.cut(stream, data):
-            self.chunks += 1
-            head = to_json(ChunkHead(self._attempt, self.chunks, stream, line, ends, now_us))
+            chunks += 1
+            head = to_json(ChunkHead(self._attempt, chunks, stream, line, ends, now_us))
             frames += framed(head + b"\n" + piece)
-            self.size_bytes += len(piece)
+        try:
+            self._store(frames)
+        except OSError as error:
+            self.broken = error.strerror or str(error)
+            return
+        self.chunks, self.size_bytes, self.offset = chunks, self.size_bytes + len(data), self.offset + len(frames)
+
+    def _store(self, frames: bytearray) -> None:
         if self._file < 0:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        view = memoryview(frames)
-        while view:
-            view = view[os.write(self._file, view) :]
-        self.offset += len(frames)
+        at = self.offset
+        while at < self.offset + len(frames):
+            at += os.pwrite(self._file, memoryview(frames)[at - self.offset :], at)
 
     def _drop(self, stream: str, data: bytes) -> None:
         self.dropped_bytes += len(data)

@@ -11,13 +11,14 @@ import os
 import resource
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.execution.job import Limits
 from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
 from services.runner.sandbox.boxed import Boxed
-from services.runner.sandbox.cgroup import Group, Groups
+from services.runner.sandbox.cgroup import Group, Groups, empty
+from services.runner.sandbox.environment import handed_over, helper
 from services.runner.sandbox.rlimits import rlimits
 from services.runner.sandbox.rootfs import (
     HOSTNAME,
@@ -51,36 +52,44 @@ class Bubblewrap:
     async def start(self, spec: Spec) -> Boxed:
         if self._root:
             os.chown(spec.folder, BOX_UID, BOX_UID)
-        fds = _Pipes()
+        fds, group = _Pipes(spec.env), None
         try:
             group = self._groups.create(spec.name, spec.limits) if self._groups else None
-            child = Child(
-                self._arguments(spec, fds),
-                spec.base_env,
-                stdout=fds.out_writing,
-                stderr=fds.err_writing,
-                inherit=(fds.status_writing, fds.gate_reading),
-            )
+            child = self._spawn(spec, fds)
         except OSError as error:
             fds.close_all()
+            if group is not None:
+                group.remove()
             raise StartFailed(f"the box cannot be made: {error}") from error
         fds.close_childs()
         try:
             return await self._enter(spec, child, fds, group)
-        except BaseException:
+        except BaseException as error:
             child.kill()
             await child.wait()
+            child.close()
             fds.close_all()
+            if group is not None:
+                await empty(group)
+                group.remove()
+            if isinstance(error, OSError):
+                raise StartFailed(f"the box cannot be entered: {error}") from error
             raise
+
+    def _spawn(self, spec: Spec, fds: _Pipes) -> Child:
+        given = fds.for_child()
+        argv = self._arguments(spec, fds)
+        return Child(argv, spec.base_env, stdout=fds.out_writing, stderr=fds.err_writing, inherit=given)
 
     async def _enter(self, spec: Spec, child: Child, fds: _Pipes, group: Group | None) -> Boxed:
         """While bwrap's inner process waits at the gate: put it into its group and under its limits."""
         init = await _inner_pid(fds.status)
-        running = Boxed(child, init, group, fds.out, fds.err, fds.status)
         if init is not None:
             with contextlib.suppress(ProcessLookupError):
                 _limit(init, spec.limits, group)
-                os.write(fds.gate, b"x")
+        running = Boxed(child, init, group, fds.out, fds.err, fds.status)
+        if init is not None:
+            os.write(fds.gate, b"x")
         close_all(fds.gate)
         return running
 
@@ -91,20 +100,25 @@ class Bubblewrap:
         found += network_arguments() if spec.network else ["--unshare-net"]
         found += [] if self._root else ["--remount-ro", "/dev", "--remount-ro", "/"]
         found += ["--chdir", WORK, "--json-status-fd", str(fds.status_writing), "--block-fd", str(fds.gate_reading)]
-        return [*found, "--", *self._drop, *_with_env(spec), *spec.argv]
+        return [*found, "--", *self._drop, *helper(fds.env), *spec.argv]
 
 
 class _Pipes:
-    """The four pipes of a start: both outputs, bwrap's word on what it did, and the gate that it waits at."""
+    """What a start needs open: both outputs, bwrap's word on what it did, the gate that it waits at, the variables."""
 
-    def __init__(self) -> None:
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = handed_over(env)
         self.out, self.out_writing = pipe(PIPE_BYTES)
         self.err, self.err_writing = pipe(PIPE_BYTES)
         self.status, self.status_writing = pipe()
         self.gate_reading, self.gate = os.pipe()
 
+    def for_child(self) -> tuple[int, ...]:
+        """What bwrap gets beside its outputs."""
+        return tuple(fd for fd in (self.status_writing, self.gate_reading, self.env) if fd >= 0)
+
     def close_childs(self) -> None:
-        close_all(self.out_writing, self.err_writing, self.status_writing, self.gate_reading)
+        close_all(self.out_writing, self.err_writing, *self.for_child())
 
     def close_all(self) -> None:
         self.close_childs()
@@ -115,13 +129,6 @@ def _namespaces(root: bool) -> list[str]:
     own = ["--die-with-parent", "--new-session", "--hostname", HOSTNAME, "--unshare-pid", "--unshare-ipc"]
     own += ["--unshare-uts", "--unshare-cgroup-try"]
     return own if root else [*own, "--unshare-user", "--uid", str(BOX_UID), "--gid", str(BOX_UID)]
-
-
-def _with_env(spec: Spec) -> list[str]:
-    """The person's variables are set behind the drop of privileges: LD_PRELOAD must not reach a program that is root."""
-    if not spec.env:
-        return []
-    return ["/usr/bin/env", "--", *(f"{name}={value}" for name, value in spec.env.items())]
 
 
 async def _inner_pid(status: int) -> int | None:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,15 @@ from typing import Any
 from domain.execution.events import Usage
 from services.runner.sandbox.box import Exit, Spec, StartFailed
 from services.runner.sandbox.cgroup import Group, Groups, empty, kill_each
+from services.runner.sandbox.orphans import end_orphans, orphans
 from services.runner.sandbox.rlimits import rlimits
-from services.runner.sandbox.spawn import Child, close_all, pipe
+from services.runner.sandbox.spawn import Child, base_python, close_all, pipe
 from services.runner.sandbox.tree import descendants
 
 PIPE_BYTES = 256 * 1024
 SHIM = str(Path(__file__).with_name("shim.py"))
 SIGNAL_BASE = 128
+SHIM_SECONDS = 5.0
 
 
 class Process:
@@ -43,8 +44,8 @@ class Process:
         os.write(order, json.dumps(_order(spec, group)).encode("utf-8", "surrogateescape"))
         childs = (order, gate_reading, answer_writing)
         try:
-            argv = [_base_python(), "-I", "-S", SHIM, *(str(fd) for fd in childs)]
-            child = Child(argv, {}, stdout=out_writing, stderr=err_writing, inherit=childs)
+            argv = [base_python(), "-I", "-S", SHIM, *(str(fd) for fd in childs)]
+            child = Child(argv, {}, stdout=out_writing, stderr=err_writing, inherit=childs, session=True)
         except OSError as error:
             close_all(out, err, answer, gate)
             raise StartFailed(f"the process cannot be made: {error}") from error
@@ -65,7 +66,7 @@ class Process:
 
 
 class Plain:
-    """A running script and its shim; the shim's end means that the whole tree has ended."""
+    """A running script and its shim, whose end means that the tree has ended, unless the script killed it."""
 
     def __init__(self, child: Child, group: Group | None, out: int, err: int, answer: int) -> None:
         self.stdout, self.stderr = out, err
@@ -86,14 +87,23 @@ class Plain:
             kill_each(descendants(self._child.pid), signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._child.wait(), grace_seconds)
-        self._child.kill(signal.SIGTERM)
-        await self._child.wait()
+        await self._end_shim()
         self._listen()
-        if self._group is not None:
-            await empty(self._group)
+        await (empty(self._group) if self._group is not None else end_orphans())
+
+    async def _end_shim(self) -> None:
+        """It ends its tree first; one that the script stopped, or that takes too long, is ended itself."""
+        self._child.kill(signal.SIGTERM)
+        self._child.kill(signal.SIGCONT)
+        try:
+            await asyncio.wait_for(self._child.wait(), SHIM_SECONDS)
+        except TimeoutError:
+            self._child.kill()
+            await self._child.wait()
 
     def gone(self) -> bool:
-        return self._child.status is not None and not (self._group and self._group.pids())
+        """The whole tree: below the shim, which has ended, or beside it."""
+        return self._child.status is not None and not (self._group.pids() if self._group is not None else orphans())
 
     def usage(self) -> Usage:
         wall_ms = int((time.monotonic() - self._began) * 1000)
@@ -114,10 +124,6 @@ class Plain:
         with contextlib.suppress(OSError):
             for line in os.read(self._answer, 65536).splitlines():
                 self._said |= json.loads(line)
-
-
-def _base_python() -> str:
-    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 
 def _order(spec: Spec, group: Group | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ def rlimits(limits: Limits, grouped: bool) -> list[tuple[int, int]]:
     and node reserves gigabytes.
     """
     wanted = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, FILES_MAX)]
+    wanted.append((resource.RLIMIT_FSIZE, limits.disk_bytes))
     if not grouped:
         wanted += [(resource.RLIMIT_DATA, limits.memory_bytes), (resource.RLIMIT_NPROC, PROCESSES_MAX)]
     return [(kind, _within(kind, bound)) for kind, bound in wanted]

@@ -1,7 +1,8 @@
 """The parent of a script that runs without a box: inherits whatever the script leaves behind, and ends all of it.
 
 Run by path, on its own: `python -I -S shim.py <fd of the order> <fd of the gate> <fd of the answer>`. It starts the
-script when a byte comes through the gate, and dies with the runner, taking its whole tree along.
+script when a byte comes through the gate, and dies with the runner, taking its whole tree along. A script can kill it
+(they are one user); what is left then comes to the runner (see orphans.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
@@ -77,7 +79,7 @@ def _wait(script: int) -> int:
 
 
 def _kill_all() -> None:
-    """Stop everything below us first, so that nothing can fork away, then kill it; until nothing is left."""
+    """Stop everything below us first, so that nothing can fork away, then kill it; again until nothing is left."""
     while True:
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in _below(os.getpid()):
@@ -86,13 +88,25 @@ def _kill_all() -> None:
                 except OSError:
                     pass
         try:
-            while os.waitpid(-1, 0):
+            while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return
+        time.sleep(0.001)
 
 
-def _below(pid: int) -> list[int]:
+def _below(top: int) -> list[int]:
+    """However long the chain is: a script may fork deeper than a function may call itself."""
+    found: list[int] = []
+    waiting = [top]
+    while waiting:
+        children = _children(waiting.pop())
+        found += children
+        waiting += children
+    return found
+
+
+def _children(pid: int) -> list[int]:
     found = []
     try:
         # not pathlib, here and below: importing it costs milliseconds of every start
@@ -101,7 +115,7 @@ def _below(pid: int) -> list[int]:
                 found += [int(each) for each in file.read().split()]
     except OSError:
         pass
-    return [*found, *(each for child in found for each in _below(child))]
+    return found
 
 
 if __name__ == "__main__":

@@ -9,25 +9,41 @@ import fcntl
 import os
 import resource
 import signal
+import sys
 from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 SIGNALS_DEFAULT = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Python ignores SIGPIPE, and an ignored signal stays ignored across exec: `yes | head` would never end in a script."""
 
 
 class Child:
-    """A child of this process. Spawn from the main thread: PDEATHSIG of the boxes follows the spawning thread."""
+    """A child of this process. Spawn from the main thread: PDEATHSIG of the boxes follows the spawning thread.
+
+    `session`: it begins a session of its own, otherwise a group in ours. `living`: the pids that are not reaped yet.
+    """
+
+    living: ClassVar[set[int]] = set()
 
     def __init__(
-        self, argv: list[str], env: Mapping[str, str], *, stdout: int, stderr: int, inherit: Sequence[int] = ()
+        self,
+        argv: list[str],
+        env: Mapping[str, str],
+        *,
+        stdout: int,
+        stderr: int,
+        inherit: Sequence[int] = (),
+        session: bool = False,
     ) -> None:
         for number in inherit:
             os.set_inheritable(number, True)
         files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
         files += [(os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]  # type: ignore[list-item]
+        where: dict[str, Any] = {"setsid": True} if session else {"setpgroup": 0}
         self.pid = os.posix_spawn(
-            argv[0], argv, env, file_actions=files, setsigdef=SIGNALS_DEFAULT, setsigmask=(), setpgroup=0
+            argv[0], argv, env, file_actions=files, setsigdef=SIGNALS_DEFAULT, setsigmask=(), **where
         )
+        Child.living.add(self.pid)
         self.pidfd = os.pidfd_open(self.pid)
         self.status: int | None = None
         self.usage: resource.struct_rusage | None = None
@@ -42,6 +58,7 @@ class Child:
     def _reap(self) -> None:
         self._loop.remove_reader(self.pidfd)
         _, status, self.usage = os.wait4(self.pid, 0)
+        Child.living.discard(self.pid)
         self.status = os.waitstatus_to_exitcode(status)
         self._ended.set_result(self.status)
 
@@ -54,6 +71,11 @@ class Child:
     def close(self) -> None:
         """Forget the child, which has been waited for."""
         close_all(self.pidfd)
+
+
+def base_python() -> str:
+    """The interpreter below our own environment."""
+    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 
 
 async def readable(fd: int) -> None:

@@ -10,13 +10,14 @@ def descendants(pid: int) -> list[int]:
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        children = _children(waiting.pop())
-        found += children
-        waiting += children
+        below = children(waiting.pop())
+        found += below
+        waiting += below
     return found
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Those that `pid` would have to wait for, ended ones included."""
     found: list[int] = []
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():

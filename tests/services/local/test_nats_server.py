@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from services.local.external import check_nats, check_postgres
+from services.local.external_nats import check_nats
+from services.local.external_postgres import check_postgres
 from services.local.nats_server import check_version, find_nats_server, launch_nats_server, wait_for_nats
 from services.local.ports import free_port
 from services.local.problem import Problem
+from services.runtime.settings import Settings
 
 
 def _fake(folder: Path, answer: str) -> Path:
@@ -54,7 +56,7 @@ def test_what_does_not_run_or_says_nonsense_is_said(tmp_path: Path) -> None:
 def test_an_external_server_is_checked(tmp_path: Path) -> None:
     port = free_port()
     with pytest.raises(Problem, match="No NATS server answers") as caught:
-        check_nats(f"nats://127.0.0.1:{port}")
+        check_nats(Settings(nats_url=f"nats://127.0.0.1:{port}"))
     assert "RGRID_NATS_URL" in caught.value.why
     config = tmp_path / "server.conf"
     config.write_text(f'listen: "127.0.0.1:{port}"\n')
@@ -62,7 +64,7 @@ def test_an_external_server_is_checked(tmp_path: Path) -> None:
     try:
         wait_for_nats(server, "127.0.0.1", port)
         with pytest.raises(Problem, match="no JetStream"):
-            check_nats(f"nats://127.0.0.1:{port}")
+            check_nats(Settings(nats_url=f"nats://127.0.0.1:{port}"))
     finally:
         server.terminate()
         server.wait()

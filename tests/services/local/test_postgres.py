@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.local.external import check_postgres
+from services.local.external_postgres import check_postgres
 from services.local.postgres import Cluster, launch_postgres, prepare_cluster, wait_for_postgres
 from services.local.postgres_binaries import Binaries, candidates, find_binaries, readable_for
 from services.local.postgres_stale import clear_stale

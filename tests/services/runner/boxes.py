@@ -42,6 +42,7 @@ class Boxes:
         network: bool = False,
         memory: int = 512 * MIB,
         runtime: str = "python",
+        disk: int = 1024 * MIB,
     ) -> Running:
         self.count += 1
         name = f"t{os.getpid()}-{self.count}"
@@ -51,7 +52,7 @@ class Boxes:
         flags = ("-I", "-c") if runtime == "python" else ("-c",)
         argv = (programs()[runtime], *flags, code, *arguments)
         return await self.sandbox.start(
-            Spec(name, argv, work, scratch, Limits(2000, memory, 60), network, env or {}, BASE_ENV)
+            Spec(name, argv, work, scratch, Limits(2000, memory, 60, disk), network, env or {}, BASE_ENV)
         )
 
     async def run(self, code: str, *arguments: str, **options: object) -> Outcome:
@@ -59,10 +60,13 @@ class Boxes:
         return await finish(await self.start(code, *arguments, **options))  # type: ignore[arg-type]
 
 
-async def finish(running: Running) -> Outcome:
-    end = await running.wait()
+async def finish(running: Running, *, end: bool = False) -> Outcome:
+    """Wait until it has come to its end, or `end` it."""
+    if end:
+        await running.kill(0)
+    ended = await running.wait()
     await running.kill(0)
-    outcome = Outcome(end, _all(running.stdout), _all(running.stderr), running.usage(), running.oom(), running.gone())
+    outcome = Outcome(ended, _all(running.stdout), _all(running.stderr), running.usage(), running.oom(), running.gone())
     close_all(running.stdout, running.stderr)
     running.close()
     return outcome

@@ -55,6 +55,8 @@ class Grid:
     capacity: Capacity = field(default_factory=lambda: Capacity(4000, 8 * 1024**3))
     log_bytes_max: int = 10**9
     kill_grace_seconds: float = 0.5
+    open_uploads: asyncio.Event = field(default_factory=asyncio.Event)
+    asked_uploads: list[str] = field(default_factory=list)
     stale: set[tuple[str, int]] = field(default_factory=set)
     reports: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     chunks: dict[str, list[tuple[dict[str, Any], bytes]]] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class Grid:
 
     async def open(self) -> None:
         """The control plane's side: consumers, the porter, who listens to reports and logs."""
+        self.open_uploads.set()
         consumer = {"durable_name": subjects.runner_consumer(NODE), "filter_subject": subjects.work_filter(NODE)}
         await apply_consumer(self.bus, "WORK", {**consumer, "ack_policy": "explicit", "ack_wait": 30 * 10**9})
         await apply_consumer(self.bus, "REPORTS", {"durable_name": "test", "ack_policy": "explicit"})
@@ -183,6 +186,10 @@ class Grid:
         scope = f"{wanted.execution}.{wanted.attempt}"
         if wanted.direction == "download":
             return UrlsGiven({b.sha256: self.store.download_url(ACCOUNT, b.sha256, scope) for b in wanted.blobs})
+        self.asked_uploads.append(wanted.execution)
+        self.changed.set()
+        if not self.open_uploads.is_set():
+            return UrlsGiven(error="UNAVAILABLE", message="held by the test")
         missing = await self.store.missing(ACCOUNT, wanted.blobs)
         return UrlsGiven({b.sha256: self.store.upload_url(ACCOUNT, b.sha256, b.size_bytes, scope) for b in missing})
 

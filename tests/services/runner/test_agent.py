@@ -8,9 +8,12 @@ import signal
 import pytest
 
 from domain.execution.job import Limits
+from services.runner import disk
+from services.runner.attempt import PATIENCE_SECONDS
 from services.runner.sandbox.cgroup import Groups
 from tests.fixtures.nats import NatsServer
 from tests.services.runner.grid import NODE, Grid, Make
+from tests.services.runner.test_journal import full_after
 
 COPY = """
 import sys
@@ -70,6 +73,54 @@ async def test_out_of_memory_is_said_on_evidence(groups: Groups, grid: Grid) -> 
     assert (result.status, result.reason.code) == ("failed", "SIGNAL")
 
 
+FILLS = """
+import time
+for part in range(40):
+    with open(f"part{part}", "wb") as file:
+        file.write(bytes(4_000_000))
+    time.sleep(0.02)
+print("full", flush=True)
+time.sleep(1000)
+"""
+
+
+async def test_a_script_that_fills_the_disk_is_ended(grid: Grid) -> None:
+    _, result = await grid.run(FILLS, limits=Limits(1000, 256 * 1024**2, 60, 50_000_000))
+    assert (result.status, result.reason.code, result.outputs.count) == ("failed", "DISK_LIMIT", 0)
+    assert "--disk" in result.reason.hint
+
+
+async def test_one_file_is_never_larger_than_the_disk_limit(grid: Grid) -> None:
+    code = "import os; file = open('big', 'wb'); [file.write(bytes(1_000_000)) for _ in range(100)]"
+    _, result = await grid.run(code, limits=Limits(1000, 256 * 1024**2, 60, 20_000_000))
+    assert (result.status, result.reason.code, result.exit_code) == ("failed", "DISK_LIMIT", 1)
+
+
+async def test_holes_and_deleted_files_do_not_count(grid: Grid) -> None:
+    code = """
+import os, time
+os.truncate(os.open("hole", os.O_CREAT | os.O_WRONLY), 19_000_000)
+for part in range(20):
+    with open("same", "wb") as file:
+        file.write(bytes(4_000_000))
+    os.unlink("same")
+    time.sleep(0.05)
+os.unlink("hole")
+"""
+    _, result = await grid.run(code, limits=Limits(1000, 256 * 1024**2, 60, 20_000_000))
+    assert (result.status, result.reason.code) == ("succeeded", "OK")
+
+
+async def test_nothing_is_begun_where_hardly_any_room_is_left(make_grid: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "FLOOR_BYTES_MAX", 2**62)
+    monkeypatch.setattr(disk, "FLOOR_SHARE", 1)
+    monkeypatch.setattr(disk, "PATIENCE_SECONDS", 0.1)
+    grid = await make_grid("instant")
+    execution, result = await grid.run("pass")
+    assert (result.status, result.reason.code) == ("lost", "NODE_DISK_FULL")
+    assert grid.facts("started", execution) == []
+
+
 async def test_a_cancelled_script_is_dead_before_it_is_said(grid: Grid) -> None:
     execution = await grid.send(await grid.job("import time; print('on', flush=True); time.sleep(1000)"))
     await grid.until(lambda: grid.log(execution, "stdout"))
@@ -84,6 +135,49 @@ async def test_a_stale_attempt_is_killed_without_a_word(grid: Grid) -> None:
     await grid.cancel(execution, "stale")
     await _idle(grid)
     assert grid.facts("finished", execution) == []
+
+
+async def test_a_cancel_that_comes_first_is_kept(make_grid: Make) -> None:
+    """Work that could not be taken at once is delivered again, behind its cancel."""
+    grid = await make_grid("instant")
+    await grid.cancel("exec_early")
+    await grid.cancel("exec_early_stale", "stale")
+    job = await grid.job("pass")
+    await grid.send(job, execution="exec_early_stale")
+    await grid.send(job, execution="exec_early")
+    assert (await grid.finished("exec_early")).reason.code == "CANCELLED"
+    await _idle(grid)
+    assert grid.facts("started", "exec_early") == []
+    assert grid.facts("finished", "exec_early_stale") == []
+
+
+WRITES = "open('out', 'w').write('done')"
+
+
+async def test_a_cancel_after_the_end_changes_nothing(make_grid: Make) -> None:
+    grid = await make_grid("process")
+    grid.open_uploads.clear()
+    execution = await grid.send(await grid.job(WRITES))
+    await grid.until(lambda: execution in grid.asked_uploads)
+    await grid.cancel(execution)
+    await grid.send(await grid.job("pass"), execution="exec_behind")
+    await grid.finished("exec_behind")
+    grid.open_uploads.set()
+    result = await grid.finished(execution)
+    assert (result.status, [file.path for file in result.outputs.entries]) == ("succeeded", ["out"])
+
+
+async def test_a_cancel_gives_up_on_outputs_that_cannot_come_home(
+    make_grid: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PATIENCE_SECONDS, "cancelled", 0.3)
+    grid = await make_grid("process")
+    grid.open_uploads.clear()
+    execution = await grid.send(await grid.job(WRITES))
+    await grid.until(lambda: execution in grid.asked_uploads)
+    await grid.cancel(execution)
+    result = await grid.finished(execution)
+    assert (result.status, result.reason.code, result.outputs.count) == ("cancelled", "CANCELLED", 0)
 
 
 async def test_work_waits_for_room_and_can_be_cancelled_meanwhile(make_grid: Make) -> None:
@@ -142,6 +236,35 @@ async def test_a_path_that_leaves_the_folder_is_refused(grid: Grid) -> None:
     assert (result.status, result.reason.code) == ("failed", "INPUT_DAMAGED")
 
 
+@pytest.mark.parametrize("inputs", [{"a": b"x", "a/b": b"y"}, {"a/b": b"y", "a": b"x"}, {"n" * 300: b"x"}])
+async def test_names_that_cannot_be_together_fail(grid: Grid, inputs: dict[str, bytes]) -> None:
+    _, result = await grid.run("pass", inputs=inputs)
+    assert (result.status, result.reason.code) == ("failed", "INPUT_DAMAGED")
+
+
+async def test_a_fault_of_the_machine_is_no_failure_of_the_script(make_grid: Make) -> None:
+    grid = await make_grid("instant")
+    job = await grid.job("pass", inputs={"in": b"x" * 3_000_000})
+    with full_after(2_500_000):
+        execution = await grid.send(job)
+        result = await grid.finished(execution)
+        assert (result.status, result.reason.code) == ("lost", "NODE_FAILED")
+    await grid.send(job, attempt=2, execution=execution)
+    await grid.until(lambda: len(grid.facts("finished", execution)) == 2)
+    assert grid.facts("finished", execution)[1]["result"]["status"] == "succeeded"
+
+
+async def test_blobs_that_vanished_are_fetched_again(make_grid: Make) -> None:
+    grid = await make_grid("instant")
+    await grid.run("pass", inputs={"in": b"here"})
+    for blob in (grid.folder / "blobs").iterdir():
+        blob.unlink()
+    _, result = await grid.run("pass", inputs={"in": b"here"})
+    assert (result.status, result.reason.code) == ("lost", "NODE_FAILED")
+    _, result = await grid.run("pass", inputs={"in": b"here"})
+    assert result.status == "succeeded"
+
+
 async def test_a_lease_that_is_gone_ends_without_a_word(make_grid: Make) -> None:
     grid = await make_grid("process")
     job = await grid.job("open('x', 'w').write('x')")
@@ -159,6 +282,19 @@ async def test_work_that_was_assigned_to_an_earlier_life_is_done(make_grid: Make
     mine, grid.incarnation = grid.incarnation, "life_other"
     execution = await grid.send(await grid.job("pass"))
     grid.incarnation = mine
+    assert (await grid.finished(execution)).status == "succeeded"
+
+
+async def test_work_is_not_taken_while_the_journal_cannot_be_written(make_grid: Make) -> None:
+    grid = await make_grid("instant")
+    beats = await _beats(grid)
+    await grid.journal.hold("x" * 2_000_000, "exec_pad", 1)
+    job = await grid.job("pass")
+    with full_after((grid.folder / "journal").stat().st_size):
+        execution = await grid.send(job)
+        await _heard(grid, beats, 5)
+        assert grid.facts("started", execution) == []
+        assert not any(execution.encode() in beat for beat in beats)
     assert (await grid.finished(execution)).status == "succeeded"
 
 

@@ -6,6 +6,8 @@ import os
 import socket
 from pathlib import Path
 
+import pytest
+
 from services.runner.collect import REFUSED_NAMED_MAX, collect
 from services.runner.stage import Print
 
@@ -81,3 +83,19 @@ def test_a_bottomless_folder_ends_somewhere(tmp_path: Path) -> None:
     found = collect(tmp_path, {})
     assert (found.files, found.refused_count) == ([], 1)
     assert found.refused[0].reason == "it is more than 200 folders deep"
+
+
+def test_more_files_than_can_be_listed_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.runner.collect.FILES_MAX", 3)
+    for name in "abcde":
+        (tmp_path / name).write_text(name)
+    found = collect(tmp_path, {})
+    assert [file.path for file in found.files] == ["a", "b", "c"]
+    assert [(each.path, "at most" in each.reason) for each in found.refused] == [("d", True), ("e", True)]
+
+
+def test_a_list_of_names_too_long_to_be_read_again_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.runner.collect.MANIFEST_BYTES_MAX", 2 * 400)
+    for number in range(3):
+        (tmp_path / f"{number}{'x' * 200}").write_text("")
+    assert len(collect(tmp_path, {}).files) == 2

@@ -67,6 +67,57 @@ async def test_a_daemon_dies_without_control_groups_too(bare: Boxes) -> None:
     assert (outcome.exit.code, outcome.gone) == (0, True)
 
 
+KILLS_ITS_PARENT = """
+import os, signal, sys, time
+if os.fork() == 0:
+    os.setsid()
+    print("left", flush=True)
+    time.sleep(1000)
+time.sleep(0.2)
+if os.getppid() > 1:
+    os.kill(os.getppid(), int(sys.argv[2]))
+time.sleep(float(sys.argv[3]))
+"""
+CHAIN = """
+import os, sys, time
+for _ in range(550):
+    if os.fork():
+        time.sleep(1000)
+print("deep", flush=True)
+time.sleep(1000)
+"""
+
+
+async def test_who_kills_what_watches_it_is_ended_all_the_same(bare: Boxes) -> None:
+    mark = f"mark-{os.getpid()}-{time.time_ns()}"
+    running = await bare.start(KILLS_ITS_PARENT, mark, str(int(signal.SIGKILL)), "1000")
+    if bare.sandbox.kind == "process":
+        assert (await running.wait()).signal == signal.SIGKILL
+        assert _mentioned(mark)
+        assert not running.gone()
+    await finish(running, end=True)
+    assert not _mentioned(mark)
+
+
+async def test_who_stops_what_watches_it_is_ended_all_the_same(bare: Boxes) -> None:
+    mark = f"mark-{os.getpid()}-{time.time_ns()}"
+    running = await bare.start(KILLS_ITS_PARENT, mark, str(int(signal.SIGSTOP)), "1000")
+    await _ready(running.stdout)
+    await asyncio.sleep(0.4)
+    await finish(running, end=True)
+    assert not _mentioned(mark)
+
+
+@pytest.mark.parametrize("bare", ["process"], indirect=True)
+async def test_a_chain_of_processes_is_ended_to_its_last(bare: Boxes) -> None:
+    """In a box the kernel ends them; a shim has to walk."""
+    mark = f"mark-{os.getpid()}-{time.time_ns()}"
+    running = await bare.start(CHAIN, mark)
+    await _ready(running.stdout)
+    await finish(running, end=True)
+    assert not _mentioned(mark)
+
+
 async def test_a_script_that_ignores_sigterm_is_killed_after_the_grace(boxes: Boxes) -> None:
     running = await boxes.start(STUBBORN)
     await _ready(running.stdout)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 
 from services.runner.node import programs
 from services.runner.sandbox.box import BOX_UID
 from services.runner.sandbox.choose import choose
-from tests.services.runner.boxes import Boxes
+from services.runner.sandbox.spawn import readable
+from tests.services.runner.boxes import Boxes, finish
 
 
 async def test_the_files_of_the_host_are_not_there(bubblewrap: Boxes, tmp_path: Path) -> None:
@@ -96,3 +98,33 @@ async def test_nothing_that_the_runner_holds_open_is_open_in_the_box(needs_bubbl
     code = "import os; print(len([each for each in os.listdir('/proc/self/fd')]))"
     assert (await Boxes(choice.sandbox, tmp_path).run(code)).stdout == "4\n"
     os.close(inherited)
+
+
+async def test_variables_stand_on_no_command_line(boxes: Boxes) -> None:
+    secret = f"secret-{time.time_ns()}"
+    code = """
+import os, time
+print(os.environ["NAME"], os.environ["with-dash.x"], len(os.environ["LONG"]), os.environ["HOME"] != "")
+print(len(os.listdir("/proc/self/fd")), flush=True)
+time.sleep(1000)
+"""
+    env = {"NAME": secret, "with-dash.x": "two words\n", "LONG": "x" * (128 * 1024 - 6), "LD_PRELOAD": ""}
+    running = await boxes.start(code, env=env)
+    said = b""
+    while said.count(b"\n") < 3:
+        await readable(running.stdout)
+        said += os.read(running.stdout, 65536)
+    assert said.decode() == f"{secret} two words\n {128 * 1024 - 6} True\n4\n"
+    assert not _on_command_lines(secret)
+    await finish(running, end=True)
+
+
+def _on_command_lines(text: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if text.encode() in path.read_bytes():
+                found.append(path.parent.name)
+        except OSError:
+            continue
+    return found

@@ -1,43 +1,23 @@
-"""Servers that somebody else runs (RGRID_NATS_URL, RGRID_POSTGRES_DSN): not launched, but checked by name and version."""
+"""A Postgres that somebody else runs (RGRID_POSTGRES_DSN): not launched, but it must answer and let us in."""
 
 from __future__ import annotations
 
-import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from services.local.nats_server import greeting, refuse_old
 from services.local.problem import Problem
 
-NATS_PORT, POSTGRES_PORT = 4222, 5432
+POSTGRES_PORT = 5432
+TRIAL_SECONDS_MAX = 20.0
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 """The eight bytes that every Postgres answers with one letter before it asks who we are."""
 
 
-def check_nats(url: str) -> str:
-    """The version of the server at `url`. Raises Problem when it is away or too old."""
-    where = urlsplit(url.split(",")[0])
-    host, port = where.hostname or "", where.port or NATS_PORT
-    hello = greeting(host, port, timeout_seconds=5.0)
-    if not hello:
-        raise Problem(
-            f"No NATS server answers at {host}:{port}.",
-            "It was set by RGRID_NATS_URL.",
-            "Start it, correct the URL, or unset RGRID_NATS_URL to use the embedded one.",
-            code="NATS_UNREACHABLE",
-        )
-    info = json.loads(hello.removeprefix(b"INFO ").split(b"\r\n")[0])
-    version = refuse_old(str(info.get("version", "")), f"{host}:{port}")
-    if not info.get("jetstream"):
-        raise Problem(
-            f"The NATS server at {host}:{port} has no JetStream.", fix="Start it with -js or a jetstream block."
-        )
-    return version
-
-
 def check_postgres(dsn: str) -> str:
-    """Where the server of `dsn` answers. Raises Problem when nothing does, or it is no Postgres."""
+    """Where the server of `dsn` answers. Raises Problem when nothing does, it is no Postgres, or it does not let us in."""
     host, port = _postgres_address(dsn)
     try:
         with _connect(host, port) as connection:
@@ -54,7 +34,24 @@ def check_postgres(dsn: str) -> str:
             "Start it, correct the DSN, or unset RGRID_POSTGRES_DSN to use the embedded one.",
             code="POSTGRES_UNREACHABLE",
         )
+    _try_login(dsn, f"{host}:{port}")
     return f"{host}:{port}"
+
+
+def _try_login(dsn: str, where: str) -> None:
+    """In a process of its own: the supervisor needs no Postgres client in its memory afterwards."""
+    command = [sys.executable, "-P", "-m", "services.local.try_postgres"]
+    done = subprocess.run(
+        command, input=dsn, capture_output=True, text=True, timeout=TRIAL_SECONDS_MAX, cwd="/", check=False
+    )
+    if done.returncode != 0:
+        words = (done.stderr.strip().splitlines() or ["it does not say why"])[-1]
+        raise Problem(
+            f"The Postgres at {where} does not let rgrid work: {words}.",
+            "RGRID_POSTGRES_DSN names the user, the password and the database.",
+            "What it needs is in docs/external-servers.md",
+            code="POSTGRES_REFUSED",
+        )
 
 
 def _connect(host: str, port: int) -> socket.socket:

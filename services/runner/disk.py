@@ -1,0 +1,92 @@
+"""What an attempt writes to the node's disk: bounded while it runs, and nothing begins where hardly any room is left.
+
+Asking the file system how much is free costs nothing, walking over what a script wrote does: that is only done when so
+much has gone since the last walk that the bound could be reached, and never for more than a twentieth of the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import time
+from pathlib import Path
+
+INTERVAL_SECONDS = 0.5
+PATIENCE_SECONDS = 30.0
+WALK_SHARE = 20
+FLOOR_BYTES_MAX = 1024**3
+FLOOR_SHARE = 20
+SLACK_BYTES = 1024**2
+
+
+class DiskFull(Exception):
+    """The node has no room for another attempt."""
+
+
+def free_bytes(folder: Path) -> int:
+    """What an ordinary user could still write."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
+def floor_bytes(folder: Path) -> int:
+    """What must stay free for the runner's own journal and logs, and for the rest of the machine."""
+    status = os.statvfs(folder)
+    return min(FLOOR_BYTES_MAX, status.f_blocks * status.f_frsize // FLOOR_SHARE)
+
+
+async def wait_for_room(folder: Path) -> None:
+    """Returns once more than the floor is free; raises DiskFull after PATIENCE_SECONDS."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while (free := free_bytes(folder)) < (floor := floor_bytes(folder)):
+        if time.monotonic() > until:
+            raise DiskFull(f"{_mib(free)} are free on its disk, {_mib(floor)} are kept free")
+        await asyncio.sleep(INTERVAL_SECONDS)
+
+
+class DiskWatch:
+    """Watches the folder of one attempt, whose files belong to nobody else. `bytes_max` is what its job allows."""
+
+    def __init__(self, folder: Path, bytes_max: int) -> None:
+        self._folder = folder
+        self._free_at_begin = self._free_at_walk = free_bytes(folder)
+        self.bound = min(bytes_max, max(0, self._free_at_begin - floor_bytes(folder)))
+        """Less than the job allows where the node has less to give."""
+        self.used_bytes = 0
+        self._walk_after = 0.0
+
+    async def over(self) -> None:
+        """Returns when it has used more than its bound."""
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            gone = self._free_at_walk - free_bytes(self._folder)
+            if self.used_bytes + gone > self.bound and time.monotonic() >= self._walk_after and await self.exceeded():
+                return
+
+    def near(self) -> bool:
+        """So much of the disk has gone that it may have reached its bound."""
+        return self.used_bytes + self._free_at_walk - free_bytes(self._folder) >= self.bound - SLACK_BYTES
+
+    async def exceeded(self) -> bool:
+        """Walk over all of it and say."""
+        began = time.monotonic()
+        self._free_at_walk = free_bytes(self._folder)
+        used, whole = await asyncio.to_thread(_used, self._folder)
+        if not whole:  # it hides a folder from us: what the disk has lost since is its own
+            used = max(used, self._free_at_begin - self._free_at_walk)
+        self.used_bytes = used
+        self._walk_after = time.monotonic() + WALK_SHARE * (time.monotonic() - began)
+        return used >= self.bound
+
+
+def _used(folder: Path) -> tuple[int, bool]:
+    """Bytes on disk below `folder` (holes count nothing, hard links once), and whether all of it could be read."""
+    command = ["du", "-s", "-x", "-B1", "--", str(folder)]
+    done = subprocess.run(command, capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, check=False)
+    first = done.stdout.split(b"\t")[0]
+    return int(first) if first.isdigit() else 0, b"Permission denied" not in done.stderr
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 1024**2:,.0f} MiB"
