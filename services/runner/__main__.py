@@ -19,6 +19,7 @@ import aiohttp
 
 from domain.errors import RgridError, Unavailable
 from domain.ids import id_of
+from domain.node.offer import Offer
 from services.runner.agent import Agent
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
@@ -92,16 +93,18 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
             settings.log_bytes_max,
             settings.kill_grace_seconds,
         )
-        offer = capacity()
+        machine = capacity()
         joined = JoinedFact(
             id_of("life", secrets.randbits(60)),
-            settings.node_type,
-            offer.cpu_millis,
-            offer.memory_bytes,
-            choice.sandbox.kind,
-            tuple(sorted(known)),
-            VERSION,
-            labels(choice.warning),
+            Offer(
+                settings.node_type,
+                machine.cpu_millis,
+                machine.memory_bytes,
+                choice.sandbox.kind,
+                tuple(sorted(known)),
+                VERSION,
+                labels(choice.warning),
+            ),
         )
         gc.freeze()
         gc.set_threshold(GARBAGE_MIN)

@@ -11,6 +11,7 @@ import pytest
 
 from domain.account.commands import RevokeKey
 from domain.node.commands import JoinNode
+from domain.node.offer import Offer
 from gateway.middleware import BODY_BYTES_MAX
 from services.runtime.log import Ref
 from services.runtime.streams import declared_streams
@@ -319,11 +320,11 @@ async def test_who_asks_for_no_memory_gets_no_more_than_a_node_has(gateway: Gate
 
     assert await memory() == 2 * 1024**3
     for node, size in (("small-1", 512 * 1024**2), ("small-2", 900 * 1024**2)):
-        join = JoinNode("inc-1", "local", 1000, size, "process", ("python",), "0", {})
+        join = JoinNode("inc-1", Offer("local", 1000, size, "process", ("python",), "0", {}))
         await gateway.projected(await gateway.command(Ref("grid", "node", node), join))
     assert await memory(cpu_millis=500) == 900 * 1024**2
     assert await memory(memory_bytes=2 * 1024**3) == 2 * 1024**3
-    join = JoinNode("inc-1", "local", 1000, 64 * 1024**3, "process", ("python",), "0", {})
+    join = JoinNode("inc-1", Offer("local", 1000, 64 * 1024**3, "process", ("python",), "0", {}))
     await gateway.projected(await gateway.command(Ref("grid", "node", "large"), join))
     assert await memory() == 2 * 1024**3
 
