@@ -17,7 +17,7 @@ LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "timeout": ("timeout_seconds", parse_duration),
 }
 RETRIES_MAX = 100
-PRIORITY_MAX = 100
+PRIORITY_MAX = 1000
 
 
 def request_of(options: Mapping[str, Any], runtime: str, args: list[str], own: Mapping[str, str]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Agent:
     ) -> None:
         self._node, self._journal, self._joined, self._groups = node, journal, joined, groups
         self._heartbeat_seconds = heartbeat_seconds
-        self._free = Capacity(joined.cpu_millis, joined.memory_bytes)
+        self._free = Capacity(joined.offer.cpu_millis, joined.offer.memory_bytes)
         self._attempts: dict[Key, Attempt] = {}
         self._waiting: deque[Attempt] = deque()
         self._ended: OrderedDict[Key, str] = OrderedDict()

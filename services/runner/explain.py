@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal as signals
 
-from domain.execution.decider import RUNNER_STOPPED
 from domain.execution.events import Reason
 from domain.execution.job import Limits
+from domain.execution.state import RUNNER_STOPPED
 from services.runner.sandbox.box import Exit
 
 HINTS_BY_CODE = {

@@ -9,7 +9,7 @@ import pytest
 
 from cli.errors import CliError, NotSignedIn, Unreachable, UsageProblem
 from cli.main import answer
-from cli.wire.grid import EMBEDDED, Grid, find, running
+from cli.wire.grid import EMBEDDED, Grid, find, running, started_ticks
 from cli.wire.transport import Api, query_string, segment
 
 
@@ -123,6 +123,15 @@ def test_an_answer_that_breaks_off_is_no_answer(odd_server, api):
         api.get("/grid")
 
 
+def a_grid_runs_in(home, url):
+    """What a supervisor leaves while it runs; it is this very process."""
+    (home / "run").mkdir()
+    holder = {"pid": os.getpid(), "started_ticks": started_ticks(os.getpid()), "boot": "x"}
+    (home / "run" / "lock").write_text(json.dumps(holder))
+    (home / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": url}))
+    return holder
+
+
 def breaking(times, then):
     """Breaks the connection without an answer, `times` times."""
     left = [times]
@@ -138,17 +147,10 @@ def breaking(times, then):
     return behave
 
 
-def grid_here(home, url):
-    """A home whose supervisor is this process."""
-    (home / "run").mkdir()
-    (home / "run" / "lock").write_text(json.dumps({"pid": os.getpid()}))
-    (home / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": url}))
-
-
 def test_a_damaged_grid_file_is_waited_for_and_a_stale_one_not_believed(tmp_path, monkeypatch):
     monkeypatch.setenv("RGRID_HOME", str(tmp_path))
     monkeypatch.setattr("cli.wire.grid.RESTORED_SECONDS_MAX", 0.3)
-    grid_here(tmp_path, "http://127.0.0.1:9")
+    a_grid_runs_in(tmp_path, "http://127.0.0.1:9")
     assert running()["api_url"] == "http://127.0.0.1:9"
     for damage in ('{"pid":1', '{"pid":1,"api_url":"http://127.0.0.1:1"}'):
         (tmp_path / "grid.json").write_text(damage)
@@ -161,7 +163,7 @@ def test_a_damaged_grid_file_is_waited_for_and_a_stale_one_not_believed(tmp_path
 
 
 def test_a_grid_that_is_started_again_is_waited_for(odd_server, tmp_path, monkeypatch, capfd):
-    grid_here(tmp_path, odd_server.url)
+    a_grid_runs_in(tmp_path, odd_server.url)
     monkeypatch.setenv("RGRID_HOME", str(tmp_path))
     api = Api(Grid(odd_server.url, "rgk_x", EMBEDDED))
     odd_server.behave = breaking(3, reply(200, {"ok": 1}))
@@ -170,7 +172,7 @@ def test_a_grid_that_is_started_again_is_waited_for(odd_server, tmp_path, monkey
 
 
 def test_a_post_whose_answer_was_lost_is_sent_again_under_its_own_key(odd_server, tmp_path, monkeypatch):
-    grid_here(tmp_path, odd_server.url)
+    a_grid_runs_in(tmp_path, odd_server.url)
     monkeypatch.setenv("RGRID_HOME", str(tmp_path))
     keys = []
 
@@ -228,3 +230,11 @@ def test_an_address_must_be_one(url, monkeypatch):
 def test_paths_and_queries_are_quoted():
     assert segment("../x?y") == "..%2Fx%3Fy"
     assert query_string({"tag": ("a=b", "c=d"), "none": None, "n": 5}) == "?tag=a%3Db&tag=c%3Dd&n=5"
+
+
+def test_another_program_on_the_pid_of_a_killed_grid_is_no_grid(tmp_path, monkeypatch):
+    monkeypatch.setenv("RGRID_HOME", str(tmp_path))
+    holder = a_grid_runs_in(tmp_path, "http://127.0.0.1:1")
+    assert running()
+    (tmp_path / "run" / "lock").write_text(json.dumps({**holder, "started_ticks": holder["started_ticks"] - 5}))
+    assert not running()
