@@ -153,13 +153,13 @@ class Attempt:
         if filling.done() and not filling.cancelled() and not cause:
             return "failed", explain.disk_limit(job.limits, disk.bound), end
         if by_itself:
-            return *await self._own_end(end, running.oom(), disk), end
+            return *await self._own_end(end, running, disk), end
         return *(self._outside(cause) if cause else ("timed_out", explain.timed_out(job.limits))), end
 
-    async def _own_end(self, end: Exit, oom: bool, disk: DiskWatch) -> tuple[str, Reason]:
+    async def _own_end(self, end: Exit, running: Running, disk: DiskWatch) -> tuple[str, Reason]:
         """A script that was refused more room mostly ends by itself, before the watch sees it."""
-        limits = self.work.job.limits
-        status, reason = explain.ended(end, oom, limits)
+        limits, oom = self.work.job.limits, running.oom()
+        status, reason = explain.ended(end, oom, limits, running.guarded())
         if status == "failed" and not oom and disk.near() and await disk.exceeded():
             return "failed", explain.disk_limit(limits, disk.bound)
         return status, reason
