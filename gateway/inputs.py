@@ -8,12 +8,11 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import Invalid
-from domain.files import checked_tree
+from domain.files import MANIFEST_BYTES_MAX, checked_tree
 from gateway.schemas import FileBody, SubmitBody
 from services.artifacts.store import ArtifactStore
 from services.runtime.messages import BlobRef
 
-MANIFEST_BYTES_MAX = 64 * 1024**2
 _FILES: TypeAdapter[list[FileBody]] = TypeAdapter(list[FileBody])
 
 

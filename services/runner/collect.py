@@ -12,13 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import orjson
+
 from domain.errors import Invalid
 from domain.execution.events import RefusedOutput
-from domain.files import FileRef, checked_path
+from domain.files import MANIFEST_BYTES_MAX, FileRef, checked_path
 from services.runner.stage import Print
 
 REFUSED_NAMED_MAX = 100
 DEPTH_MAX = 200
+ENTRY_BYTES = 140
+"""What an output takes in the manifest beside its path, at the most."""
 HASH_BYTES = 1024 * 1024
 KINDS = {
     stat.S_IFLNK: "a symbolic link",
@@ -36,6 +40,15 @@ class Collected:
     files: list[FileRef] = field(default_factory=list)
     refused: list[RefusedOutput] = field(default_factory=list)
     refused_count: int = 0
+    listing_bytes: int = 0
+
+    def room_for(self, path: str) -> bool:
+        """The list of all outputs still fits into a manifest with this one; counted as if it does."""
+        size = ENTRY_BYTES + len(orjson.dumps(path))
+        if self.listing_bytes + size > MANIFEST_BYTES_MAX:
+            return False
+        self.listing_bytes += size
+        return True
 
     def refuse(self, path: str, reason: str) -> None:
         self.refused_count += 1
@@ -68,7 +81,11 @@ def _walk(fd: int, prefix: str, depth: int, staged: Mapping[str, Print], found: 
                 found.refuse(path, problem)
             elif stat.S_ISDIR(status.st_mode):
                 _enter(fd, name, status.st_mode, path, depth, staged, found)
-            elif staged.get(path) != Print.of(status):
+            elif staged.get(path) == Print.of(status):
+                continue
+            elif not found.room_for(path):
+                found.refuse(path, "there are more outputs than one list can hold; pack them into an archive")
+            else:
                 found.files.append(_hash(fd, name, path, status))
         except OSError as error:
             found.refuse(path, f"it cannot be read: {error.strerror}")

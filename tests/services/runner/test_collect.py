@@ -6,7 +6,11 @@ import os
 import socket
 from pathlib import Path
 
-from services.runner.collect import REFUSED_NAMED_MAX, collect
+import pytest
+
+from domain.files import FileRef
+from services.runner import manifest
+from services.runner.collect import REFUSED_NAMED_MAX, Collected, collect
 from services.runner.stage import Print
 
 
@@ -81,3 +85,24 @@ def test_a_bottomless_folder_ends_somewhere(tmp_path: Path) -> None:
     found = collect(tmp_path, {})
     assert (found.files, found.refused_count) == ([], 1)
     assert found.refused[0].reason == "it is more than 200 folders deep"
+
+
+def test_more_outputs_than_a_manifest_holds_are_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.runner.collect.MANIFEST_BYTES_MAX", 1000)
+    for name in range(20):
+        (tmp_path / f"{name:02}").write_text(str(name))
+    found = collect(tmp_path, {})
+    assert len(manifest.encode(tuple(found.files))) <= 1000
+    assert [file.path for file in found.files] == [f"{name:02}" for name in range(len(found.files))]
+    assert found.refused_count == 20 - len(found.files) > 0
+    assert "archive" in found.refused[0].reason
+
+
+def test_the_bound_of_the_list_holds_for_any_entry() -> None:
+    found = Collected()
+    paths = ["a", "ü" * 100, 'quote"' * 20, "n" * 1000, "\u0001tab\t"]
+    assert all(found.room_for(path) for path in paths)
+    entries = tuple(FileRef(path, "f" * 64, 2**63, 0o777) for path in paths)
+    assert len(manifest.encode(entries)) <= found.listing_bytes
