@@ -66,11 +66,13 @@ def command(ctx: click.Context, script: str, args: tuple[str, ...], as_json: boo
     options = config.settings(flags, path if path.is_file() and os.access(path, os.R_OK) else None)
     _, runtime = checked(script, str(options.get("runtime", "")))
     from .job.inputs import plan
+    from .job.noticed import notice
     from .job.request import request_of
 
     files = plan(path, args, ctx.meta[BEHIND], options.get("input", []))
     body = request_of(options, runtime, files.args, os.environ)
     check_folder(options.get("output"))
+    notice(path, runtime, args, files)
     return queued(path, files, body, options, api_url, as_json)
 
 

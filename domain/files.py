@@ -11,9 +11,10 @@ from domain.errors import Invalid
 
 ENTRIES_INLINE_MAX = 256
 """A set of more files than this travels as a manifest blob, so that an event stays far below the message limit."""
-PATH_BYTES_MAX = 4096
+FILES_MAX = 100_000
+"""Of one execution, inputs or outputs: so many can still be listed, sorted and checked within seconds."""
 MANIFEST_BYTES_MAX = 64 * 1024**2
-"""About 400,000 files; who reads a set reads all of its manifest."""
+PATH_BYTES_MAX = 4096
 NAME_BYTES_MAX = 255
 
 

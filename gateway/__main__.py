@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from domain.errors import RgridError
 from gateway.app import create_app
 from gateway.auth import Keys
+from gateway.manifests import Manifests
 from gateway.parts import Parts
 from gateway.tickets import Tickets
 from projections.database import Database
@@ -52,6 +53,7 @@ def composed(settings: Settings, bus: Bus, database: Database) -> Parts:
         handler=Handler(log),
         queries=queries,
         store=store,
+        manifests=Manifests(store),
         chunks=LogChunks(bus),
         keys=Keys(queries, log),
         tickets=Tickets(),

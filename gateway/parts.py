@@ -9,6 +9,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from gateway.auth import Caller, Keys, caller_of
+from gateway.manifests import Manifests
 from gateway.tickets import Tickets
 from projections.queries import Queries
 from services.artifacts.local import LocalStore
@@ -29,6 +30,7 @@ class Parts:
     handler: Handler
     queries: Queries
     store: LocalStore
+    manifests: Manifests
     chunks: LogChunks
     keys: Keys
     tickets: Tickets

@@ -23,7 +23,7 @@ from domain.execution.job import (
     TIMEOUT_SECONDS_DEFAULT,
     Limits,
 )
-from domain.files import ENTRIES_INLINE_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path, checked_tree
+from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path, checked_tree
 
 ARGS_MAX = 10_000
 ARG_CHARS_MAX = 32_767
@@ -33,7 +33,6 @@ ENV_NAME_CHARS_MAX = 128
 ENV_BYTES_MAX = 128 * 1024 - 2
 """So that one variable, its `=` and its end still fit into what Linux takes as one string."""
 FILE_BYTES_MAX = 1024**4
-FILES_MAX = 1_000_000
 NAME_CHARS_MAX = 200
 TAGS_MAX = 32
 TAG_NAME_CHARS_MAX = 64

@@ -68,6 +68,8 @@ async def _follow(log: EventLog, projector: Projector, position: int) -> None:
                     await asyncio.sleep(GATHER_SECONDS)
             else:
                 await _check_end(log, position)
+                if (stored := (await projector.prepare()).position) < position:
+                    raise Gap(stored)
 
 
 async def _apply(projector: Projector, batch: list[Recorded]) -> None:

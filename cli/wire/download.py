@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,6 +21,9 @@ from .transport import Api, segment
 CONNECTIONS = 8
 PIECE = 1 << 18
 NAME_BYTES_MAX = 255
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LOCAL = (*FULL, errno.EROFS, errno.EFBIG, errno.EIO)
+"""Faults of the disk here; they never are the network's."""
 
 
 def outputs(api: Api, execution: str) -> Iterator[dict[str, Any]]:
@@ -104,9 +109,12 @@ class Fetcher:
         except CliError:
             raise
         except OSError as broken:
+            with suppress(OSError):
+                path.with_name(part_name(path.name, item["sha256"])).unlink(missing_ok=True)
+            room = "Make room, or take another folder" if broken.errno in FULL else "Another folder"
             raise CliError(
                 f"{clean(path)} cannot be written ({broken.strerror}).",
-                f"Another folder: rgrid download {self.execution} -o other",
+                f"{room}: rgrid download {self.execution} -o other",
                 code="OUTPUT_UNWRITABLE",
             ) from None
 
@@ -130,7 +138,7 @@ class Fetcher:
             try:
                 status, wait_seconds = self.append(url, part)
             except NETWORK as broken:
-                if getattr(broken, "filename", None):
+                if getattr(broken, "filename", None) or getattr(broken, "errno", None) in LOCAL:
                     raise
                 self.patience.wait(broken)
                 continue

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from ..terminal.screen import state
 
 EMBEDDED = "rgrid up"
 """The `source` of the grid of this home."""
+RESTORED_SECONDS_MAX = 5.0
+"""Longer than a supervisor takes to notice that its grid.json is damaged."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 OWN_VARIABLES: tuple[str, ...] = (
     "RUNTIME",
@@ -68,15 +71,37 @@ def find(api_url: str = "", *, start: bool = False) -> Grid:
 
 
 def running() -> dict[str, Any]:
-    """What the embedded grid of this home says of itself, if its process lives."""
-    said = read_json(home() / "grid.json")
+    """What the embedded grid of this home says of itself, if its supervisor lives.
+
+    A grid.json that is damaged or another's is written again by the supervisor: that is waited for.
+    """
+    deadline = time.monotonic() + RESTORED_SECONDS_MAX
+    while True:
+        said, supervisor = read_json(home() / "grid.json"), pid_of(read_json(home() / "run" / "lock"))
+        if not supervisor or not is_alive(supervisor):
+            return {}
+        if pid_of(said) == supervisor and said.get("api_url"):
+            return said
+        if not (home() / "grid.json").exists() or time.monotonic() > deadline:
+            return {}
+        time.sleep(0.1)
+
+
+def pid_of(said: dict[str, Any]) -> int:
+    """The pid that a file names; 0 when it names none."""
+    pid = said.get("pid")
+    return pid if isinstance(pid, int) and pid > 0 else 0
+
+
+def is_alive(pid: int) -> bool:
+    """Whether somebody runs as `pid`."""
     try:
-        os.kill(int(said["pid"]), 0)
-    except (KeyError, TypeError, ValueError, ProcessLookupError):
-        return {}
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
     except PermissionError:
-        return said
-    return said
+        pass
+    return True
 
 
 def launch() -> None:

@@ -22,6 +22,9 @@ BUSY_SECONDS_MAX = 60.0
 AWAY_SECONDS_MAX = 20.0
 """How long a gateway that was there may be away: its supervisor starts it again within seconds."""
 AWAY_PAUSE_SECONDS = 0.2
+LOCAL_KEY = (
+    "The key of the grid of this home is in its file credentials. Have it written anew: rgrid down, then rgrid up -d"
+)
 BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, OSError)
 
 
@@ -151,8 +154,11 @@ class Api:
             message, code = f"The grid at {self.grid.url} answered HTTP {reply.status}.", "BAD_ANSWER"
         hint = str((error.get("details") or {}).get("hint", ""))
         if reply.status in (401, 403):
+            local = LOCAL_KEY if self.grid.source == EMBEDDED and not os.environ.get("RGRID_API_KEY") else ""
             how = (
-                hint or "Sign in: export RGRID_API_KEY=rgk_…      Make a key where you are signed in: rgrid keys create"
+                local
+                or hint
+                or "Sign in: export RGRID_API_KEY=rgk_…      Make a key where you are signed in: rgrid keys create"
             )
             return NotSignedIn(message, how, code=code, answer=error)
         ours = reply.status >= 500 or reply.status in (408, 425, 429) or is_away(code)

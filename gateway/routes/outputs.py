@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.described import errors, shape
-from gateway.inputs import manifest_entries
 from gateway.parts import CallerDep, PartsDep
 from gateway.reading import ExecutionId, MinSeq, answer, document, fresh, resolved
 
@@ -45,7 +44,7 @@ async def outputs(
     found: dict[str, Any] = doc.get("outputs") or {}
     entries = found.get("entries") or []
     if found.get("manifest"):
-        entries = await manifest_entries(parts.store, caller.account, found["manifest"])
+        entries = await parts.manifests.entries(caller.account, found["manifest"])
     page = entries[cursor : cursor + PAGE_ENTRIES]
     items = [
         {**entry, "url": parts.store.download_url(caller.account, entry["sha256"], caller.key_id)} for entry in page

@@ -9,7 +9,7 @@ from typing import Any
 from services.local.api import ask
 from services.local.check import Check
 from services.local.home import Home, read_json
-from services.local.lock import holder
+from services.local.lock import holder, running_grid
 from services.local.supervisor import children
 
 LAG_EVENTS_WARN = 1000
@@ -18,7 +18,7 @@ PARTS = ("nats-server", "postgres", "services", "gateway", "runner")
 
 def grid_checks(home: Home) -> Iterator[Check]:
     """Every row about the grid; the later ones only when it answers."""
-    supervisor, grid = holder(home), read_json(home.grid)
+    supervisor, grid = holder(home), running_grid(home)
     if supervisor is None:
         left = children(home)
         if left:

@@ -8,8 +8,8 @@ import sys
 import time
 
 from services.local.child import open_log
-from services.local.home import Home, read_json
-from services.local.lock import holder
+from services.local.home import Home
+from services.local.lock import holder, running_grid
 from services.local.speak import MARKS
 
 STARTING_SECONDS_MAX = 90.0
@@ -55,9 +55,12 @@ def _await_other(home: Home) -> int:
     """Another `up` of this home is at work: wait until its grid is ready."""
     deadline = time.monotonic() + STARTING_SECONDS_MAX
     while holder(home) is not None and time.monotonic() < deadline:
-        if grid := read_json(home.grid):
+        if grid := running_grid(home):
             print(f"✔ up         {grid['api_url']} · since {grid['started_at']} · {home.root}")
             return 0
         time.sleep(0.05)
-    print(f"✘ The grid of {home.root} was starting but did not come up.\n  Try again: rgrid up", file=sys.stderr)
+    print(
+        f"✘ The grid of {home.root} was starting but did not come up.\n  Again: rgrid down, then rgrid up",
+        file=sys.stderr,
+    )
     return 1

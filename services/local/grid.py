@@ -12,7 +12,8 @@ from services.local.environments import Addresses, control_environment, runner_e
 from services.local.external_nats import check_nats
 from services.local.external_postgres import check_postgres
 from services.local.first_key import FirstKey
-from services.local.home import Home, rotate_logs, write_json
+from services.local.home import Home, write_json
+from services.local.log_files import rotate_logs
 from services.local.nats_config import write_nats_config
 from services.local.nats_server import find_nats_server, wait_for_nats
 from services.local.parts import gateway_part, nats_part, postgres_part, runner_part, services_part

@@ -12,7 +12,6 @@ from typing import Any
 from services.local.problem import Problem, from_os_error
 
 DISK_FREE_BYTES_MIN = 64 << 20
-LOG_BYTES_MAX = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +121,3 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def rotate_logs(home: Home) -> None:
-    """Keep one older log beside each that grew large; called before children open them."""
-    for log in (home.root / "logs").glob("*.log"):
-        if log.stat().st_size > LOG_BYTES_MAX:
-            log.replace(log.with_suffix(".log.1"))

@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from services.local.home import Home, read_json
 from services.local.identity import Identity, identify, identity_from
@@ -50,3 +51,11 @@ def holder(home: Home) -> Identity | None:
     """The supervisor of `home` that runs now; None also for a lock file left by one that was killed."""
     written = identity_from(read_json(home.lock))
     return written if written and written.alive() else None
+
+
+def running_grid(home: Home) -> dict[str, Any] | None:
+    """What grid.json says of the grid of the supervisor that runs now; None while there is none, or another wrote it."""
+    supervisor, found = holder(home), read_json(home.grid)
+    if supervisor is None or not found or found.get("pid") != supervisor.pid:
+        return None
+    return found if all(isinstance(found.get(name), str) for name in ("api_url", "started_at", "sandbox")) else None

@@ -6,8 +6,8 @@ import json
 import os
 from typing import Any
 
-from services.local.home import home_from, read_json
-from services.local.lock import holder
+from services.local.home import home_from
+from services.local.lock import holder, running_grid
 from services.local.supervisor import children
 
 
@@ -27,7 +27,7 @@ def status(as_json: bool) -> int:
 def look() -> dict[str, Any]:
     """`state` (up, starting, down), the pids of the `parts`, and what grid.json says."""
     home = home_from(os.environ)
-    supervisor, grid = holder(home), read_json(home.grid)
+    supervisor, grid = holder(home), running_grid(home)
     state = "down" if supervisor is None else "up" if grid else "starting"
     parts = {name: who.pid for name, who in children(home).items()}
     if supervisor is not None:

@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from services.local.child import stop
 from services.local.home import Home, read_json, write_json
 from services.local.identity import Identity, end, identify, identity_from, wait_gone
+from services.local.log_files import rotate_logs
 from services.local.problem import Problem
 
 BACKOFF_SECONDS_MIN, BACKOFF_SECONDS_MAX = 0.1, 5.0
 STEADY_SECONDS = 10.0
 """Who ran that long starts from the shortest wait again."""
 SURVIVOR_SECONDS = 5.0
+ROTATE_SECONDS = 60.0
+"""So often the sizes of the log files are looked at."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WATCHED = (signal.SIGCHLD, *STOP_SIGNALS)
 
@@ -48,6 +51,7 @@ class Supervisor:
     home: Home
     say: Callable[[str, str], None]
     _parts: dict[str, _Running] = field(default_factory=dict)
+    _rotate_at: float = field(default_factory=lambda: time.monotonic() + ROTATE_SECONDS)
 
     def watch_signals(self) -> None:
         """From now on signals wait until `tick` takes them; children get a clean mask."""
@@ -75,14 +79,18 @@ class Supervisor:
         return self._parts[name].process.pid
 
     def tick(self, seconds: float | None) -> bool:
-        """Wait for a signal (at most `seconds`; None: until the next is due) and restart what is due; True: stop."""
+        """Wait for a signal (at most `seconds`; None: until the next thing is due) and restart what is due; True: stop."""
         due = [each.restart_at - time.monotonic() for each in self._parts.values() if each.restart_at is not None]
-        wait = max(0.0, min([3600.0 if seconds is None else seconds, *due]))
+        due.append(self._rotate_at - time.monotonic())
+        wait = max(0.0, min([*due] if seconds is None else [seconds, *due]))
         got = signal.sigtimedwait(WATCHED, wait)
         if got is not None and got.si_signo in STOP_SIGNALS:
             return True
         for each in self._parts.values():
             self._look_after(each)
+        if time.monotonic() >= self._rotate_at:
+            self._rotate_at = time.monotonic() + ROTATE_SECONDS
+            rotate_logs(self.home)
         return False
 
     def stop_all(self, ours: bool = True) -> None:

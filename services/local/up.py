@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
 from domain.errors import RgridError
 from services.local.daemon import ALREADY, start_behind
 from services.local.disk_watch import DiskWatch
 from services.local.grid import Grid
-from services.local.home import Home, home_from, make_home, read_json
-from services.local.lock import AlreadyUp, hold, holder
+from services.local.home import Home, home_from, make_home, read_json, write_json
+from services.local.lock import AlreadyUp, hold, running_grid
 from services.local.problem import as_problem, from_os_error
 from services.local.readiness import Stopped
 from services.local.speak import Say, complain, printer
@@ -39,8 +40,8 @@ def up(detach: bool, notify: int | None = None) -> int:
 
 
 def _already(home: Home, problem: AlreadyUp) -> int:
-    grid = read_json(home.grid)
-    if grid is None or holder(home) is None:
+    grid = running_grid(home)
+    if grid is None:
         raise problem
     print(f"✔ up         {grid['api_url']} · since {grid['started_at']} · {home.root}")
     return 0
@@ -53,15 +54,17 @@ def _run(home: Home, settings: Settings, notify: int | None, still_ours: Callabl
     supervisor = Supervisor(home, say)
     supervisor.watch_signals()
     try:
-        grid = Grid(home, settings, supervisor, say).bring_up()
-        say("ready", f"{grid['api_url']} · {home.root}")
+        found = Grid(home, settings, supervisor, say).bring_up()
+        say("ready", f"{found['api_url']} · {home.root}")
         if channel:
             with suppress(OSError):
                 channel.close()
         else:
             print("  next       rgrid run SCRIPT     stop it: Ctrl-C", flush=True)
+        kept = {home.grid: found, home.credentials: read_json(home.credentials)}
         disk = DiskWatch(home.root, home.log("nats-server"))
         while still_ours() and not supervisor.tick(LOOK_SECONDS):
+            _keep(kept, say)
             if not settings.nats_url and disk.healed():
                 supervisor.renew("nats-server", "The disk was full and has room again")
     except Stopped:
@@ -81,6 +84,17 @@ def _run(home: Home, settings: Settings, notify: int | None, still_ours: Callabl
         return 1
     say("down", f"{home.root}: everything stopped, nothing lost.")
     return 0
+
+
+def _keep(kept: Mapping[Path, Any], say: Say) -> None:
+    """Write a file again that somebody damaged or removed: without grid.json nobody finds the grid, without
+    credentials nobody gets in."""
+    for path, value in kept.items():
+        if read_json(path) == value:
+            continue
+        with suppress(OSError):
+            write_json(path, value)
+            say("mended", f"{path} was damaged or gone and is written again.")
 
 
 def _both(one: Say, other: Say) -> Say:

@@ -16,13 +16,13 @@ import orjson
 
 from domain.errors import Invalid
 from domain.execution.events import RefusedOutput
-from domain.files import MANIFEST_BYTES_MAX, FileRef, checked_path
+from domain.files import FILES_MAX, MANIFEST_BYTES_MAX, FileRef, checked_path
 from services.runner.stage import Print
 
 REFUSED_NAMED_MAX = 100
 DEPTH_MAX = 200
-ENTRY_BYTES = 140
-"""What an output takes in the manifest beside its path, at the most."""
+ENTRY_BYTES = 160
+"""Of one file in a manifest, beside its path."""
 HASH_BYTES = 1024 * 1024
 KINDS = {
     stat.S_IFLNK: "a symbolic link",
@@ -40,15 +40,13 @@ class Collected:
     files: list[FileRef] = field(default_factory=list)
     refused: list[RefusedOutput] = field(default_factory=list)
     refused_count: int = 0
-    listing_bytes: int = 0
+
+    listed_bytes: int = 0
 
     def room_for(self, path: str) -> bool:
-        """The list of all outputs still fits into a manifest with this one; counted as if it does."""
-        size = ENTRY_BYTES + len(orjson.dumps(path))
-        if self.listing_bytes + size > MANIFEST_BYTES_MAX:
-            return False
-        self.listing_bytes += size
-        return True
+        """Whether one more file still fits into a list that can be read again."""
+        self.listed_bytes += len(orjson.dumps(path)) + ENTRY_BYTES
+        return len(self.files) < FILES_MAX and self.listed_bytes <= MANIFEST_BYTES_MAX
 
     def refuse(self, path: str, reason: str) -> None:
         self.refused_count += 1
@@ -81,11 +79,10 @@ def _walk(fd: int, prefix: str, depth: int, staged: Mapping[str, Print], found: 
                 found.refuse(path, problem)
             elif stat.S_ISDIR(status.st_mode):
                 _enter(fd, name, status.st_mode, path, depth, staged, found)
-            elif staged.get(path) == Print.of(status):
-                continue
-            elif not found.room_for(path):
-                found.refuse(path, "there are more outputs than one list can hold; pack them into an archive")
-            else:
+            elif staged.get(path) != Print.of(status):
+                if not found.room_for(path):
+                    found.refuse(path, f"{FILES_MAX:,} files are brought home at most; pack them into an archive")
+                    continue
                 found.files.append(_hash(fd, name, path, status))
         except OSError as error:
             found.refuse(path, f"it cannot be read: {error.strerror}")

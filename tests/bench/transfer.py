@@ -35,7 +35,7 @@ def run(grid: GridUnderTest, folder: Path) -> tuple[float, int]:
     """Seconds of `rgrid run` from upload to download, and its own peak."""
     command = [RGRID, "run", "copy.py", "--input", "big.bin", "--memory", "4g", "-o", "home"]
     began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env=grid.env, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, env=grid.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peaks = [0]
 
     def watch() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 
 import pytest
 
@@ -112,3 +113,15 @@ def test_damage_is_not_accepted(odd_server, tmp_path):
     with pytest.raises(CliError, match="SHA-256"):
         fetch(odd_server, tmp_path)
     assert not (tmp_path / "a").exists()
+
+
+def test_a_full_disk_is_no_broken_network(odd_server, tmp_path):
+    Shelf(odd_server, [("a.bin", BODY, 0o644)])
+    part = tmp_path / part_name("a.bin", hashlib.sha256(BODY).hexdigest())
+    part.symlink_to("/dev/full")
+    begun = time.monotonic()
+    with pytest.raises(CliError, match="No space left on device") as caught:
+        fetch(odd_server, tmp_path)
+    assert time.monotonic() - begun < 10
+    assert caught.value.code == "OUTPUT_UNWRITABLE" and "Make room" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []

@@ -65,6 +65,21 @@ def test_up_twice_is_up_once(grid: GridUnderTest) -> None:
     assert grid.pids == pids
 
 
+def test_damaged_files_of_a_live_grid_are_written_again_and_nobody_hangs(grid: GridUnderTest, tmp_path: Path) -> None:
+    known = grid.api_key
+    for damage in ('{"pid":1', '{"pid":1,"api_url":"http://127.0.0.1:1"}'):
+        (grid.home / "grid.json").write_text(damage)
+        assert "up" in grid.local("up", "-d").stdout
+        (grid.home / "grid.json").write_text(damage)
+        assert runs(grid, tmp_path) == "hello\n"
+    (grid.home / "credentials").unlink()
+    deadline = time.monotonic() + RECOVERY_SECONDS_MAX
+    while not (grid.home / "credentials").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert grid.api_key == known
+
+
 def test_two_at_once_start_one(new_grid: NewGrid) -> None:
     grid = new_grid()
     command = [sys.executable, "-P", "-m", "services.local", "up", "-d"]

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from services.local.home import Home, check_private, make_home, read_json, rotate_logs, write_private
-from services.local.lock import AlreadyUp, hold, holder
+from services.local.child import open_log
+from services.local.home import Home, check_private, make_home, read_json, write_json, write_private
+from services.local.lock import AlreadyUp, hold, holder, running_grid
+from services.local.log_files import LOG_BYTES_MAX, rotate_logs
 from services.local.ports import keep_ports
 from services.local.problem import Problem
 from services.local.secrets_file import load_secrets, renew_key
+from services.local.up import _keep
 
 
 @pytest.fixture
@@ -123,7 +126,18 @@ def test_large_logs_make_room(home: Home) -> None:
         log.truncate(9 << 20)
     home.log("gateway").write_text("short")
     rotate_logs(home)
-    assert {each.name for each in (home.root / "logs").iterdir()} == {"services.log.1", "gateway.log"}
+    sizes = {each.name: each.stat().st_size for each in (home.root / "logs").iterdir()}
+    assert sizes == {"services.log": 0, "services.log.1": 9 << 20, "gateway.log": 5}
+
+
+def test_who_writes_a_log_goes_on_writing_it_when_it_is_rotated(home: Home) -> None:
+    writer = open_log(home.log("services"))
+    os.write(writer, b"x" * (LOG_BYTES_MAX + 1))
+    rotate_logs(home)
+    os.write(writer, b"after\n")
+    os.close(writer)
+    assert home.log("services").read_bytes() == b"after\n"
+    assert home.log("services").with_suffix(".log.1").stat().st_size == LOG_BYTES_MAX + 1
 
 
 def test_private_means_owner_and_mode(home: Home) -> None:
@@ -133,3 +147,26 @@ def test_private_means_owner_and_mode(home: Home) -> None:
         with pytest.raises(Problem, match="belongs to user 65534"):
             check_private(home.root)
         os.chown(home.root, 0, 0)
+
+
+def test_a_grid_file_counts_only_when_the_supervisor_that_runs_wrote_it_whole(home: Home) -> None:
+    found = {"pid": os.getpid(), "api_url": "http://127.0.0.1:1", "started_at": "now", "sandbox": "none"}
+    write_json(home.grid, found)
+    assert running_grid(home) is None
+    with hold(home):
+        assert running_grid(home) == found
+        for stale in ({**found, "pid": 1}, {"pid": os.getpid(), "api_url": "http://127.0.0.1:1"}):
+            write_json(home.grid, stale)
+            assert running_grid(home) is None
+        home.grid.write_text('{"pid":1')
+        assert running_grid(home) is None
+
+
+def test_the_files_that_people_are_found_by_are_written_again(home: Home) -> None:
+    said: list[str] = []
+    kept = {home.grid: {"pid": 1}, home.credentials: {"api_key": "rgk_1"}}
+    home.grid.write_text('{"pid":')
+    _keep(kept, lambda word, sentence: said.append(sentence))
+    assert [read_json(path) for path in kept] == list(kept.values())
+    _keep(kept, lambda word, sentence: said.append(sentence))
+    assert len(said) == 2

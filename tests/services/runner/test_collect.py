@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.files import FileRef
-from services.runner import manifest
-from services.runner.collect import REFUSED_NAMED_MAX, Collected, collect
+from services.runner.collect import REFUSED_NAMED_MAX, collect
 from services.runner.stage import Print
 
 
@@ -87,22 +85,17 @@ def test_a_bottomless_folder_ends_somewhere(tmp_path: Path) -> None:
     assert found.refused[0].reason == "it is more than 200 folders deep"
 
 
-def test_more_outputs_than_a_manifest_holds_are_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.runner.collect.MANIFEST_BYTES_MAX", 1000)
-    for name in range(20):
-        (tmp_path / f"{name:02}").write_text(str(name))
+def test_more_files_than_can_be_listed_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.runner.collect.FILES_MAX", 3)
+    for name in "abcde":
+        (tmp_path / name).write_text(name)
     found = collect(tmp_path, {})
-    assert len(manifest.encode(tuple(found.files))) <= 1000
-    assert [file.path for file in found.files] == [f"{name:02}" for name in range(len(found.files))]
-    assert found.refused_count == 20 - len(found.files) > 0
-    assert "archive" in found.refused[0].reason
+    assert [file.path for file in found.files] == ["a", "b", "c"]
+    assert [(each.path, "at most" in each.reason) for each in found.refused] == [("d", True), ("e", True)]
 
 
-def test_the_bound_of_the_list_holds_for_any_entry() -> None:
-    found = Collected()
-    paths = ["a", "ü" * 100, 'quote"' * 20, "n" * 1000, "\u0001tab\t"]
-    assert all(found.room_for(path) for path in paths)
-    entries = tuple(FileRef(path, "f" * 64, 2**63, 0o777) for path in paths)
-    assert len(manifest.encode(entries)) <= found.listing_bytes
+def test_a_list_of_names_too_long_to_be_read_again_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.runner.collect.MANIFEST_BYTES_MAX", 2 * 400)
+    for number in range(3):
+        (tmp_path / f"{number}{'x' * 200}").write_text("")
+    assert len(collect(tmp_path, {}).files) == 2
