@@ -12,8 +12,9 @@ from typing import Any
 import orjson
 
 from domain.errors import Unavailable
-from services.runner.attempt import STOPPED, Attempt
+from services.runner.attempt import Attempt
 from services.runner.cleaning import remove_tree
+from services.runner.ending import STOPPED
 from services.runner.journal import Journal, Key
 from services.runner.node import Capacity, Node
 from services.runtime import subjects
