@@ -43,7 +43,12 @@ EPILOG = example(
 @click.option("--memory", metavar="SIZE", help="Memory, such as 512m or 8g (default 2g, or all of a smaller machine).")
 @click.option("--disk", metavar="SIZE", help="Room for the files it writes, such as 50g (default 10g).")
 @click.option("--timeout", metavar="TIME", help="End it after 90, 5m or 1h (default 1h).")
-@click.option("--network", is_flag=True, default=None, help="Let the script reach the network (default: it cannot).")
+@click.option(
+    "--network",
+    is_flag=True,
+    default=None,
+    help="Let the script reach all that its node reaches, the node itself too (default: nothing).",
+)
 @click.option("--retries", metavar="N", help="Run it again up to N times when the script fails (default 0).")
 @click.option("--tag", multiple=True, metavar="K=V", help="A label to filter and add up by. Repeatable.")
 @click.option("--name", metavar="NAME", help="A name to find it by.")

@@ -1,4 +1,4 @@
-"""The agent: joins, takes work as its node has room, answers for everything it took, and leaves in good order."""
+"""The agent: joins, answers for what an earlier life left, takes work, beats, and leaves in good order."""
 
 from __future__ import annotations
 
@@ -7,31 +7,17 @@ import contextlib
 import logging
 import shutil
 import time
-from collections import OrderedDict, deque
-from collections.abc import Coroutine
-from typing import Any
 
-import orjson
-
-from domain.errors import Unavailable
 from domain.execution.events import AttemptResult
 from services.runner import explain
-from services.runner.attempt import STOPPED, Attempt
-from services.runner.cleaning import remove_tree
-from services.runner.journal import Journal, Key
+from services.runner.intake import Intake
+from services.runner.journal import Journal
 from services.runner.node import Capacity, Node
 from services.runner.sandbox.cgroup import Groups, empty
-from services.runtime import subjects
-from services.runtime.codec import from_plain
-from services.runtime.messages import CancelWork, FinishedFact, Heartbeat, JoinedFact, LeftFact, RunWork
-from services.runtime.pull import Pulled, Puller
+from services.runtime.messages import FinishedFact, Heartbeat, JoinedFact, LeftFact
 
 log = logging.getLogger("rgrid.runner")
 
-IN_HAND_MAX = 64
-"""Work that waits here for room. There is always a pull open: a cancel must never wait behind a full node."""
-REMEMBERED_MAX = 10_000
-NOT_NOW = b'-NAK {"delay": 2000000000}'
 STOP_SECONDS_MAX = 8.0
 
 
@@ -43,21 +29,14 @@ class Agent:
     ) -> None:
         self._node, self._journal, self._joined, self._groups = node, journal, joined, groups
         self._heartbeat_seconds = heartbeat_seconds
-        self._free = Capacity(joined.offer.cpu_millis, joined.offer.memory_bytes)
-        self._attempts: dict[Key, Attempt] = {}
-        self._waiting: deque[Attempt] = deque()
-        self._ended: OrderedDict[Key, str] = OrderedDict()
-        self._cancelled: OrderedDict[Key, str] = OrderedDict()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = False
-        self._puller = Puller(node.bus, subjects.WORK, self._consumer, self._on_message, self._room)
+        self._intake = Intake(node, journal, Capacity(joined.offer.cpu_millis, joined.offer.memory_bytes))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then everything is ended and answered for."""
         await self._recover()
         await self._node.reports.node(self._joined)
         log.info("joined as %s (%s)", self._node.id, self._node.sandbox.kind)
-        loops = [asyncio.create_task(self._puller.run()), asyncio.create_task(self._beat())]
+        loops = [asyncio.create_task(self._intake.run()), asyncio.create_task(self._beat())]
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((*loops, stopping), return_when=asyncio.FIRST_COMPLETED)
         for task in (*loops, stopping):
@@ -78,143 +57,17 @@ class Agent:
             fact = FinishedFact(entry["account"], entry["execution"], entry["attempt"], lost)
             await self._node.reports.attempt(fact)
             self._journal.done(entry["execution"], entry["attempt"])
-            _remember(self._ended, (entry["execution"], entry["attempt"]), "lost")
+            self._intake.forget((entry["execution"], entry["attempt"]))
             log.warning("%s attempt %s was lost with the last runner", entry["execution"], entry["attempt"])
         await asyncio.to_thread(shutil.rmtree, self._node.folder / "attempts", True)
 
     async def _leave(self) -> None:
-        self._stopping = True
-        for attempt in self._attempts.values():
-            attempt.end(STOPPED)
-        for attempt in list(self._waiting):
-            self._begin(attempt)
-        self._waiting.clear()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=self._node.kill_grace_seconds + STOP_SECONDS_MAX)
-            for task in late:
-                task.cancel()
+        await self._intake.end(self._node.kill_grace_seconds + STOP_SECONDS_MAX)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._node.reports.node(LeftFact(self._joined.incarnation)), STOP_SECONDS_MAX)
 
-    async def _consumer(self) -> str:
-        """It is made by the control plane; until then pulling ends in `no responders`, and begins again."""
-        return subjects.runner_consumer(self._node.id)
-
-    def _room(self) -> int:
-        return 0 if self._stopping else max(1, IN_HAND_MAX - len(self._waiting))
-
-    def _on_message(self, pulled: Pulled) -> None:
-        try:
-            plain = orjson.loads(pulled.data)
-            cancel = plain.get("op") == "cancel"
-            work: CancelWork | RunWork = from_plain(CancelWork, plain) if cancel else from_plain(RunWork, plain)
-        except (ValueError, AttributeError) as error:
-            log.error("work that cannot be read is dropped: %s", error)
-            self._spawn(self._answer(pulled, b"+TERM"))
-            return
-        if isinstance(work, CancelWork):
-            self._cancel(work)
-            self._spawn(self._answer(pulled))
-        else:
-            self._take(work, pulled)
-
-    def _cancel(self, work: CancelWork) -> None:
-        """End it, or remember that it is to be ended when it comes: work that was not taken at once is delivered again."""
-        key = (work.execution, work.attempt)
-        attempt = self._attempts.get(key)
-        if attempt is None:
-            _remember(self._cancelled, key, work.cause)
-            return
-        attempt.end(work.cause)
-        if attempt in self._waiting:
-            self._waiting.remove(attempt)
-            self._begin(attempt)
-
-    def _take(self, work: RunWork, pulled: Pulled) -> None:
-        key = (work.execution, work.attempt)
-        if self._stopping:
-            return
-        if key in self._journal or key in self._ended:
-            self._spawn(self._answer(pulled))
-            return
-        if key in self._attempts:
-            return  # being written down: the first delivery will be answered
-        attempt = self._attempts[key] = Attempt(self._node, work)
-        if key in self._cancelled:
-            attempt.end(self._cancelled[key])
-        self._spawn(self._hold(attempt, pulled))
-
-    async def _hold(self, attempt: Attempt, pulled: Pulled) -> None:
-        """On disk first, then acknowledged, then begun as soon as there is room."""
-        work = attempt.work
-        try:
-            await self._journal.hold(work.account, work.execution, work.attempt)
-        except OSError as error:
-            del self._attempts[work.execution, work.attempt]
-            log.error("%s is not taken: the journal cannot be written: %s", work.execution, error)
-            await self._answer(pulled, NOT_NOW)
-            return
-        await self._answer(pulled)
-        self._waiting.append(attempt)
-        self._begin_waiting()
-
-    def _begin_waiting(self) -> None:
-        while self._waiting and (self._fits(self._waiting[0]) or self._waiting[0].cause):
-            self._begin(self._waiting.popleft())
-        self._puller.wake()
-
-    def _fits(self, attempt: Attempt) -> bool:
-        limits = attempt.work.job.limits
-        return limits.cpu_millis <= self._free.cpu_millis and limits.memory_bytes <= self._free.memory_bytes
-
-    def _begin(self, attempt: Attempt) -> None:
-        self._use(attempt, 1)
-        self._spawn(self._see_through(attempt))
-
-    def _use(self, attempt: Attempt, sign: int) -> None:
-        limits, free = attempt.work.job.limits, self._free
-        self._free = Capacity(
-            free.cpu_millis - sign * limits.cpu_millis, free.memory_bytes - sign * limits.memory_bytes
-        )
-
-    async def _see_through(self, attempt: Attempt) -> None:
-        work, key = attempt.work, (attempt.work.execution, attempt.work.attempt)
-        try:
-            result = await attempt.run()
-            if result is not None:
-                await self._node.reports.attempt(FinishedFact(work.account, work.execution, work.attempt, result))
-            self._journal.done(*key)
-            _remember(self._ended, key, attempt.cause)
-        finally:
-            del self._attempts[key]
-            self._use(attempt, -1)
-            self._begin_waiting()
-            remove_tree(attempt.folder)
-
-    async def _answer(self, pulled: Pulled, word: bytes = b"+ACK") -> None:
-        """A lost answer means that it is delivered again, and recognised."""
-        with contextlib.suppress(Unavailable):
-            await self._node.bus.send(pulled.reply, word)
-
     async def _beat(self) -> None:
         while True:
-            works = [attempt.work for key, attempt in self._attempts.items() if key in self._journal]
-            held = tuple((work.account, work.execution, work.attempt) for work in works)
-            await self._node.reports.heartbeat(Heartbeat(self._joined.incarnation, time.time_ns() // 1000, held))
+            beat = Heartbeat(self._joined.incarnation, time.time_ns() // 1000, self._intake.held())
+            await self._node.reports.heartbeat(beat)
             await asyncio.sleep(self._heartbeat_seconds)
-
-    def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(doing)
-        self._tasks.add(task)
-        task.add_done_callback(self._over)
-
-    def _over(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("the agent failed at a task", exc_info=task.exception())
-
-
-def _remember(known: OrderedDict[Key, str], key: Key, what: str) -> None:
-    known[key] = what
-    if len(known) > REMEMBERED_MAX:
-        known.popitem(last=False)

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, TypeVar
 
 from domain.errors import Invalid, StaleLease, Unavailable
 from domain.execution.events import AttemptResult, Reason
 from services.runner import explain, keep
 from services.runner.collect import Collected
-from services.runner.disk import DiskFull, DiskWatch, wait_for_room
+from services.runner.disk import DiskFull, wait_for_room
 from services.runner.download import Damaged
-from services.runner.logs.pipes import Pipes
-from services.runner.logs.publisher import Publisher
+from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.prepare import prepare
-from services.runner.sandbox.box import Exit, Running, Spec, StartFailed
+from services.runner.sandbox.box import Spec, StartFailed
 from services.runner.stage import Unfit
 from services.runner.urls import Urls
-from services.runtime import subjects
+from services.runner.watching import watch
 from services.runtime.messages import RunWork, StartedFact
 
 log = logging.getLogger("rgrid.runner")
-T = TypeVar("T")
-
-CANCELLED, STALE, STOPPED = "cancelled", "stale", "stopped"
-PATIENCE_SECONDS = {CANCELLED: 10.0, STALE: 0.0, STOPPED: 5.0}
-"""How much longer the outputs of a script that has ended may take once somebody wants it over, by cause."""
 NOTHING_COMES_HOME = ("CANCELLED", "DISK_LIMIT")
-
-
-class Ended(Exception):
-    """Somebody wants it over before it began."""
 
 
 class Attempt:
@@ -47,27 +34,26 @@ class Attempt:
         self._node, self.work = node, work
         self._urls = Urls(node.bus, node.id, work)
         self.folder = node.folder / "attempts" / f"{work.execution}.{work.attempt}"
-        self._ending: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._ending = Ending()
         self._spool = Spool(self.folder / "log", work.attempt, node.log_bytes_max)
         self._started: asyncio.Task[None] | None = None
         self._started_at_us: int | None = None
 
     def end(self, cause: str) -> None:
         """`cancelled` (a person wants it), `stale` (another attempt holds the lease), `stopped` (the runner ends)."""
-        if not self._ending.done():
-            self._ending.set_result(cause)
+        self._ending.set(cause)
 
     @property
     def cause(self) -> str:
         """Why it was ended from outside, empty if it was not."""
-        return self._ending.result() if self._ending.done() else ""
+        return self._ending.cause
 
     async def run(self) -> AttemptResult | None:
         """How it ended; None when nobody wants to know (the lease is somebody else's)."""
         try:
             result = await self._run()
         except Ended:
-            result = self._result(*self._outside(self.cause))
+            result = self._result(*self._ending.result())
         except StaleLease:
             return None
         except (Invalid, Unavailable) as error:
@@ -93,14 +79,15 @@ class Attempt:
     async def _run(self) -> AttemptResult:
         work = self.folder / "work"
         try:
-            await self._unless_ended(wait_for_room(self._node.folder))
+            await self._ending.unless_wanted(wait_for_room(self._node.folder))
             work.mkdir(parents=True)
-            staged = await self._unless_ended(prepare(self._node, self.work.job, self._urls, work))
+            staged = await self._ending.unless_wanted(prepare(self._node, self.work.job, self._urls, work))
         except Unfit as error:
             return self._result("failed", explain.input_damaged(error.message))
         running = await self._node.sandbox.start(self._spec())
         try:
-            status, reason, end = await self._watch(running)
+            self._say_started()
+            status, reason, end = await watch(self._node, self.work, running, self._spool, self.folder, self._ending)
             result = replace(self._result(status, reason), exit_code=end.code, signal=end.signal, usage=running.usage())
         finally:
             await running.kill(0)  # whatever went wrong here: nothing of it goes on
@@ -112,57 +99,13 @@ class Attempt:
             return replace(result, status="lost", reason=why)
         found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged)
         try:
-            return await self._in_time(self._bring_home(result, found))
+            return await self._ending.in_time(self._bring_home(result, found))
         except (Invalid, Unavailable, OSError) as error:
             reason = explain.output_failed(str(error))
-            status, reason = self._outside(CANCELLED) if self.cause == CANCELLED else ("lost", reason)
+            status, reason = self._ending.result() if self.cause == CANCELLED else ("lost", reason)
         except Ended:
-            status, reason = self._outside(self.cause)
+            status, reason = self._ending.result()
         return replace(result, status=status, reason=reason, log=self._spool.summary())
-
-    async def _watch(self, running: Running) -> tuple[str, Reason, Exit]:
-        """From the first byte to the last process; returns status, reason and how the main process ended."""
-        job, wake = self.work.job, asyncio.Event()
-        self._say_started()
-        pipes = Pipes(running.stdout, running.stderr, self._spool, wake)
-        subject = subjects.log(self._node.id, self.work.account, self.work.execution)
-        publisher = Publisher(self._node.bus, subject, self._spool, wake)
-        publishing = asyncio.create_task(publisher.run())
-        ending = asyncio.create_task(running.wait())
-        disk = DiskWatch(self.folder, job.limits.disk_bytes)
-        filling = asyncio.create_task(disk.over())
-        try:
-            await asyncio.wait(
-                (ending, self._ending, filling),
-                timeout=job.limits.timeout_seconds,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            by_itself, cause = ending.done(), self.cause
-            await running.kill(0 if by_itself else self._node.kill_grace_seconds)
-            end = await ending
-            pipes.drain()
-        finally:
-            publisher.close()
-            filling.cancel()
-            if self.cause in (STALE, STOPPED) or not ending.done():
-                publishing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await publishing
-        if not end.started:
-            raise StartFailed("the box or the interpreter could not be started; its log may say why")
-        if filling.done() and not filling.cancelled() and not cause:
-            return "failed", explain.disk_limit(job.limits, disk.bound), end
-        if by_itself:
-            return *await self._own_end(end, running.oom(), disk), end
-        return *(self._outside(cause) if cause else ("timed_out", explain.timed_out(job.limits))), end
-
-    async def _own_end(self, end: Exit, oom: bool, disk: DiskWatch) -> tuple[str, Reason]:
-        """A script that was refused more room mostly ends by itself, before the watch sees it."""
-        limits = self.work.job.limits
-        status, reason = explain.ended(end, oom, limits)
-        if status == "failed" and not oom and disk.near() and await disk.exceeded():
-            return "failed", explain.disk_limit(limits, disk.bound)
-        return status, reason
 
     def _say_started(self) -> None:
         self._started_at_us = _now_us()
@@ -193,33 +136,6 @@ class Attempt:
         return AttemptResult(
             status, reason, started_at_us=self._started_at_us, ended_at_us=_now_us(), log=self._spool.summary()
         )
-
-    def _outside(self, cause: str) -> tuple[str, Reason]:
-        if cause == STOPPED:
-            return "lost", explain.runner_stopped()
-        return CANCELLED, explain.cancelled()
-
-    async def _unless_ended(self, doing: Coroutine[Any, Any, T]) -> T:
-        """Do it, unless the attempt is ended from outside meanwhile: then raise Ended."""
-        task = asyncio.create_task(doing)
-        await asyncio.wait((task, self._ending), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        task.cancel()
-        await asyncio.wait((task,))
-        raise Ended
-
-    async def _in_time(self, doing: Coroutine[Any, Any, T]) -> T:
-        """The script has ended, and that end stands; only when its outputs do not come home in time, Ended is raised."""
-        task = asyncio.create_task(doing)
-        await asyncio.wait((task, self._ending), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            await asyncio.wait((task,), timeout=PATIENCE_SECONDS.get(self.cause, 0.0))
-        if task.done():
-            return task.result()
-        task.cancel()
-        await asyncio.wait((task,))
-        raise Ended
 
 
 def _now_us() -> int:

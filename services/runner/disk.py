@@ -83,7 +83,10 @@ class DiskWatch:
 def _used(folder: Path) -> tuple[int, bool]:
     """Bytes on disk below `folder` (holes count nothing, hard links once), and whether all of it could be read."""
     command = ["du", "-s", "-x", "-B1", "--", str(folder)]
-    done = subprocess.run(command, capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, check=False)
+    except OSError:
+        return 0, False
     first = done.stdout.split(b"\t")[0]
     return int(first) if first.isdigit() else 0, b"Permission denied" not in done.stderr
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import aiohttp
 import zstandard
 
 from domain.errors import Invalid, Unavailable
+from domain.files import MANIFEST_BYTES_MAX
 from services.runner.blobs import BlobCache
 from services.runner.parallel import together
 from services.runner.urls import Urls
@@ -21,6 +23,7 @@ PARALLEL = 8
 TRIES_MAX = 30
 PAUSE_SECONDS_MAX = 5.0
 PIECE_BYTES = 256 * 1024
+PACKED_BYTES = 2048
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
 """Errors of this machine's own: asking the door again would not help."""
 NOT_STORED = 404
@@ -37,7 +40,7 @@ class Downloads:
 
     def __init__(self, http: aiohttp.ClientSession, cache: BlobCache) -> None:
         self._http, self._cache = http, cache
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._places = asyncio.Semaphore(PARALLEL)
 
     async def fetch(self, blobs: Sequence[BlobRef], urls: Urls) -> None:
@@ -49,13 +52,9 @@ class Downloads:
         await together(self._one(blob, given.get(blob.sha256, ""), urls) for blob in missing.values())
 
     async def _one(self, blob: BlobRef, url: str, urls: Urls) -> None:
-        lock = self._locks.setdefault(blob.sha256, asyncio.Lock())
-        try:
-            async with lock, self._places:
-                if blob.sha256 not in self._cache:
-                    await self._persist(blob, url, urls)
-        finally:
-            self._locks.pop(blob.sha256, None)
+        async with self._locks.setdefault(blob.sha256, asyncio.Lock()), self._places:
+            if blob.sha256 not in self._cache:
+                await self._persist(blob, url, urls)
 
     async def _persist(self, blob: BlobRef, url: str, urls: Urls) -> None:
         damaged, gone, pause = 0, 0, 0.1
@@ -94,19 +93,29 @@ class Downloads:
             answer.raise_for_status()
             if answer.status == 200:
                 digest, had = hashlib.sha256(), 0
-            unpack = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
-            packed = answer.headers.get("Content-Encoding") == "zstd"
+            room = (blob.size_bytes or MANIFEST_BYTES_MAX) - had
             with part.open("ab") as file:
-                async for piece in answer.content.iter_chunked(PIECE_BYTES):
-                    data = unpack.decompress(piece) if packed else piece
+                async for data in _unpacked(answer):
                     digest.update(data)
                     file.write(data)
-                    had += len(data)
-                    if blob.size_bytes and had > blob.size_bytes:
+                    room -= len(data)
+                    if room < 0:
                         break
         if digest.hexdigest() != blob.sha256:
             part.unlink(missing_ok=True)
             raise Damaged(f"blob {blob.sha256[:12]}… does not have the content that its hash names")
+
+
+async def _unpacked(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The content, in pieces of bounded size: four packed bytes can become 128 KiB."""
+    if answer.headers.get("Content-Encoding") != "zstd":
+        async for piece in answer.content.iter_chunked(PIECE_BYTES):
+            yield piece
+        return
+    unpack = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True)
+    async for piece in answer.content.iter_chunked(PIECE_BYTES):
+        for at in range(0, len(piece), PACKED_BYTES):
+            yield unpack.decompress(piece[at : at + PACKED_BYTES])
 
 
 def _digest(part: Path) -> tuple[hashlib._Hash, int]:

@@ -22,12 +22,20 @@ HINTS_BY_SIGNAL = {
     signals.SIGBUS: "A file that was mapped into memory became shorter, or /tmp or /dev/shm is full.",
     signals.SIGABRT: "The program gave up by itself; its last lines of stderr say why.",
     signals.SIGXFSZ: "A file became larger than allowed.",
-    signals.SIGKILL: "Something sent SIGKILL; it was not the memory limit, the kernel would have said so.",
+    signals.SIGKILL: "Something sent SIGKILL, or the script ended with 137 by itself; it was not its memory limit.",
 }
 
 
-def ended(end: Exit, oom: bool, limits: Limits) -> tuple[str, Reason]:
-    """(status, reason) of a script that came to its own end; memory is blamed only on the kernel's word (`oom`)."""
+KILLED_UNGUARDED = (
+    "Something sent SIGKILL. Without control groups the kernel does not say whether memory was short; try --memory."
+)
+
+
+def ended(end: Exit, oom: bool, limits: Limits, guarded: bool = True) -> tuple[str, Reason]:
+    """(status, reason) of a script that came to its own end; memory is blamed only on the kernel's word (`oom`).
+
+    `guarded`: a control group kept its memory, so that the kernel's silence means something.
+    """
     if end.code == 0:
         return "succeeded", Reason("OK", "The script ended with exit code 0.")
     if oom:
@@ -37,7 +45,12 @@ def ended(end: Exit, oom: bool, limits: Limits) -> tuple[str, Reason]:
     if end.signal is not None:
         name = signals.Signals(end.signal).name
         hint = HINTS_BY_SIGNAL.get(signals.Signals(end.signal), "")
-        return "failed", Reason("SIGNAL", f"The script was ended by {name} (exit code {end.code}).", hint)
+        if end.signal == signals.SIGKILL and not guarded:
+            hint = KILLED_UNGUARDED
+        message = f"The script was ended by {name} (exit code {end.code})."
+        if not end.seen:
+            message = f"The script ended with exit code {end.code}, which stands for {name}."
+        return "failed", Reason("SIGNAL", message, hint)
     hint = HINTS_BY_CODE.get(end.code, "Its last lines on stderr usually say why: rgrid logs ID --stream stderr")
     return "failed", Reason("EXIT_CODE", f"The script ended with exit code {end.code}.", hint)
 

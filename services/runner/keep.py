@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
-from domain.files import ENTRIES_INLINE_MAX, FileSet, file_set
+from domain.files import ENTRIES_INLINE_MAX, FileRef, FileSet, file_set
 from services.runner import manifest
 from services.runner.collect import Collected, collect
 from services.runner.logs.spool import Spool
@@ -30,7 +32,8 @@ def untouched(work: Path, staged: Mapping[str, Print]) -> bool:
     """The folder holds exactly what was staged, unchanged: known at a glance for small flat folders."""
     if len(staged) > INLINE_ENTRIES_MAX or any("/" in path for path in staged):
         return False
-    found = [entry.name for entry in work.iterdir()]
+    with os.scandir(work) as entries:
+        found = [entry.name for entry in islice(entries, INLINE_ENTRIES_MAX + 1)]
     return len(found) == len(staged) and all(
         name in staged and Print.of((work / name).lstat()) == staged[name] for name in found
     )
@@ -42,7 +45,7 @@ async def store(node: Node, urls: Urls, work: Path, found: Collected, spool: Spo
     uploads = [Upload(work / file.path, file.sha256, file.size_bytes) for file in files]
     listing = None
     if len(files) > ENTRIES_INLINE_MAX:
-        listing = _as_file(work.parent / "outputs.json", manifest.encode(files))
+        listing = await asyncio.to_thread(_listing, work.parent / "outputs.json", files)
         uploads.append(listing)
     archive = None
     if spool.chunks:
@@ -52,7 +55,8 @@ async def store(node: Node, urls: Urls, work: Path, found: Collected, spool: Spo
     return file_set(files, listing.sha256 if listing else None), archive.sha256 if archive else None
 
 
-def _as_file(path: Path, data: bytes) -> Upload:
+def _listing(path: Path, files: tuple[FileRef, ...]) -> Upload:
+    data = manifest.encode(files)
     path.write_bytes(data)
     return Upload(path, hashlib.sha256(data).hexdigest(), len(data))
 

@@ -49,6 +49,10 @@ async def _manifest(node: Node, sha256: str, urls: Urls, held: list[str]) -> tup
     held.append(sha256)
     await node.downloads.fetch([BlobRef(sha256, 0)], urls)
     try:
-        return manifest.decode(node.cache.path(sha256).read_bytes())
+        return await asyncio.to_thread(_decoded, node.cache.path(sha256))
     except (ValueError, KeyError, TypeError) as error:
         raise Damaged(f"the list of its inputs cannot be read: {error}") from error
+
+
+def _decoded(path: Path) -> tuple[FileRef, ...]:
+    return manifest.decode(path.read_bytes())

@@ -80,7 +80,7 @@ def test_a_file_that_changed_is_not_uploaded_as_if_it_had_not(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{"retries": "x"}, {"retries": "-1"}, {"timeout": "soon"}, {"cpu": "0"}, {"tag": ["x"]}, {"priority": "101"}],
+    [{"retries": "x"}, {"retries": "-1"}, {"timeout": "soon"}, {"cpu": "0"}, {"tag": ["x"]}, {"priority": "1001"}],
 )
 def test_bad_values_are_refused_before_anything_is_uploaded(options):
     with pytest.raises(UsageProblem):

@@ -41,12 +41,14 @@ class Spec:
 class Exit:
     """How the main process ended: exit code, or the number of the signal that ended it (then `code` is 128 + signal).
 
-    `started` is False when the box failed before the script could begin.
+    `started` is False when the box failed before the script could begin; `seen` is False when only the exit code tells
+    of the signal, which a script can also choose by itself.
     """
 
     code: int
     signal: int | None = None
     started: bool = True
+    seen: bool = True
 
 
 class Running(Protocol):
@@ -69,6 +71,9 @@ class Running(Protocol):
 
     def oom(self) -> bool:
         """The kernel says that it killed a process of the tree because the memory limit was reached."""
+
+    def guarded(self) -> bool:
+        """A control group keeps its limits."""
 
     def close(self) -> None:
         """Give back what the box held (groups, descriptors), after it is gone."""

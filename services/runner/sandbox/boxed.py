@@ -43,7 +43,7 @@ class Boxed:
         if not self._ran():
             return Exit(code, started=False)
         number = code - SIGNAL_BASE
-        return Exit(code, number if number in set(signal.Signals) else None)
+        return Exit(code, number if number in set(signal.Signals) else None, seen=False)
 
     async def kill(self, grace_seconds: float) -> None:
         if grace_seconds > 0 and not self.gone():
@@ -81,6 +81,9 @@ class Boxed:
 
     def oom(self) -> bool:
         return self._group is not None and self._group.oom_kills() > 0
+
+    def guarded(self) -> bool:
+        return self._group is not None
 
     def close(self) -> None:
         close_all(self._init_fd, self._status)

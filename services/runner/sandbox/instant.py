@@ -40,5 +40,8 @@ class Ended:
     def oom(self) -> bool:
         return False
 
+    def guarded(self) -> bool:
+        return False
+
     def close(self) -> None:
         return

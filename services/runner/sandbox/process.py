@@ -114,6 +114,9 @@ class Plain:
     def oom(self) -> bool:
         return self._group is not None and self._group.oom_kills() > 0
 
+    def guarded(self) -> bool:
+        return self._group is not None
+
     def close(self) -> None:
         close_all(self._answer)
         self._child.close()

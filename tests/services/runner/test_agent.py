@@ -9,7 +9,7 @@ import pytest
 
 from domain.execution.job import Limits
 from services.runner import disk
-from services.runner.attempt import PATIENCE_SECONDS
+from services.runner.ending import PATIENCE_SECONDS
 from services.runner.sandbox.cgroup import Groups
 from tests.fixtures.nats import NatsServer
 from tests.services.runner.grid import NODE, Grid, Make
