@@ -36,7 +36,7 @@ def explained(commits: Sequence[Recorded]) -> dict[str, Any]:
                 _close(phases, at_us)
                 if phases and isinstance(event, e.ExecutionAttemptFailed):
                     phases[-1]["ended"] = f"{event.result.status}: {event.result.reason.message}"
-                shown = attempt + (name in ("resolving", "queued"))
+                shown = max(1, attempt + (name in ("resolving", "queued")))
                 phases.append({"name": name, "attempt": shown, "from_us": at_us, "to_us": None})
             elif isinstance(event, cost.CostFinalized):
                 _close(phases, at_us)

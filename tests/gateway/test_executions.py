@@ -16,7 +16,7 @@ from gateway.middleware import BODY_BYTES_MAX
 from services.runtime.log import Ref
 from services.runtime.streams import declared_streams
 from tests.fixtures.postgres import PostgresServer
-from tests.gateway.conftest import SHA, GatewayUnderTest, chunk_payload, submit_body
+from tests.gateway.conftest import SCRIPT, SHA, GatewayUnderTest, chunk_payload, submit_body
 
 
 async def test_a_submit_can_be_read_at_its_sequence(gateway: GatewayUnderTest) -> None:
@@ -69,14 +69,16 @@ async def test_a_body_that_is_far_too_large_is_answered_all_the_same(gateway: Ga
 
 
 async def test_many_inputs_come_as_a_manifest(gateway: GatewayUnderTest) -> None:
-    entries = [{"path": f"in/{number}", "sha256": SHA, "size_bytes": 2, "mode": 0o644} for number in range(1000)]
+    entries = [
+        {"path": f"in/{number}", "sha256": SHA, "size_bytes": len(SCRIPT), "mode": 0o644} for number in range(1000)
+    ]
     manifest = await gateway.store(orjson.dumps(entries))
-    good = submit_body(inputs_manifest=manifest, inputs_count=1000, inputs_size_bytes=2000)
+    good = submit_body(inputs_manifest=manifest, inputs_count=1000, inputs_size_bytes=1000 * len(SCRIPT))
     assert (await gateway.call("POST", "/executions", json=good))[0] == 201
     assert (await gateway.call("POST", "/executions", json={**good, "inputs_count": 999}))[0] == 422
     bad = await gateway.store(orjson.dumps([{**entries[0], "path": "../out"}]))
     status, refused = await gateway.call(
-        "POST", "/executions", json=submit_body(inputs_manifest=bad, inputs_count=1, inputs_size_bytes=2)
+        "POST", "/executions", json=submit_body(inputs_manifest=bad, inputs_count=1, inputs_size_bytes=len(SCRIPT))
     )
     assert status == 422 and "manifest" in refused["error"]["message"]
 
