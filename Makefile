@@ -18,7 +18,7 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	@touch $(STAMP)
 
 docs: setup ## write the pages that come from the code: docs/EVENTS.md, docs/WIRING.md, docs/cli.md
-	$(PY) -m services.reference
+	$(PY) docs/generate.py
 	$(PY) -m cli.reference
 
 lock: $(STAMP) ## resolve the dependencies anew (needs uv)

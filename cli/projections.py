@@ -18,4 +18,4 @@ def command() -> None:
 @AS_JSON
 def rebuild(check: bool, as_json: bool) -> int:
     """Rebuild every read model of this machine's grid from its log, while reads go on."""
-    return become_module("services.rebuild", *(["--check"] if check else []), *(["--json"] if as_json else []))
+    return become_module("services.local.rebuild", *(["--check"] if check else []), *(["--json"] if as_json else []))

@@ -13,6 +13,7 @@ from domain.cost import decider as cost
 from domain.cost import events as cost_events
 from domain.execution import decider as execution
 from domain.execution import events as execution_events
+from domain.execution import state as execution_state
 from domain.node import decider as node
 from domain.node import events as node_events
 
@@ -29,10 +30,10 @@ class Aggregate:
 
 
 EXECUTION = Aggregate(
-    execution.AGGREGATE,
-    execution.INITIAL,
+    execution_state.AGGREGATE,
+    execution_state.INITIAL,
     execution.decide,
-    execution.evolve,
+    execution_state.evolve,
     get_args(execution_events.ExecutionEvent),
 )
 NODE = Aggregate(node.AGGREGATE, node.INITIAL, node.decide, node.evolve, get_args(node_events.NodeEvent))

@@ -29,6 +29,12 @@ def run_micros(node_type: str, held_us: int, cpu_millis: int, memory_bytes: int)
     return round_half_even(price.micros_per_hour * held_us * numerator, HOUR_US * denominator)
 
 
+def held_us(assigned_at_us: int, until_us: int) -> int:
+    """How long an attempt holds its node, for the bill and for the figure while it runs: from its assignment until the log
+    has its end (or until now), by the control plane's clock. A node's own clock has no say in what it costs."""
+    return max(0, until_us - assigned_at_us)
+
+
 def equivalent_micros(held_us: int, cpu_millis: int, memory_bytes: int) -> int:
     """What the same time would cost on the reference node (the cheapest cloud node)."""
     return run_micros(REFERENCE, held_us, cpu_millis, memory_bytes)

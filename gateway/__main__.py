@@ -19,6 +19,7 @@ from gateway.app import create_app
 from gateway.auth import Keys
 from gateway.manifests import Manifests
 from gateway.parts import Parts
+from gateway.stream.room import StreamRoom
 from gateway.tickets import Tickets
 from projections.database import Database
 from projections.queries import Queries
@@ -55,6 +56,7 @@ def composed(settings: Settings, bus: Bus, database: Database) -> Parts:
         store=store,
         manifests=Manifests(store),
         chunks=LogChunks(bus),
+        streams=StreamRoom(),
         keys=Keys(queries, log),
         tickets=Tickets(),
         started_at=time.time(),

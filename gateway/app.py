@@ -30,8 +30,8 @@ from gateway.routes import (
     submit,
     tickets,
 )
-from gateway.version import VERSION
 from services.artifacts.door import Door
+from services.runtime.versions import VERSION
 
 BASE = "/api/v1"
 BLOBS = "/blobs"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers
@@ -18,11 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.catalog import ACCOUNT
 from domain.errors import Forbidden, RgridError, Unauthenticated, Unavailable
-from gateway.errors import error_response, public_code
+from gateway.errors import error_response
 from gateway.tickets import Tickets
 from projections.queries import KeyRow, Queries
 from services.runtime import keys
 from services.runtime.log import EventLog, Ref
+from services.runtime.statuses import public_code
 
 EXEMPT = ("/healthz", "/readyz", "/api/v1/openapi.json", "/blobs/")
 """Paths that need no key: two probes, the description of the API, and the blob door, which signatures guard."""
@@ -63,11 +64,8 @@ class Keys:
         return Caller(row.account, key_id)
 
     async def still_good(self, caller: Caller) -> bool:
-        """Whether the key still opens. While the read model is away the log itself is asked."""
-        try:
-            row = await self._found(caller.key_id)
-        except Unavailable:
-            return await self._not_revoked_in_log(caller)
+        """Whether the key still opens."""
+        row = await self._found(caller.key_id)
         return row is not None and row.revoked_at_us is None
 
     async def _found(self, key_id: str) -> KeyRow | None:
@@ -75,11 +73,16 @@ class Keys:
 
         Raises Unavailable when they are too far behind to tell.
         """
-        row = await self._row(key_id)
-        if row is None:
-            await self._queries.wait_for(await self._log.last_position(), BEHIND_SECONDS_MAX)
+        try:
             row = await self._row(key_id)
-        return row
+            if row is None:
+                await self._queries.wait_for(await self._log.last_position(), BEHIND_SECONDS_MAX)
+                row = await self._row(key_id)
+            return row
+        except Unavailable:
+            if key_id not in self._cache:
+                raise
+            return await self._in_log(self._cache[key_id][1])
 
     async def _row(self, key_id: str) -> KeyRow | None:
         now = time.monotonic()
@@ -88,19 +91,28 @@ class Keys:
             return cached[1]
         row = await self._queries.key(key_id)
         if row is not None:
-            self._cache[key_id] = (now, row)
-            self._cache.move_to_end(key_id)
-            if len(self._cache) > KEYS_CACHED_MAX:
-                self._cache.popitem(last=False)
+            self._keep(row)
         return row
 
-    async def _not_revoked_in_log(self, caller: Caller) -> bool:
-        history = await self._log.load(Ref(caller.account, ACCOUNT.name, caller.account))
-        state = ACCOUNT.initial
+    async def _in_log(self, known: KeyRow) -> KeyRow | None:
+        """A key that was seen before, as it stands in the log: without Postgres one can still cancel what runs."""
+        history = await self._log.load(Ref(known.account, ACCOUNT.name, known.account))
+        state, revoked_at_us = ACCOUNT.initial, None
         for recorded in history.commits:
             for event in recorded.commit.events:
                 state = ACCOUNT.evolve(state, event)
-        return caller.key_id in state.keys and caller.key_id not in state.revoked
+                if known.key_id in state.revoked and revoked_at_us is None:
+                    revoked_at_us = recorded.commit.at_us
+        row = replace(known, revoked_at_us=revoked_at_us) if known.key_id in state.keys else None
+        if row is not None:
+            self._keep(row)
+        return row
+
+    def _keep(self, row: KeyRow) -> None:
+        self._cache[row.key_id] = (time.monotonic(), row)
+        self._cache.move_to_end(row.key_id)
+        if len(self._cache) > KEYS_CACHED_MAX:
+            self._cache.popitem(last=False)
 
 
 class Authenticate:

@@ -1,4 +1,4 @@
-"""What a caller sees when something is wrong: one table from error code to HTTP status, one shape for all errors.
+"""What a caller sees when something is wrong: one shape for all errors.
 
 {"error": {"code", "message", "details", "request_id", "docs"}}
 """
@@ -18,29 +18,8 @@ from starlette.responses import Response
 
 from domain.errors import RgridError
 from gateway.described import allowed
+from services.runtime.statuses import RETRY_AFTER_SECONDS, STATUS_BY_CODE, public_code
 
-STATUS_BY_CODE: Mapping[str, int] = {
-    "UNAUTHENTICATED": 401,
-    "FORBIDDEN": 403,
-    "NOT_FOUND": 404,
-    "METHOD_NOT_ALLOWED": 405,
-    "BLOBS_MISSING": 409,
-    "CONFLICT": 409,
-    "READ_BEHIND": 409,
-    "STALE_LEASE": 409,
-    "WRONG_STATE": 409,
-    "TOO_LARGE": 413,
-    "AMBIGUOUS_ID": 422,
-    "IDEMPOTENCY_MISMATCH": 422,
-    "INVALID_CURSOR": 422,
-    "INVALID_REQUEST": 422,
-    "REFUSED": 422,
-    "INTERNAL": 500,
-    "DAMAGED_HISTORY": 500,
-    "BLOB_DAMAGED": 500,
-    "UNAVAILABLE": 503,
-    "DISK_FULL": 507,
-}
 CODE_BY_STATUS = {
     401: "UNAUTHENTICATED",
     403: "FORBIDDEN",
@@ -51,17 +30,10 @@ CODE_BY_STATUS = {
 """For what the web framework itself answers."""
 CLOSE_BY_CODE = {code: 4000 + status for code, status in STATUS_BY_CODE.items()}
 """Close codes of a log stream: 4000 and the status."""
-RETRY_AFTER_SECONDS = {"UNAVAILABLE": "1", "DISK_FULL": "30", "READ_BEHIND": "1"}
 VALIDATION_ERRORS_MAX = 20
 DOCS = "docs/errors.md"
 
 log = logging.getLogger("rgrid.gateway")
-
-
-def public_code(error: RgridError) -> str:
-    """The code that callers see: the error's own if the table has it, else that of its nearest class in the tree."""
-    codes = (error.code, *(getattr(each, "code", "") for each in type(error).__mro__))
-    return next((code for code in codes if code in STATUS_BY_CODE), "INTERNAL")
 
 
 def error_body(code: str, message: str, details: Mapping[str, Any], request_id: str) -> dict[str, Any]:
@@ -81,7 +53,7 @@ def error_response(
     """The response for `code`; a code that the table does not know is a fault of ours (500)."""
     sent = dict(headers or {})
     if code in RETRY_AFTER_SECONDS:
-        sent["Retry-After"] = RETRY_AFTER_SECONDS[code]
+        sent["Retry-After"] = str(RETRY_AFTER_SECONDS[code])
     if code == "UNAUTHENTICATED":
         sent["WWW-Authenticate"] = "Bearer"
     body = orjson.dumps({"error": error_body(code, message, details or {}, request_id)}, default=str)

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from gateway.auth import Caller, Keys, caller_of
 from gateway.manifests import Manifests
+from gateway.stream.room import StreamRoom
 from gateway.tickets import Tickets
 from projections.queries import Queries
 from services.artifacts.local import LocalStore
@@ -32,6 +33,7 @@ class Parts:
     store: LocalStore
     manifests: Manifests
     chunks: LogChunks
+    streams: StreamRoom
     keys: Keys
     tickets: Tickets
     started_at: float

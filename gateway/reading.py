@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from domain.errors import Invalid, NotFound, Unavailable
 from domain.ids import ALPHABET, ID_CHARS
-from domain.pricing import run_micros
+from domain.pricing import held_us, run_micros
 from gateway.auth import Caller
 from gateway.parts import Parts
 from services.runtime.log import Ref
@@ -102,10 +102,11 @@ def running_micros(doc: dict[str, Any], now_us: int) -> int:
         if attempt["charged_micros"] is not None:
             total += attempt["charged_micros"]
             continue
-        ended = attempt["finished_at"]
-        held_us = (micros_of(ended) or now_us) - (micros_of(attempt["assigned_at"]) or now_us)
+        held = attempt["held_us"]
+        if held is None:
+            held = held_us(micros_of(attempt["assigned_at"]) or now_us, now_us)
         try:
-            total += run_micros(attempt["node_type"], held_us, limits["cpu_millis"], limits["memory_bytes"])
+            total += run_micros(attempt["node_type"], held, limits["cpu_millis"], limits["memory_bytes"])
         except Invalid:
             continue
     return total

@@ -104,13 +104,14 @@ def attempt(event: e.ExecutionAssigned, meta: Meta) -> Doc:
         "assigned_at": iso(meta.at_us),
         "started_at": None,
         "finished_at": None,
+        "held_us": None,
         "usage": None,
         "log": None,
         "charged_micros": None,
     }
 
 
-def attempt_ended(entry: Doc, result: e.AttemptResult, ended_us: int, *, platform: bool) -> Doc:
+def attempt_ended(entry: Doc, result: e.AttemptResult, ended_us: int, *, held_us: int, platform: bool) -> Doc:
     started = entry["started_at"] or (iso(result.started_at_us) if result.started_at_us else None)
     return {
         **entry,
@@ -121,6 +122,7 @@ def attempt_ended(entry: Doc, result: e.AttemptResult, ended_us: int, *, platfor
         "signal": result.signal,
         "started_at": started,
         "finished_at": iso(ended_us),
+        "held_us": held_us,
         "usage": usage(result.usage),
         "log": log(result.log),
     }

@@ -66,7 +66,7 @@ def attempt_failed(row: Row, event: e.ExecutionAttemptFailed, meta: Meta) -> Row
         "retry_at": retry_at,
         "node_id": None,
         "started_at": None,
-        **_attempt_over(row, event.result, meta, platform=event.platform),
+        **_attempt_over(row, event, meta, platform=event.platform),
     }
     return _changed(row, meta, changes, **_QUEUED, not_before_us=event.retry_at_us)
 
@@ -96,7 +96,7 @@ def finished(row: Row, event: e.ExecutionFinished, meta: Meta) -> Row:
         "outputs": docs.outputs(result.outputs),
         "outputs_refused": [{"path": each.path, "reason": each.reason} for each in result.outputs_refused],
         "outputs_refused_count": max(result.outputs_refused_count, len(result.outputs_refused)),
-        **_attempt_over(row, result, meta, platform=result.status == "lost"),
+        **_attempt_over(row, event, meta, platform=result.status == "lost"),
     }
     return _changed(
         row,
@@ -175,10 +175,14 @@ def _last_attempt(row: Row, **changes: Any) -> list[docs.Doc]:
     return [*attempts[:-1], {**attempts[-1], **changes}] if attempts else attempts
 
 
-def _attempt_over(row: Row, result: e.AttemptResult, meta: Meta, *, platform: bool) -> docs.Doc:
+def _attempt_over(
+    row: Row, event: e.ExecutionAttemptFailed | e.ExecutionFinished, meta: Meta, *, platform: bool
+) -> docs.Doc:
     """The last attempt, if it still was open, with its end; cancelling between two attempts changes none of them."""
     attempts = row["doc"]["attempts"]
     if not attempts or attempts[-1]["finished_at"] is not None:
         return {}
-    ended = docs.attempt_ended(attempts[-1], result, result.ended_at_us or meta.at_us, platform=platform)
+    result = event.result
+    ended_us = result.ended_at_us or meta.at_us
+    ended = docs.attempt_ended(attempts[-1], result, ended_us, held_us=event.held_us, platform=platform)
     return {"attempts": [*attempts[:-1], ended], "log": ended["log"], "log_lines": result.log.lines}

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from domain.node.events import NodeJoined
+from domain.node.offer import Offer
 from projections.database import Database
 from projections.store import Stand
 from projections.waiting import Positions
@@ -50,5 +51,5 @@ class GridQueries:
 
 
 def _joined(doc: dict[str, Any]) -> NodeJoined:
-    values = {each.name: doc[each.name] for each in fields(NodeJoined)}
-    return NodeJoined(**{**values, "runtimes": tuple(doc["runtimes"])})
+    values = {each.name: doc[each.name] for each in fields(Offer)}
+    return NodeJoined(doc["incarnation"], Offer(**{**values, "runtimes": tuple(doc["runtimes"])}))

@@ -9,13 +9,12 @@ import logging
 
 from domain.errors import Invalid, NotFound, StaleLease
 from domain.execution.commands import FinishExecution, StartExecution
-from domain.execution.decider import Execution
 from domain.execution.events import ExecutionAssigned, ExecutionCancelRequested
+from domain.execution.state import Execution
 from domain.node.commands import JoinNode, LeaveNode
 from services.runtime.log import Ref
 from services.runtime.messages import CancelWork, FinishedFact, JoinedFact, LeftFact, RunWork, StartedFact
 from services.runtime.service import Context, EventItem, FactItem, Service
-from services.runtime.streams import ensure_runner_consumer
 
 logger = logging.getLogger("rgrid.foreman")
 
@@ -30,21 +29,11 @@ async def react(context: Context, item: EventItem | FactItem) -> None:
             command = StartExecution(fact.attempt, item.node_id, fact.started_at_us, fact.sandbox)
             await _report(context, item, fact, command)
         case FinishedFact() as fact:
-            finish = FinishExecution(fact.attempt, item.node_id, fact.result, context.now_us())
+            finish = FinishExecution(fact.attempt, item.node_id, fact.result, item.at_us)
             await _report(context, item, fact, finish)
         case JoinedFact() as fact:
-            await ensure_runner_consumer(context.bus, item.node_id)
-            join = JoinNode(
-                fact.incarnation,
-                fact.node_type,
-                fact.cpu_millis,
-                fact.memory_bytes,
-                fact.sandbox,
-                fact.runtimes,
-                fact.version,
-                fact.labels,
-            )
-            await _join(context, item, join)
+            await context.ensure_node(item.node_id)
+            await _join(context, item, JoinNode(fact.incarnation, fact.offer))
         case LeftFact() as fact:
             await context.handle(_node(item), LeaveNode(fact.incarnation))
 
@@ -56,7 +45,7 @@ async def _instruct(context: Context, item: EventItem) -> None:
         return
     ref = item.ref
     if isinstance(item.event, ExecutionAssigned):
-        work = RunWork(ref.account, ref.id, state.attempt, state.job, state.incarnation)
+        work = RunWork(ref.account, ref.id, state.attempt, state.job)
         await context.publish_work(state.node_id, work)
     else:
         cancel = CancelWork(ref.account, ref.id, state.attempt)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from domain.execution.decider import Execution
 from domain.execution.job import Job
+from domain.execution.state import Execution
 from services.artifacts.store import ArtifactStore
 from services.runtime.log import Ref
 from services.runtime.messages import URLS_MAX, BlobRef, UrlsGiven, UrlsWanted
@@ -52,9 +52,9 @@ class Porter:
 
     async def _held(self, ref: Ref, node_id: str, attempt: int) -> Execution | None:
         state: Execution = await self.context.state(ref)
-        if not _leased_to(state, node_id, attempt):
+        if not state.held_by(node_id, attempt):
             state, _ = await self.context.load(ref)
-        return state if _leased_to(state, node_id, attempt) else None
+        return state if state.held_by(node_id, attempt) else None
 
     async def _blobs(self, account: str, job: Job) -> set[str]:
         """Every blob that the job names, directly or in the manifest of its inputs."""
@@ -67,10 +67,6 @@ class Porter:
             known = frozenset(entry["sha256"] for entry in orjson.loads(b"".join(pieces)))
             self._manifests = {**dict(list(self._manifests.items())[-MANIFESTS_MAX:]), job.inputs.manifest: known}
         return blobs | known | {job.inputs.manifest}
-
-
-def _leased_to(state: Execution, node_id: str, attempt: int) -> bool:
-    return state.leased and state.node_id == node_id and state.attempt == attempt
 
 
 async def run(context: Context) -> None:

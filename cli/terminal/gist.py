@@ -49,7 +49,7 @@ def reasoned(data: Data) -> str:
 
 
 def assigned(data: Data) -> str:
-    return f"attempt {data['attempt']} to {data['node_id']} · lease {data.get('lease_seconds', 0):g} s"
+    return f"attempt {data['attempt']} to {data['node_id']}"
 
 
 def started(data: Data) -> str:

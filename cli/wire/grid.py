@@ -77,8 +77,9 @@ def running() -> dict[str, Any]:
     """
     deadline = time.monotonic() + RESTORED_SECONDS_MAX
     while True:
-        said, supervisor = read_json(home() / "grid.json"), pid_of(read_json(home() / "run" / "lock"))
-        if not supervisor or not is_alive(supervisor):
+        said, holder = read_json(home() / "grid.json"), read_json(home() / "run" / "lock")
+        supervisor = pid_of(holder)
+        if not supervisor or not is_alive(supervisor, holder.get("started_ticks")):
             return {}
         if pid_of(said) == supervisor and said.get("api_url"):
             return said
@@ -93,15 +94,23 @@ def pid_of(said: dict[str, Any]) -> int:
     return pid if isinstance(pid, int) and pid > 0 else 0
 
 
-def is_alive(pid: int) -> bool:
-    """Whether somebody runs as `pid`."""
+def is_alive(pid: int, ticks: int | None = None) -> bool:
+    """Whether somebody runs as `pid`, since `ticks` after the boot if given: after a crash another program may have it."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
-    return True
+    return ticks is None or started_ticks(pid) in (None, ticks)
+
+
+def started_ticks(pid: int) -> int | None:
+    """When `pid` started, in ticks since the boot; None where /proc does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def launch() -> None:

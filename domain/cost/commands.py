@@ -18,9 +18,8 @@ class EstimateCost:
 
 @dataclass(frozen=True, slots=True)
 class FinalizeCost:
-    """Bill every attempt up to `attempt`, as `charges` lists them; what was billed before is not billed again."""
+    """Bill the attempts that `charges` lists; what was billed before is not billed again."""
 
-    attempt: int
     charges: tuple[AttemptCharge, ...]
     price_version: str
 

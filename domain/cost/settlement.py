@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from domain.cost.commands import EstimateCost, FinalizeCost
 from domain.cost.events import AttemptCharge
-from domain.execution.decider import Execution
 from domain.execution.job import Job
+from domain.execution.state import Execution
 from domain.prices import VERSION
 from domain.pricing import equivalent_micros, run_micros
 
@@ -26,7 +26,7 @@ def settle(execution: Execution) -> FinalizeCost:
         )
         for span in execution.spans
     )
-    return FinalizeCost(execution.attempt, charges, VERSION)
+    return FinalizeCost(charges, VERSION)
 
 
 def estimate(job: Job, node_type: str, history_seconds: float | None) -> EstimateCost:

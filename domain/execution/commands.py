@@ -38,7 +38,6 @@ class AssignExecution:
     node_id: str
     incarnation: str
     node_type: str
-    lease_seconds: float
     now_us: int
 
 

@@ -116,7 +116,8 @@ class ExecutionAssigned:
     node_id: str
     incarnation: str
     node_type: str = "local"
-    lease_seconds: float = 30.0
+    assigned_at_us: int = 0
+    """By the control plane's clock: from here on it holds its node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +132,16 @@ class ExecutionStarted:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionAttemptFailed:
-    """An attempt ended and another one follows, not before `retry_at_us`. `platform`: it was not the script's fault."""
+    """An attempt ended and another one follows, not before `retry_at_us`. `platform`: it was not the script's fault.
+
+    `held_us`: how long it held its node, as it is billed.
+    """
 
     attempt: int
     result: AttemptResult
     platform: bool
     retry_at_us: int
+    held_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +154,14 @@ class ExecutionCancelRequested:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionFinished:
-    """The end. `attempt` is 0 when it never ran."""
+    """The end. `attempt` is the last one, 0 when there was none; one that is cancelled in the queue ends without another.
+
+    `held_us`: how long the attempt that ends here held its node, as it is billed; 0 when none was under way.
+    """
 
     attempt: int
     result: AttemptResult
+    held_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

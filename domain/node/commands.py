@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from domain.node.offer import Offer
 
 
 @dataclass(frozen=True, slots=True)
 class JoinNode:
     incarnation: str
-    node_type: str
-    cpu_millis: int
-    memory_bytes: int
-    sandbox: str
-    runtimes: tuple[str, ...] = ()
-    version: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
+    offer: Offer
 
 
 @dataclass(frozen=True, slots=True)

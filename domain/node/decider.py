@@ -43,19 +43,8 @@ def decide(state: Node, command: c.NodeCommand) -> list[e.NodeEvent]:
         case c.JoinNode():
             if here:
                 return []
-            price_of(command.node_type)
-            return [
-                e.NodeJoined(
-                    command.incarnation,
-                    command.node_type,
-                    command.cpu_millis,
-                    command.memory_bytes,
-                    command.sandbox,
-                    command.runtimes,
-                    command.version,
-                    command.labels,
-                )
-            ]
+            price_of(command.offer.node_type)
+            return [e.NodeJoined(command.incarnation, command.offer)]
         case c.LoseNode():
             return [e.NodeLost(command.incarnation, command.silent_seconds)] if here else []
         case c.LeaveNode():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from domain.node.offer import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,13 +12,7 @@ class NodeJoined:
     """A runner is there and takes work. `incarnation` is new with every start of it."""
 
     incarnation: str
-    node_type: str
-    cpu_millis: int
-    memory_bytes: int
-    sandbox: str
-    runtimes: tuple[str, ...] = ()
-    version: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
+    offer: Offer
 
 
 @dataclass(frozen=True, slots=True)

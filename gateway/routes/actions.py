@@ -59,6 +59,6 @@ async def _handle(
         actor=caller.actor,
     )
     state = handled.state
-    status = "provisioning" if state.phase == "assigned" else state.status
+    status = state.shown_status
     done = {"id": execution, "sequence": handled.position, "status": status, "cancelling": state.cancelling}
     return answer(done)

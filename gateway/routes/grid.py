@@ -13,9 +13,9 @@ from gateway.described import TEXT, errors, shape
 from gateway.parts import CallerDep, PartsDep
 from gateway.reading import answer
 from gateway.schemas import ENTRIES_INLINE_MAX, FILES_MAX, TIMEOUT_SECONDS_MAX
-from gateway.version import VERSION
 from services.runtime.backlog import backlogs
 from services.runtime.park import parked
+from services.runtime.versions import VERSION
 
 router = APIRouter(tags=["grid"])
 LIST = {"type": "array", "items": {"type": "object"}}

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from domain.errors import NotFound, RgridError, Unauthenticated
 from gateway.auth import Caller
 from gateway.described import errors
-from gateway.errors import CLOSE_BY_CODE, error_body, public_code
+from gateway.errors import CLOSE_BY_CODE, error_body
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ID_PATTERN, ExecutionId, Instant, micros_of, resolved
 from gateway.stream.attempt_log import Sources
@@ -24,6 +24,7 @@ from gateway.stream.history import Wish, ndjson, raw
 from gateway.stream.query import ATTEMPT_MAX, CHUNK_MAX, wanted_of
 from gateway.stream.story import Story
 from gateway.stream.tail import TAIL_MAX
+from services.runtime.statuses import public_code
 
 router = APIRouter(tags=["logs"])
 stream_router = APIRouter()
@@ -84,6 +85,20 @@ async def live(
 ) -> None:
     """The live log: see docs/log-stream.md."""
     await websocket.accept()
+    try:
+        with parts.streams.one(caller.account):
+            await _stream(websocket, parts, caller, execution_id)
+    except (WebSocketDisconnect, RuntimeError):
+        log.debug("a reader of %s went away", execution_id)
+    except RgridError as error:
+        await _refuse(websocket, error)
+    except Exception:
+        log.exception("the log stream of %s broke", execution_id)
+        await _refuse(websocket, RgridError("The log stream broke inside the gateway. Connect again with your cursor."))
+
+
+async def _stream(websocket: WebSocket, parts: Parts, caller: Caller, execution_id: str) -> None:
+    """Until all is sent, the reader is gone or the key is revoked, whichever is first."""
     tasks = [
         asyncio.create_task(_send(websocket, parts, caller, execution_id)),
         asyncio.create_task(_until_gone(websocket)),
@@ -95,13 +110,6 @@ async def live(
             task.result()
         if tasks[1] not in done:
             await websocket.close(1000)
-    except (WebSocketDisconnect, RuntimeError):
-        log.debug("a reader of %s went away", execution_id)
-    except RgridError as error:
-        await _refuse(websocket, error)
-    except Exception:
-        log.exception("the log stream of %s broke", execution_id)
-        await _refuse(websocket, RgridError("The log stream broke inside the gateway. Connect again with your cursor."))
     finally:
         for task in tasks:
             task.cancel()

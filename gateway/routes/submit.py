@@ -73,7 +73,7 @@ async def _limits(parts: Parts, body: SubmitBody) -> Limits:
     if "memory_bytes" in body.limits.model_fields_set:
         return limits
     with contextlib.suppress(Unavailable):
-        most = max((node.memory_bytes for node in (await parts.queries.nodes_joined()).values()), default=0)
+        most = max((node.offer.memory_bytes for node in (await parts.queries.nodes_joined()).values()), default=0)
         if most >= MEMORY_BYTES_MIN:
             return replace(limits, memory_bytes=min(limits.memory_bytes, most))
     return limits

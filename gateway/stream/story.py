@@ -106,7 +106,7 @@ class Story:
         state = self.state
         frame: dict[str, Any] = {
             "type": "state",
-            "status": "provisioning" if state.phase == "assigned" else state.status,
+            "status": state.shown_status,
             "event": TYPE_NAMES[type(event)],
             "at": iso(recorded.commit.at_us),
             "sequence": recorded.position,

@@ -1,4 +1,4 @@
-"""How the blob door says no: one table from error code to HTTP status, one shape of body."""
+"""How the blob door says no: with the statuses and the shape of the API."""
 
 from __future__ import annotations
 
@@ -6,28 +6,8 @@ import errno
 import json
 
 from domain.errors import RgridError, Unavailable
+from services.runtime.statuses import RETRY_AFTER_SECONDS, STATUS_BY_CODE, public_code
 
-STATUS = {
-    "INVALID_REQUEST": 400,
-    "SIGNATURE_INVALID": 403,
-    "URL_EXPIRED": 403,
-    "WRONG_OPERATION": 403,
-    "NOT_FOUND": 404,
-    "METHOD_NOT_ALLOWED": 405,
-    "UPLOAD_STALLED": 408,
-    "UPLOAD_OFFSET_MISMATCH": 409,
-    "UPLOAD_BUSY": 409,
-    "BLOB_TOO_LARGE": 413,
-    "ENCODING_UNKNOWN": 415,
-    "RANGE_NOT_SATISFIABLE": 416,
-    "SIZE_MISMATCH": 422,
-    "HASH_MISMATCH": 422,
-    "ENCODING_DAMAGED": 422,
-    "BLOB_DAMAGED": 500,
-    "STORE_FAILED": 500,
-    "DISK_FULL": 507,
-}
-RETRY_AFTER_SECONDS = {"DISK_FULL": 30, "UPLOAD_BUSY": 1}
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -43,12 +23,13 @@ def of_os_error(error: OSError) -> RgridError:
 
 def response(error: RgridError, request_id: str, docs: str) -> tuple[int, list[tuple[str, str]], bytes]:
     """(status, headers, body) that tell a client of `error`. `docs`: the page on errors."""
+    code = public_code(error)
     content = {
-        "code": error.code,
+        "code": code,
         "message": error.message,
         "details": error.details,
         "request_id": request_id,
-        "docs": f"{docs}#{error.code.lower()}",
+        "docs": f"{docs}#{code.lower()}",
     }
     headers = [("content-type", "application/json")]
     if error.code in RETRY_AFTER_SECONDS:
@@ -61,4 +42,4 @@ def response(error: RgridError, request_id: str, docs: str) -> tuple[int, list[t
         headers.append(("allow", "GET, HEAD, PATCH, PUT"))
     if error.code == "UPLOAD_STALLED":
         headers.append(("connection", "close"))
-    return STATUS.get(error.code, 500), headers, json.dumps({"error": content}).encode()
+    return STATUS_BY_CODE[code], headers, json.dumps({"error": content}).encode()

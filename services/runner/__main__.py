@@ -13,13 +13,13 @@ import secrets
 import signal
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import aiohttp
 
 from domain.errors import RgridError, Unavailable
 from domain.ids import id_of
+from domain.node.offer import Offer
 from services.runner.agent import Agent
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
@@ -33,6 +33,7 @@ from services.runtime import subjects
 from services.runtime.connection import connect
 from services.runtime.messages import JoinedFact
 from services.runtime.settings import Settings, load
+from services.runtime.versions import VERSION
 
 log = logging.getLogger("rgrid.runner")
 
@@ -92,16 +93,18 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
             settings.log_bytes_max,
             settings.kill_grace_seconds,
         )
-        offer = capacity()
+        machine = capacity()
         joined = JoinedFact(
             id_of("life", secrets.randbits(60)),
-            settings.node_type,
-            offer.cpu_millis,
-            offer.memory_bytes,
-            choice.sandbox.kind,
-            tuple(sorted(known)),
-            _version(),
-            labels(choice.warning),
+            Offer(
+                settings.node_type,
+                machine.cpu_millis,
+                machine.memory_bytes,
+                choice.sandbox.kind,
+                tuple(sorted(known)),
+                VERSION,
+                labels(choice.warning),
+            ),
         )
         gc.freeze()
         gc.set_threshold(GARBAGE_MIN)
@@ -124,13 +127,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _version() -> str:
-    try:
-        return version("rgrid")
-    except PackageNotFoundError:
-        return ""
 
 
 def start() -> int:

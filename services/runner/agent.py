@@ -29,7 +29,7 @@ class Agent:
     ) -> None:
         self._node, self._journal, self._joined, self._groups = node, journal, joined, groups
         self._heartbeat_seconds = heartbeat_seconds
-        self._intake = Intake(node, journal, Capacity(joined.cpu_millis, joined.memory_bytes))
+        self._intake = Intake(node, journal, Capacity(joined.offer.cpu_millis, joined.offer.memory_bytes))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`; then everything is ended and answered for."""

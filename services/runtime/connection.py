@@ -22,22 +22,27 @@ from domain.errors import Invalid, Unavailable
 from services.runtime.client import STATUS, LeanClient, Message, at_once
 from services.runtime.connection_url import login_of
 from services.runtime.settings import Settings
+from services.runtime.versions import NATS_SERVER_MIN
 
 log = logging.getLogger("rgrid.nats")
 
 TIMEOUT_SECONDS = 2.0
 RECONNECT_WAIT_SECONDS = 0.1
-SERVER_MINIMUM = (2, 14)
 NO_RESPONDERS = "503"
+BAD_REQUEST = 400
 Callback = Callable[[Any], Awaitable[None]]
 
 
 class ApiError(Unavailable):
-    """The server answered with an error; `err_code` is JetStream's own number for it."""
+    """The server answered with an error; `err_code` is JetStream's own number for it.
 
-    def __init__(self, message: str, err_code: int) -> None:
+    `final`: it refuses the request as such (400: too large, malformed, another's subject), so asking again helps nobody.
+    The rest passes: no leader yet, no room, a stream that is not made yet.
+    """
+
+    def __init__(self, message: str, err_code: int, code: int = 503) -> None:
         super().__init__(message, details={"err_code": err_code})
-        self.err_code = err_code
+        self.err_code, self.final = err_code, code == BAD_REQUEST
 
 
 class Bus:
@@ -182,12 +187,19 @@ class Bus:
             call()
 
 
+def is_final(error: Exception) -> bool:
+    """Whether trying again cannot help: the server was there, and refused."""
+    return isinstance(error, ApiError) and error.final
+
+
 def checked(data: bytes) -> dict[str, Any]:
     """The JSON answer of JetStream; raises ApiError when it says error."""
     answer: dict[str, Any] = orjson.loads(data)
     error = answer.get("error")
     if error:
-        raise ApiError(f"NATS refused: {error.get('description', error)}", error.get("err_code", 0))
+        raise ApiError(
+            f"NATS refused: {error.get('description', error)}", error.get("err_code", 0), error.get("code", 503)
+        )
     return answer
 
 
@@ -242,8 +254,8 @@ async def connect(
 def check_version(version: str) -> None:
     """Raises Invalid (OLD_SERVER) for a server that lacks what the log stands on."""
     numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:2] if part.isdigit())
-    if numbers < SERVER_MINIMUM:
-        wanted = ".".join(map(str, SERVER_MINIMUM))
+    if numbers < NATS_SERVER_MIN:
+        wanted = ".".join(map(str, NATS_SERVER_MIN))
         message = f"nats-server {version or '(unknown version)'} is too old; rgrid needs {wanted} or newer"
         raise Invalid(message, code="OLD_SERVER", details={"version": version})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from domain.catalog import TYPE_NAMES
@@ -14,6 +15,9 @@ from services.runtime.reactions import INFRASTRUCTURE, PAUSE_SECONDS_FIRST, PAUS
 from services.runtime.service import Context, Service, Shell, Undeclared
 
 log = logging.getLogger("rgrid.service")
+
+STEADY_SECONDS = 60.0
+"""A loop that ran so long was well: its next fault is a first one again."""
 
 
 async def run_service(service: Service, shell: Shell, stop: asyncio.Event) -> None:
@@ -49,10 +53,11 @@ def reactions(service: Service, shell: Shell) -> list[Reactions]:
 async def _keep_running(
     service: Service, shell: Shell, start: Callable[[Context], Awaitable[None]], halt: asyncio.Event
 ) -> None:
-    """`start` again whenever it fails or ends, until `halt`."""
+    """`start` again whenever it fails, until it ends by itself or `halt` is set."""
     pause = PAUSE_SECONDS_FIRST
     halting = asyncio.create_task(halt.wait())
     while not halt.is_set():
+        began = time.monotonic()
         running = asyncio.ensure_future(start(Context(service, shell)))
         await asyncio.wait([running, halting], return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
@@ -68,6 +73,8 @@ async def _keep_running(
             log.warning("%s: starts again: %s", service.name, error)
         except Exception:
             log.exception("%s: its loop failed; it starts again", service.name)
+        if time.monotonic() - began > STEADY_SECONDS:
+            pause = PAUSE_SECONDS_FIRST
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(halt.wait(), pause)
         pause = min(2 * pause, PAUSE_SECONDS_MAX)

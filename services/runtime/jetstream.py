@@ -16,7 +16,7 @@ from uuid import uuid4
 from domain.errors import HistoryLost, Unavailable
 from services.runtime import subjects
 from services.runtime.codec import Decoded, encode_commit, read_commit
-from services.runtime.connection import ApiError, Bus, checked
+from services.runtime.connection import ApiError, Bus, checked, is_final
 from services.runtime.direct import Stored, read_direct
 from services.runtime.log import Commit, History, Recorded, Ref, check_batch, conflict, same, whole
 from services.runtime.pull import follow_stream
@@ -198,8 +198,8 @@ class JetStreamLog:
         while True:
             try:
                 return await attempt()
-            except Unavailable:
-                if time.monotonic() + pause > deadline:
+            except Unavailable as error:
+                if is_final(error) or time.monotonic() + pause > deadline:
                     raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)

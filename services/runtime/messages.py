@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from domain.execution.events import AttemptResult
 from domain.execution.job import Job
+from domain.node.offer import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,6 @@ class RunWork:
     execution: str
     attempt: int
     job: Job
-    incarnation: str
     op: str = "run"
 
 
@@ -61,13 +61,7 @@ class JoinedFact:
     """`rgrid.report.<node>.node.joined`: sent at every start of a runner, before it takes work."""
 
     incarnation: str
-    node_type: str
-    cpu_millis: int
-    memory_bytes: int
-    sandbox: str
-    runtimes: tuple[str, ...] = ()
-    version: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
+    offer: Offer
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-
-from nats.aio.msg import Msg
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from domain.errors import RgridError, Unavailable
 from services.runtime import subjects
+from services.runtime.client import Message, at_once
 from services.runtime.connection import ApiError, Bus
 from services.runtime.messages import Heartbeat, UrlsGiven, UrlsWanted
 from services.runtime.plain import from_json, to_json
@@ -17,61 +17,78 @@ from services.runtime.streams import CONSUMER_NOT_FOUND
 
 log = logging.getLogger("rgrid.nodes")
 
-REQUESTS_AT_ONCE = 16
+REQUESTS_AT_ONCE, REQUESTS_MAX = 16, 1000
 ACROSS_ACCOUNTS = "_R_."
 """Where the server has answers to another account sent."""
 
 
-async def listen_leases(bus: Bus, node_ids: list[str], heard: Callable[[str, Heartbeat], Awaitable[None]]) -> None:
-    """Call `heard` with the last stored heartbeat of each of `node_ids`, then with every one that comes."""
+@contextlib.asynccontextmanager
+async def leases(bus: Bus, node_ids: list[str], heard: Callable[[str, Heartbeat], None]) -> AsyncIterator[None]:
+    """Call `heard` with the last stored heartbeat of each of `node_ids`, then with every one that comes, until left."""
 
-    async def on_beat(message: Msg) -> None:
+    def on_beat(message: Message) -> None:
         try:
-            await heard(subjects.node_of(message.subject), from_json(Heartbeat, message.data))
-        except (RgridError, ValueError) as error:
+            heard(subjects.node_of(message.subject), from_json(Heartbeat, message.data))
+        except ValueError as error:
             log.warning("a heartbeat on %s was not taken in: %s", message.subject, error)
 
-    await bus.subscribe(subjects.ALL_LEASES, on_beat)
-    for node_id in node_ids:
-        try:
-            message = await bus.request_message(f"$JS.API.DIRECT.GET.{subjects.LEASES}.{subjects.lease(node_id)}", b"")
-        except Unavailable:
-            continue
-        if message.data:
-            await heard(node_id, from_json(Heartbeat, message.data))
+    subscription = await bus.listen(subjects.ALL_LEASES, on_beat)
+    try:
+        for node_id in node_ids:
+            with contextlib.suppress(Unavailable, ValueError):
+                last = await bus.request_message(f"$JS.API.DIRECT.GET.{subjects.LEASES}.{subjects.lease(node_id)}", b"")
+                if last.data:
+                    heard(node_id, from_json(Heartbeat, last.data))
+        yield
+    finally:
+        await bus.unsubscribe(subscription)
 
 
 async def answer_urls(bus: Bus, answer: Callable[[str, UrlsWanted], Awaitable[UrlsGiven]]) -> None:
-    """Answer the nodes' requests for signed URLs until cancelled; several control planes share them."""
-    room = asyncio.Semaphore(REQUESTS_AT_ONCE)
+    """Answer the nodes' requests for signed URLs until cancelled; several control planes share them.
 
-    async def respond(message: Msg) -> None:
+    No more than REQUESTS_MAX wait here: whoever gets no answer asks again.
+    """
+    room = asyncio.Semaphore(REQUESTS_AT_ONCE)
+    waiting: set[asyncio.Task[None]] = set()
+
+    async def respond(message: Message) -> None:
+        async with room:
+            given = await _given(message, answer)
+        try:
+            await bus.send(message.reply, to_json(given))
+        except Unavailable as error:
+            log.info("an answer on %s went nowhere: %s", message.subject, error)
+
+    def on_request(message: Message) -> None:
         node_id = subjects.node_of(message.subject)
         if not message.reply.startswith((f"{subjects.inbox_prefix(node_id)}.", ACROSS_ACCOUNTS)):
             log.error("%s wants its answer on %s: it gets none", node_id, message.reply)
-            return
-        async with room:
-            try:
-                given = await answer(node_id, from_json(UrlsWanted, message.data))
-            except (ValueError, RgridError, OSError) as error:
-                code = error.code if isinstance(error, RgridError) else "INVALID_REQUEST"
-                given = UrlsGiven(error=code, message=str(error))
-            try:
-                await bus.send(message.reply, to_json(given))
-            except Unavailable as error:
-                log.info("an answer on %s went nowhere: %s", message.subject, error)
+        elif len(waiting) < REQUESTS_MAX:
+            task = asyncio.create_task(respond(message))
+            waiting.add(task)
+            task.add_done_callback(waiting.discard)
 
-    async with asyncio.TaskGroup() as group:
+    subscription = await bus.subscribe(subjects.ASK_URLS, at_once(on_request), queue="porter")
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await bus.unsubscribe(subscription)
+        for task in waiting:
+            task.cancel()
 
-        async def on_request(message: Msg) -> None:
-            group.create_task(respond(message))
 
-        subscription = await bus.subscribe(subjects.ASK_URLS, on_request, queue="porter")
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            if bus.connected:
-                await subscription.unsubscribe()
+async def _given(message: Message, answer: Callable[[str, UrlsWanted], Awaitable[UrlsGiven]]) -> UrlsGiven:
+    """The answer, or why there is none: a request that breaks us takes nobody else's answer away."""
+    try:
+        return await answer(subjects.node_of(message.subject), from_json(UrlsWanted, message.data))
+    except RgridError as error:
+        return UrlsGiven(error=error.code, message=error.message)
+    except ValueError as error:
+        return UrlsGiven(error="INVALID_REQUEST", message=str(error))
+    except Exception as error:
+        log.exception("a request on %s failed", message.subject)
+        return UrlsGiven(error="INTERNAL", message=type(error).__name__)
 
 
 async def reports_pending(bus: Bus, consumer: str) -> bool:

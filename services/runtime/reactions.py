@@ -16,6 +16,7 @@ from typing import Any
 
 from domain.errors import Conflict, DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
+from services.runtime.connection import is_final
 from services.runtime.park import park
 from services.runtime.plain import from_json
 from services.runtime.pull import Pulled, Puller
@@ -148,9 +149,9 @@ class Reactions:
             await self._react(delivery.pulled)
         except (Undeclared, HistoryLost):
             raise
-        except INFRASTRUCTURE as error:
-            return self._again(delivery, error)
         except Exception as error:
+            if isinstance(error, INFRASTRUCTURE) and not is_final(error):
+                return self._again(delivery, error)
             delivery.failures += 1
             log.warning("%s: %s failed: %r", self.service.name, delivery.pulled.subject, error)
             if delivery.failures < DELIVERIES_MAX and not isinstance(error, DamagedHistory):

@@ -16,7 +16,9 @@ from services.runtime.connection import Bus
 from services.runtime.handle import Handled, Handler
 from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.messages import CancelWork, RunWork
+from services.runtime.nodes import reports_pending
 from services.runtime.plain import to_json
+from services.runtime.streams import ensure_runner_consumer
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,14 @@ class Context:
         name = f"{work.account}.{work.execution}.{work.attempt}"
         msg_id = name if isinstance(work, RunWork) else f"{name}.cancel.{work.cause}"
         return await self.shell.bus.publish(subjects.work(node_id, work.execution), to_json(work), msg_id)
+
+    async def ensure_node(self, node_id: str) -> None:
+        """The consumer of this node's work exists; a node may not make it itself."""
+        await ensure_runner_consumer(self.shell.bus, node_id)
+
+    async def reports_pending(self, consumer: str) -> bool:
+        """Whether `consumer` has facts of nodes before it that it has not dealt with."""
+        return await reports_pending(self.shell.bus, consumer)
 
     @property
     def log(self) -> EventLog:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,7 +17,6 @@ FOREIGN_PREFIXES = ("RGRID_BENCH_",)
 """Names that benchmarks read for themselves."""
 SANDBOXES = ("auto", "bubblewrap", "process")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-SOCKET_PATH_BYTES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +58,6 @@ class Settings:
     def base_url(self) -> str:
         """Base of signed URLs."""
         return self.public_url or f"http://{self.gateway_host}:{self.gateway_port}"
-
-    @property
-    def run_folder(self) -> Path:
-        """Sockets and pids; a short folder elsewhere when a socket path in the home would be too long for the system."""
-        folder = self.home / "run"
-        if len(str(folder / ".s.PGSQL.5432").encode()) <= SOCKET_PATH_BYTES_MAX:
-            return folder
-        from hashlib import sha256
-
-        return Path(tempfile.gettempdir()) / f"rgrid-{sha256(str(self.home).encode()).hexdigest()[:12]}"
 
 
 def load(environ: Mapping[str, str]) -> Settings:

@@ -8,7 +8,7 @@ import pytest
 
 from cli.errors import CliError, NotSignedIn, Unreachable, UsageProblem
 from cli.main import answer
-from cli.wire.grid import EMBEDDED, Grid, find
+from cli.wire.grid import EMBEDDED, Grid, find, running, started_ticks
 from cli.wire.transport import Api, query_string, segment
 
 
@@ -122,6 +122,15 @@ def test_an_answer_that_breaks_off_is_no_answer(odd_server, api):
         api.get("/grid")
 
 
+def a_grid_runs_in(home, url):
+    """What a supervisor leaves while it runs; it is this very process."""
+    (home / "run").mkdir()
+    holder = {"pid": os.getpid(), "started_ticks": started_ticks(os.getpid()), "boot": "x"}
+    (home / "run" / "lock").write_text(json.dumps(holder))
+    (home / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": url}))
+    return holder
+
+
 def breaking(times, then):
     """Breaks the connection without an answer, `times` times."""
     left = [times]
@@ -138,7 +147,7 @@ def breaking(times, then):
 
 
 def test_a_grid_that_is_started_again_is_waited_for(odd_server, tmp_path, monkeypatch, capfd):
-    (tmp_path / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": odd_server.url}))
+    a_grid_runs_in(tmp_path, odd_server.url)
     monkeypatch.setenv("RGRID_HOME", str(tmp_path))
     api = Api(Grid(odd_server.url, "rgk_x", EMBEDDED))
     odd_server.behave = breaking(3, reply(200, {"ok": 1}))
@@ -147,7 +156,7 @@ def test_a_grid_that_is_started_again_is_waited_for(odd_server, tmp_path, monkey
 
 
 def test_a_post_whose_answer_was_lost_is_sent_again_under_its_own_key(odd_server, tmp_path, monkeypatch):
-    (tmp_path / "grid.json").write_text(json.dumps({"pid": os.getpid(), "api_url": odd_server.url}))
+    a_grid_runs_in(tmp_path, odd_server.url)
     monkeypatch.setenv("RGRID_HOME", str(tmp_path))
     keys = []
 
@@ -205,3 +214,11 @@ def test_an_address_must_be_one(url, monkeypatch):
 def test_paths_and_queries_are_quoted():
     assert segment("../x?y") == "..%2Fx%3Fy"
     assert query_string({"tag": ("a=b", "c=d"), "none": None, "n": 5}) == "?tag=a%3Db&tag=c%3Dd&n=5"
+
+
+def test_another_program_on_the_pid_of_a_killed_grid_is_no_grid(tmp_path, monkeypatch):
+    monkeypatch.setenv("RGRID_HOME", str(tmp_path))
+    holder = a_grid_runs_in(tmp_path, "http://127.0.0.1:1")
+    assert running()
+    (tmp_path / "run" / "lock").write_text(json.dumps({**holder, "started_ticks": holder["started_ticks"] - 5}))
+    assert not running()

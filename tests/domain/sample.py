@@ -29,11 +29,11 @@ def submitted(**job: Any) -> e.ExecutionSubmitted:
 
 
 def assign(attempt: int = 1, node: str = "n1", now_us: int = NOW) -> c.AssignExecution:
-    return c.AssignExecution(attempt, node, f"life of {node}", "local", 30.0, now_us)
+    return c.AssignExecution(attempt, node, f"life of {node}", "local", now_us)
 
 
-def assigned(attempt: int = 1, node: str = "n1") -> e.ExecutionAssigned:
-    return e.ExecutionAssigned(attempt, node, f"life of {node}", "local", 30.0)
+def assigned(attempt: int = 1, node: str = "n1", now_us: int = NOW) -> e.ExecutionAssigned:
+    return e.ExecutionAssigned(attempt, node, f"life of {node}", "local", now_us)
 
 
 def start(attempt: int = 1, node: str = "n1") -> c.StartExecution:
@@ -58,9 +58,9 @@ def finished(status: str = "succeeded", attempt: int = 1) -> e.ExecutionFinished
 
 
 def failed(
-    attempt: int = 1, wait: float = 1, status: str = "failed", platform: bool = False
+    attempt: int = 1, wait: float = 1, status: str = "failed", platform: bool = False, held_us: int = 0
 ) -> e.ExecutionAttemptFailed:
-    return e.ExecutionAttemptFailed(attempt, result(status), platform, NOW + int(wait * SECOND))
+    return e.ExecutionAttemptFailed(attempt, result(status), platform, NOW + int(wait * SECOND), held_us)
 
 
 def lose(attempt: int = 1) -> c.LoseExecution:

@@ -89,7 +89,7 @@ class World:
         state = self.seen()
         if state.phase == "queued":
             node, attempt = self.random.choice(NODES), state.attempt + 1
-            command = c.AssignExecution(attempt, node, f"life of {node}", "local", 30.0, self.now_us)
+            command = c.AssignExecution(attempt, node, f"life of {node}", "local", self.now_us)
             self.send(self.log, command, lambda events: self.inbox[node].append(attempt) if events else None)
         elif state.phase == "assigned":
             self.inbox[state.node_id].append(state.attempt)

@@ -27,24 +27,24 @@ def test_it_is_estimated_once() -> None:
 
 
 def test_an_attempt_is_charged_once() -> None:
-    bill = c.FinalizeCost(1, (charge(1),), "v1")
+    bill = c.FinalizeCost((charge(1),), "v1")
     cost.when(bill).then(e.CostFinalized((charge(1),), 10, 10, 11, "v1"))
     cost.when(bill, bill).then()
-    twice = c.FinalizeCost(1, (charge(1), charge(1)), "v1")
+    twice = c.FinalizeCost((charge(1), charge(1)), "v1")
     cost.when(twice).then(e.CostFinalized((charge(1),), 10, 10, 11, "v1"))
 
 
 def test_a_later_bill_holds_what_is_new() -> None:
-    first = cost.when(c.FinalizeCost(1, (charge(1),), "v1"))
-    second = first.when(c.FinalizeCost(2, (charge(1), charge(2, 5)), "v2"))
+    first = cost.when(c.FinalizeCost((charge(1),), "v1"))
+    second = first.when(c.FinalizeCost((charge(1), charge(2, 5)), "v2"))
     second.then(e.CostFinalized((charge(2, 5),), 5, 15, 17, "v2"))
 
 
 def test_what_never_ran_is_billed_as_nothing_once() -> None:
-    bill = c.FinalizeCost(0, (), "v1")
+    bill = c.FinalizeCost((), "v1")
     cost.when(bill).then(e.CostFinalized((), 0, 0, 0, "v1"))
     cost.when(bill, bill).then()
-    cost.when(bill, c.FinalizeCost(1, (charge(1),), "v1")).then(e.CostFinalized((charge(1),), 10, 10, 11, "v1"))
+    cost.when(bill, c.FinalizeCost((charge(1),), "v1")).then(e.CostFinalized((charge(1),), 10, 10, 11, "v1"))
 
 
 bills = st.lists(st.lists(st.builds(charge, st.integers(1, 9), st.integers(0, 10**9)), max_size=6), max_size=6)
@@ -57,7 +57,7 @@ def test_the_total_is_the_sum_of_all_charges_and_no_attempt_is_charged_twice(
 ) -> None:
     story, charges = cost, []
     for number, bill in enumerate(bills):
-        story = story.when(c.FinalizeCost(9, tuple(bill), f"v{number}"))
+        story = story.when(c.FinalizeCost(tuple(bill), f"v{number}"))
         for event in story.outcome:
             charges += event.charges
             assert event.charged_micros == sum(each.charged_micros for each in event.charges)
@@ -68,7 +68,9 @@ def test_the_total_is_the_sum_of_all_charges_and_no_attempt_is_charged_twice(
 
 
 def test_every_attempt_that_ended_is_on_the_bill() -> None:
-    state = execution.given(*RUNNING, failed(), assigned(2, "n2"), finished("failed", 2), RETRIED, assigned(3)).state
+    state = execution.given(
+        *RUNNING, failed(held_us=2 * SECOND), assigned(2, "n2"), finished("failed", 2), RETRIED, assigned(3)
+    ).state
     bill = settle(state)
     assert [(each.attempt, each.node_id) for each in bill.charges] == [(1, "n1"), (2, "n2")]
     assert [each.charged_micros for each in bill.charges] == [0, 0]

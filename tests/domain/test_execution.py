@@ -10,7 +10,7 @@ import pytest
 from domain.errors import IdempotencyMismatch, NotFound, StaleLease, WrongState
 from domain.execution import commands as c
 from domain.execution import events as e
-from domain.execution.decider import Span
+from domain.execution.state import Span
 from domain.retry import PLATFORM_FAULTS_MAX
 from tests.domain.sample import (
     ASSIGNED,
@@ -94,7 +94,7 @@ def test_a_second_scheduler_with_old_news_assigns_nothing() -> None:
 def test_the_next_attempt_waits_until_it_is_due() -> None:
     waiting = execution.given(*RUNNING, failed(wait=1))
     waiting.when(assign(attempt=2, now_us=NOW + SECOND - 1)).then_refused(WrongState)
-    waiting.when(assign(attempt=2, now_us=NOW + SECOND)).then(assigned(attempt=2))
+    waiting.when(assign(attempt=2, now_us=NOW + SECOND)).then(assigned(attempt=2, now_us=NOW + SECOND))
 
 
 def test_it_starts_once() -> None:
@@ -204,8 +204,23 @@ def test_what_has_not_ended_cannot_be_retried(past: tuple[Any, ...]) -> None:
 
 
 def test_every_attempt_that_ended_leaves_its_span() -> None:
-    story = execution.given(*RUNNING, failed(), assigned(2, "n2")).when(lose(2)).when(CANCEL)
+    story = execution.given(*RUNNING, failed(held_us=2 * SECOND), assigned(2, "n2")).when(lose(2)).when(CANCEL)
     assert story.state.spans == (Span(1, "n1", "local", 2 * SECOND), Span(2, "n2", "local", 0))
+
+
+def test_an_attempt_is_billed_alike_however_it_was_lost() -> None:
+    hour = 3600 * SECOND
+    restarted = e.AttemptResult("lost", e.Reason("RUNNER_RESTARTED", "It was restarted."), ended_at_us=7)
+    told = c.FinishExecution(1, "n1", restarted, NOW + hour)
+    silent = c.LoseExecution(1, e.Reason("NODE_LOST", "The node is gone."), NOW + hour)
+    spans = [execution.given(*RUNNING).when(command).state.spans for command in (told, silent)]
+    assert spans[0] == spans[1] == (Span(1, "n1", "local", hour),)
+
+
+def test_a_nodes_own_clock_does_not_change_its_bill() -> None:
+    odd = e.AttemptResult("succeeded", e.Reason("OK", "ok"), started_at_us=NOW - 10**15, ended_at_us=NOW + 10**15)
+    story = execution.given(*RUNNING).when(c.FinishExecution(1, "n1", odd, NOW + SECOND))
+    assert story.state.spans == (Span(1, "n1", "local", SECOND),)
 
 
 def test_the_result_keeps_what_the_runner_measured() -> None:

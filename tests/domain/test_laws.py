@@ -30,7 +30,7 @@ COMMANDS: dict[str, list[Any]] = {
     + [test_node.c.LeaveNode(life) for life in "ab"],
     ACCOUNT.name: [test_account.OPEN, test_account.ISSUE, test_account.REVOKE, test_account.c.RevokeKey("k2")],
     COST.name: [ESTIMATE, EstimateCost(9, 9, 9.0, "other", "v2")]
-    + [FinalizeCost(last, tuple(charge(a) for a in range(1, last + 1)), "v1") for last in range(4)],
+    + [FinalizeCost(tuple(charge(a) for a in range(1, last + 1)), "v1") for last in range(4)],
 }
 
 

@@ -7,15 +7,16 @@ from dataclasses import replace
 from domain.errors import Invalid
 from domain.node import commands as c
 from domain.node import events as e
+from domain.node.offer import Offer
 from tests.domain.story import node
 
 
 def join(incarnation: str = "a") -> c.JoinNode:
-    return c.JoinNode(incarnation, "local", 2000, 1 << 30, "bubblewrap", ("python",), "1", {"zone": "home"})
+    return c.JoinNode(incarnation, Offer("local", 2000, 1 << 30, "bubblewrap", ("python",), "1", {"zone": "home"}))
 
 
 def joined(incarnation: str = "a") -> e.NodeJoined:
-    return e.NodeJoined(incarnation, "local", 2000, 1 << 30, "bubblewrap", ("python",), "1", {"zone": "home"})
+    return e.NodeJoined(incarnation, Offer("local", 2000, 1 << 30, "bubblewrap", ("python",), "1", {"zone": "home"}))
 
 
 def test_a_runner_joins_once_per_life() -> None:
@@ -25,7 +26,7 @@ def test_a_runner_joins_once_per_life() -> None:
 
 
 def test_a_node_that_could_not_be_billed_may_not_join() -> None:
-    unpriced = replace(join(), node_type="cx999")
+    unpriced = replace(join(), offer=replace(join().offer, node_type="cx999"))
     refusal = node.when(unpriced).then_refused(Invalid)
     assert "cx999" in refusal.message and "cx23" in refusal.details["known"]
 

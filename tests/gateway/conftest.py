@@ -169,7 +169,7 @@ class GatewayUnderTest:
         ref = Ref(ACCOUNT, "execution", execution)
         hit = Lookup("miss", "new")
         await self.command(ref, c.ResolveExecution(hit, hit, hit))
-        await self.command(ref, c.AssignExecution(attempt, node, "inc-1", "local", 30.0, NOW * 2))
+        await self.command(ref, c.AssignExecution(attempt, node, "inc-1", "local", NOW * 2))
         await self.command(ref, c.StartExecution(attempt, node, NOW, "process"))
 
     async def finish(

@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
+from domain.account.commands import RevokeKey
 from domain.node.commands import JoinNode
+from domain.node.offer import Offer
 from gateway.middleware import BODY_BYTES_MAX
 from services.runtime.log import Ref
 from services.runtime.streams import declared_streams
@@ -285,7 +287,7 @@ async def test_a_repeated_request_for_a_key_is_answered_with_that_key(gateway: G
 async def test_postgres_away_is_a_503_that_says_when_to_try_again(
     gateway: GatewayUnderTest, postgres_server: PostgresServer
 ) -> None:
-    await gateway.call("GET", "/nodes")
+    execution = await gateway.submit()
     await asyncio.to_thread(postgres_server.kill)
     try:
         headers = {"Authorization": f"Bearer {gateway.key}"}
@@ -294,11 +296,17 @@ async def test_postgres_away_is_a_503_that_says_when_to_try_again(
             assert (await answer.json())["error"]["code"] == "UNAVAILABLE"
         async with gateway.http.get(f"{gateway.url}/readyz") as answer:
             assert answer.status == 503
+        # Who was seen before is known from the log, so what costs money can be stopped.
+        status, body = await gateway.call("POST", f"/executions/{execution}/cancel")
+        assert (status, body["status"]) == (200, "cancelled")
+        await gateway.command(Ref("local", "account", "local"), RevokeKey(gateway.key_id))
+        gateway.parts.keys._cache[gateway.key_id] = (0.0, gateway.parts.keys._cache[gateway.key_id][1])
+        assert (await gateway.call("POST", f"/executions/{execution}/cancel"))[0] == 401
     finally:
         postgres_server.start()
     # The crash may have taken the newest of the read models along; they are folded again from the log.
-    await gateway.revoke((await gateway.new_key("local"))[1])
-    assert (await gateway.call("GET", "/executions"))[0] == 200
+    key, _ = await gateway.new_key("local")
+    assert (await gateway.call("GET", "/executions", key=key))[0] == 200
 
 
 async def test_who_asks_for_no_memory_gets_no_more_than_a_node_has(gateway: GatewayUnderTest) -> None:
@@ -312,11 +320,11 @@ async def test_who_asks_for_no_memory_gets_no_more_than_a_node_has(gateway: Gate
 
     assert await memory() == 2 * 1024**3
     for node, size in (("small-1", 512 * 1024**2), ("small-2", 900 * 1024**2)):
-        join = JoinNode("inc-1", "local", 1000, size, "process", ("python",), "0", {})
+        join = JoinNode("inc-1", Offer("local", 1000, size, "process", ("python",), "0", {}))
         await gateway.projected(await gateway.command(Ref("grid", "node", node), join))
     assert await memory(cpu_millis=500) == 900 * 1024**2
     assert await memory(memory_bytes=2 * 1024**3) == 2 * 1024**3
-    join = JoinNode("inc-1", "local", 1000, 64 * 1024**3, "process", ("python",), "0", {})
+    join = JoinNode("inc-1", Offer("local", 1000, 64 * 1024**3, "process", ("python",), "0", {}))
     await gateway.projected(await gateway.command(Ref("grid", "node", "large"), join))
     assert await memory() == 2 * 1024**3
 

@@ -278,3 +278,19 @@ def _ref(execution: str):  # type: ignore[no-untyped-def]
     from services.runtime.log import Ref
 
     return Ref(ACCOUNT, "execution", execution)
+
+
+async def test_an_account_opens_so_many_streams_and_is_told(
+    gateway: GatewayUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.stream.room.STREAMS_MAX", 1)
+    execution = await gateway.submit()
+    async with gateway.stream(execution) as first:
+        await first.recv()
+        async with gateway.stream(execution) as second:
+            words, _ = await collect(second)
+            assert words[-1]["error"]["code"] == "TOO_MANY_STREAMS"
+            assert second.close_code == 4429
+    await asyncio.sleep(0.3)  # the gateway notices that the reader went
+    async with gateway.stream(execution) as again:
+        assert "hello" in await again.recv()

@@ -11,11 +11,12 @@ from domain.catalog import AGGREGATES
 from domain.cost.settlement import estimate, settle
 from domain.errors import Refused
 from domain.execution import commands as c
-from domain.execution.decider import Execution
 from domain.execution.events import AttemptResult, LogSummary, Lookup, Reason, RefusedOutput, Usage
 from domain.execution.job import Job, Limits
+from domain.execution.state import Execution
 from domain.files import FileRef, FileSet, file_set
 from domain.node import commands as node
+from domain.node.offer import Offer
 from services.runtime.log import Commit, Recorded, Ref
 
 START_US = 1_760_000_000_000_000
@@ -75,7 +76,7 @@ class World:
         self.send(ref, c.ResolveExecution(*[Lookup("miss", "new")] * 3))
         bill = Ref(ref.account, "cost", ref.id)
         self.send(bill, estimate(self.states[ref].job, "cx23", None))
-        self.send(ref, c.AssignExecution(1, "cloud-1", "i1", "cx23", 30.0, self.now_us))
+        self.send(ref, c.AssignExecution(1, "cloud-1", "i1", "cx23", self.now_us))
         self.send(ref, c.StartExecution(1, "cloud-1", self.now_us, "process"))
         started_us, self.now_us = self.now_us, self.now_us + 90_000_000
         self.send(ref, c.FinishExecution(1, "cloud-1", self.result("succeeded", started_us), self.now_us))
@@ -122,7 +123,7 @@ class World:
                 c.SubmitExecution(self.job(), "f", name, project, tags, self.random.randrange(3)),
                 c.ResolveExecution(Lookup("hit", "seen"), Lookup("miss", "none"), Lookup("miss", "new")),
                 c.DelayExecution(Reason("WAITING_FOR_CPU", f"{self.random.randrange(2)}")),
-                c.AssignExecution(attempt + 1, node_id, "i1", NODE_TYPES[node_id], 30.0, self.now_us),
+                c.AssignExecution(attempt + 1, node_id, "i1", NODE_TYPES[node_id], self.now_us),
                 c.StartExecution(attempt, node_id, self.now_us, "process"),
                 c.FinishExecution(attempt, node_id, result, self.now_us),
                 c.FinishExecution(attempt, node_id, result, self.now_us),
@@ -141,7 +142,9 @@ class World:
     def _node(self) -> None:
         node_id, incarnation = self.random.choice(NODES), f"i{self.random.randrange(3)}"
         commands = (
-            node.JoinNode(incarnation, NODE_TYPES[node_id], 2000, 4 << 30, "process", ("python",), "1", {"a": "b"}),
+            node.JoinNode(
+                incarnation, Offer(NODE_TYPES[node_id], 2000, 4 << 30, "process", ("python",), "1", {"a": "b"})
+            ),
             node.LoseNode(incarnation, 35.5),
             node.LeaveNode(incarnation),
         )

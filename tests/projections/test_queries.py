@@ -11,6 +11,7 @@ from domain.execution import commands as c
 from domain.execution.job import Job
 from domain.files import FileRef
 from domain.node.commands import JoinNode, LoseNode
+from domain.node.offer import Offer
 from projections.bills import Bill
 from projections.listing import Filters
 from projections.queries import Queries
@@ -170,7 +171,7 @@ async def test_leased_and_unsettled(services: ServiceQueries, projector: Project
     world.send(ref("a"), c.CancelExecution("key:k", world.now_us))
     world.lifecycle(ref("b"), job())
     world.send(ref("b"), c.RetryExecution("key:k"))
-    world.send(ref("b"), c.AssignExecution(2, "n1", "i1", "local", 30.0, world.now_us))
+    world.send(ref("b"), c.AssignExecution(2, "n1", "i1", "local", world.now_us))
     await projector.apply(world.log)
     assert await services.leased_executions() == {"n1": [("local", "exec_b")]}
     assert await services.unsettled_executions(2**62) == [("local", "exec_a")]
@@ -178,7 +179,7 @@ async def test_leased_and_unsettled(services: ServiceQueries, projector: Project
 
 async def test_nodes_and_keys(queries: Queries, projector: Projector) -> None:
     world = World()
-    joined = JoinNode("i1", "local", 2000, 4 << 30, "process", ("python", "sh"), "1", {"zone": "a"})
+    joined = JoinNode("i1", Offer("local", 2000, 4 << 30, "process", ("python", "sh"), "1", {"zone": "a"}))
     for name in ("n1", "n2"):
         world.send(Ref("grid", "node", name), joined)
     world.send(Ref("grid", "node", "n2"), LoseNode("i1", 40.0))
@@ -192,7 +193,9 @@ async def test_nodes_and_keys(queries: Queries, projector: Projector) -> None:
         world.send(account, command)
     await projector.apply(world.log)
     assert [(node["id"], node["status"]) for node in await queries.nodes()] == [("n1", "joined"), ("n2", "lost")]
-    assert {name: node.runtimes for name, node in (await queries.nodes_joined()).items()} == {"n1": ("python", "sh")}
+    assert {name: node.offer.runtimes for name, node in (await queries.nodes_joined()).items()} == {
+        "n1": ("python", "sh")
+    }
     assert set(await queries.nodes_lost()) == {"n2"}
     key = await queries.key("k1")
     assert key is not None and (key.account, key.secret_sha256, key.revoked_at_us) == ("local", "ee" * 32, None)

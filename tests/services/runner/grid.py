@@ -17,6 +17,7 @@ from domain.execution.events import AttemptResult
 from domain.execution.job import Job, Limits
 from domain.files import FileRef, FileSet, file_set
 from domain.ids import id_of
+from domain.node.offer import Offer
 from services.artifacts.local import LocalStore
 from services.runner import manifest
 from services.runner.agent import Agent
@@ -98,7 +99,8 @@ class Grid:
             self.kill_grace_seconds,
         )
         kind = self.sandbox.kind
-        joined = JoinedFact(self.incarnation, "local", self.capacity.cpu_millis, self.capacity.memory_bytes, kind)
+        offer = Offer("local", self.capacity.cpu_millis, self.capacity.memory_bytes, kind)
+        joined = JoinedFact(self.incarnation, offer)
         self.journal = Journal(self.folder / "journal")
         agent = Agent(self.node, self.journal, joined, 0.2, self.groups)
         self.agent = asyncio.create_task(agent.run(self.stop))
@@ -141,7 +143,7 @@ class Grid:
     async def send(self, job: Job, attempt: int = 1, execution: str = "") -> str:
         """Assign it to the runner; its id."""
         execution = execution or id_of("exec", secrets.randbits(60))
-        work = RunWork(ACCOUNT, execution, attempt, job, self.incarnation)
+        work = RunWork(ACCOUNT, execution, attempt, job)
         await self.bus.publish(subjects.work(NODE, execution), to_json(work))
         return execution
 

@@ -77,11 +77,11 @@ async def test_two_runners_do_not_share_a_folder(make_grid: Make, nats_server: N
 
 async def _running(grid: Grid) -> str:
     """Give the joined runner a script that would go on for long; its id, once it says something."""
-    fact = await grid.until(lambda: next((fact for verb, fact in grid.reports if verb == "joined"), None))
+    await grid.until(lambda: next((fact for verb, fact in grid.reports if verb == "joined"), None))
     execution = f"exec_{time.time_ns()}"
     code = "import os, time; os.fork(); print('on', flush=True); time.sleep(1000)"
     job = await grid.job(code, args=(f"mark-{execution}",))
-    work = RunWork(ACCOUNT, execution, 1, job, fact["incarnation"])
+    work = RunWork(ACCOUNT, execution, 1, job)
     await grid.bus.publish(subjects.work(NODE, execution), to_json(work))
     await grid.until(lambda: grid.log(execution, "stdout"))
     return execution

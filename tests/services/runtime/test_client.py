@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import pytest
+from nats.aio.client import Client
 
-from services.runtime.client import DESCRIPTION, STATUS, Headers, Message
+from services.runtime.client import DESCRIPTION, STATUS, Headers, LeanClient, Message
 from services.runtime.connection import Bus
+
+
+def test_the_private_method_is_still_what_we_override() -> None:
+    ours, theirs = (inspect.signature(each._process_msg).parameters for each in (LeanClient, Client))
+    assert [*ours] == [*theirs] == ["self", "sid", "subject", "reply", "data", "headers"]
+    assert inspect.iscoroutinefunction(Client._process_msg)
 
 
 def test_a_header_is_found_by_its_whole_name() -> None:
@@ -41,6 +49,7 @@ async def test_a_listener_hears_in_order_and_its_failure_ends_nothing(bus: Bus) 
     done = asyncio.Event()
 
     def listen(message: Message) -> None:
+        assert type(message) is Message, "it came by way of a queue"
         heard.append(message.data)
         if message.data == b"2":
             raise RuntimeError("broken reader")

@@ -301,3 +301,24 @@ async def test_what_is_no_commit_is_parked_at_once_and_the_rest_goes_on(shell: S
         await until(lambda: len(seen) == 1)
     assert seen[0].ref.id == "b"
     assert [(each.position, each.deliveries) for each in await parked(bus)] == [(1, 1)]
+
+
+async def test_what_the_server_refuses_for_good_is_parked_and_holds_up_nobody(shell: Shell, bus: Bus) -> None:
+    seen: list[Any] = []
+    huge = await bus.api("STREAM.INFO.REPORTS")
+    await bus.api("STREAM.UPDATE.REPORTS", {**huge["config"], "max_msg_size": 10})
+
+    async def react(context: Any, item: Any) -> None:
+        if item.ref.id == "bad":
+            await bus.publish("rgrid.report.n.x.started", bytes(1000))
+        seen.append(item.ref.id)
+
+    await open_accounts(shell, "bad", "good")
+    async with running(Service("watcher", (AccountOpened,), (), react), shell):
+        await until(lambda: "good" in seen)
+
+        async def given_up() -> bool:
+            return [each.position for each in await parked(bus)] == [1]
+
+        await until(given_up)
+    assert seen == ["good"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -110,3 +111,20 @@ async def _holds(bus: Bus, stream: str, count: int) -> None:
         while found != count:
             found = (await bus.api(f"STREAM.INFO.{stream}"))["state"]["messages"]
             await asyncio.sleep(0.05)
+
+
+async def test_a_request_that_breaks_the_porter_takes_nobody_elses_answer(bus: Bus, nats_server: NatsServer) -> None:
+    async def fragile(node_id: str, wanted: UrlsWanted) -> UrlsGiven:
+        if wanted.attempt == 13:
+            raise KeyError("what is this")
+        return await _give(node_id, wanted)
+
+    answering = asyncio.create_task(answer_urls(bus, fragile))
+    node = await nats_server.connect_node("local-1")
+    await _asked(node)
+    for data, error in ((to_json(replace(WANTED, attempt=13)), "INTERNAL"), (b"{oops", "INVALID_REQUEST")):
+        answer = await node.request(subjects.ask_urls("local-1", "exec_x"), data)
+        assert from_json(UrlsGiven, answer).error == error
+    assert (await _asked(node)).urls == {"sha": "url"}
+    answering.cancel()
+    await node.close()

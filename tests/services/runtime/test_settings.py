@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Invalid
-from services.runtime.settings import SOCKET_PATH_BYTES_MAX, load
+from services.runtime.settings import load
 
 
 def test_defaults_need_nothing() -> None:
@@ -50,10 +50,3 @@ def test_the_names_of_benchmarks_are_left_alone() -> None:
 def test_a_value_that_cannot_be_is_refused(name: str, text: str) -> None:
     with pytest.raises(Invalid, match=f"{name}='{text}' does not work: it must be "):
         load({name: text})
-
-
-def test_sockets_move_out_of_a_home_that_is_too_deep() -> None:
-    assert load({"RGRID_HOME": "/x"}).run_folder == Path("/x/run")
-    deep = load({"RGRID_HOME": "/" + "x" * 120}).run_folder
-    assert len(str(deep / ".s.PGSQL.5432")) <= SOCKET_PATH_BYTES_MAX
-    assert deep != load({"RGRID_HOME": "/" + "y" * 120}).run_folder

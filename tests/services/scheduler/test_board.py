@@ -8,6 +8,7 @@ from domain.execution import events as e
 from domain.execution.job import Job, Limits
 from domain.files import FileRef
 from domain.node.events import NodeJoined, NodeLost
+from domain.node.offer import Offer
 from services.runtime.log import Commit, Recorded, Ref
 from services.scheduler.board import Board
 
@@ -32,7 +33,10 @@ class Story:
         return self.board.apply(recorded)
 
     def waiting(self) -> list[str]:
-        return [entry.ref.id for entry in self.board.waiting()]
+        """In the order in which they are placed."""
+        entries = [entry for line in self.board.lines.values() for entry in line.values()]
+        entries = [entry for entry in entries if entry.ref not in self.board.reserved]
+        return [entry.ref.id for entry in sorted(entries, key=lambda entry: (-entry.state.priority, entry.turn))]
 
     def free(self) -> tuple[int, int]:
         (room,) = self.board.rooms()
@@ -63,7 +67,7 @@ def queued(story: Story, id: str, **how: int) -> Ref:
 
 
 NODE = Ref("grid", "node", "n1")
-JOINED = NodeJoined("i1", "local", 2000, 4 * GIB, "bubblewrap", ("python",))
+JOINED = NodeJoined("i1", Offer("local", 2000, 4 * GIB, "bubblewrap", ("python",)))
 
 
 def finished(attempt: int = 1) -> e.ExecutionFinished:
@@ -132,7 +136,7 @@ def test_a_newer_state_from_the_log_is_not_undone_by_older_news() -> None:
     ref = queued(story, "a")
     state = story.board.open[ref].state
     ahead = story.position + 5
-    from domain.execution.decider import evolve
+    from domain.execution.state import evolve
 
     story.board.put(ref, evolve(state, e.ExecutionAssigned(1, "n1", "i1")), ahead)
     story.tell(ref, e.ExecutionDelayed(e.Reason("WAITING_FOR_CPU", "full")))

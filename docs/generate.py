@@ -1,4 +1,4 @@
-"""Writes docs/EVENTS.md and docs/WIRING.md from the code: `python -m services.reference [--check]`."""
+"""Writes docs/EVENTS.md and docs/WIRING.md from the code: `python docs/generate.py [--check]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from domain.catalog import AGGREGATES, EVENT_TYPES, type_name
 from projections.tables import PROJECTIONS
 from services.wiring import SERVICES
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parent
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""`python -m services.rebuild` on the real log: rebuilds, says equal, and names what differs with exit code 1."""
+"""`python -m services.local.rebuild` on the real log: rebuilds, says equal, and names what differs with exit code 1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def run(nats: NatsServer, dsn: str, *arguments: str) -> subprocess.Complet
         "RGRID_NATS_PASSWORD": nats.password,
         "RGRID_POSTGRES_DSN": dsn,
     }
-    command = [sys.executable, "-m", "services.rebuild", *arguments]
+    command = [sys.executable, "-m", "services.local.rebuild", *arguments]
     return await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True)
 
 

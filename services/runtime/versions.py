@@ -1,4 +1,4 @@
-"""The version of rgrid that runs here."""
+"""The version of rgrid that runs here, and the oldest nats-server that will do."""
 
 from __future__ import annotations
 
@@ -13,3 +13,5 @@ def _version() -> str:
 
 
 VERSION = _version()
+NATS_SERVER_MIN = (2, 14)
+"""Older ones lack what the streams are made of; Debian's 2.9 is the one people meet."""

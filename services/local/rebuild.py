@@ -1,4 +1,4 @@
-"""`python -m services.rebuild [--check]`: build the read models anew from the log, or prove that they are what it says.
+"""`python -m services.local.rebuild [--check]`: build the read models anew from the log, or prove that they are what it says.
 
 Exit code 0: done, or equal; 1: differences, each of which is named; 125: it could not be done, and why.
 """
@@ -35,7 +35,7 @@ VALUE_CHARS_MAX = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="services.rebuild", description=__doc__)
+    parser = argparse.ArgumentParser(prog="services.local.rebuild", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the log, change nothing")
     only_check = parser.parse_args(arguments).check
     try:

@@ -1,0 +1,92 @@
+"""The foreman: work for the node that holds the lease, and the facts of that node only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.execution import events as e
+from domain.execution.job import Job
+from domain.files import FileRef
+from domain.node import events as n
+from domain.node.offer import Offer
+from services.foreman import SERVICE
+from services.runtime.log import Ref
+from services.runtime.messages import CancelWork, FinishedFact, JoinedFact, LeftFact, RunWork, StartedFact
+from tests.services.shell import NOW, Bench
+
+NODE, RUN = Ref("grid", "node", "n1"), Ref("a", "execution", "exec_x")
+JOB = Job("python", FileRef("a.py", "0" * 64, 1))
+HIT = e.Lookup("hit", "known")
+QUEUED = (e.ExecutionSubmitted(JOB, "f"), e.ExecutionCached(HIT, HIT, HIT))
+ASSIGNED = (*QUEUED, e.ExecutionAssigned(1, "n1", "i1", "local", NOW))
+OK = e.AttemptResult("succeeded", e.Reason("OK", "ok"))
+STARTED, FINISHED = StartedFact("a", "exec_x", 1, NOW, "bubblewrap"), FinishedFact("a", "exec_x", 1, OK)
+OFFER = Offer("local", 2000, 1 << 33, "bubblewrap", ("python",))
+
+
+async def bench_with(*events: Any) -> Bench:
+    bench = Bench(SERVICE)
+    await bench.given(RUN, *events)
+    return bench
+
+
+async def test_what_is_assigned_is_handed_out() -> None:
+    bench = Bench(SERVICE)
+    await bench.happened(await bench.given(RUN, *ASSIGNED))
+    assert bench.work == [("n1", RunWork("a", "exec_x", 1, JOB))]
+
+
+async def test_what_was_assigned_long_ago_is_not() -> None:
+    bench = Bench(SERVICE)
+    assigned = await bench.given(RUN, *ASSIGNED)
+    await bench.given(RUN, e.ExecutionAttemptFailed(1, OK, True, NOW), e.ExecutionAssigned(2, "n2", "i2"))
+    await bench.happened(assigned)
+    assert bench.work == []
+
+
+async def test_a_cancel_reaches_the_node_that_runs_it() -> None:
+    bench = Bench(SERVICE)
+    await bench.happened(await bench.given(RUN, *ASSIGNED, e.ExecutionCancelRequested(1, "me")))
+    assert bench.work == [("n1", CancelWork("a", "exec_x", 1))]
+
+
+async def test_the_facts_of_the_holder_count_once_and_at_the_time_they_were_stored() -> None:
+    bench = await bench_with(*ASSIGNED)
+    await bench.reported("n1", STARTED)
+    await bench.reported("n1", FINISHED, NOW + 3_000_000)
+    assert (await bench.events(RUN))[3:] == [
+        e.ExecutionStarted(1, "n1", NOW, "bubblewrap"),
+        e.ExecutionFinished(1, OK, 3_000_000),
+    ]
+
+
+@pytest.mark.parametrize(("node", "attempt"), [("n2", 1), ("n1", 2), ("n1", 0)])
+async def test_others_facts_change_nothing_and_who_starts_without_a_lease_is_stopped(node: str, attempt: int) -> None:
+    bench = await bench_with(*ASSIGNED)
+    await bench.reported(node, StartedFact("a", "exec_x", attempt, NOW, "process"))
+    await bench.reported(node, FinishedFact("a", "exec_x", attempt, OK))
+    assert await bench.events(RUN) == list(ASSIGNED)
+    assert bench.work == [(node, CancelWork("a", "exec_x", attempt, cause="stale"))]
+
+
+async def test_facts_of_what_never_was_change_nothing() -> None:
+    bench = Bench(SERVICE)
+    await bench.reported("n1", FINISHED)
+    assert await bench.log.last_position() == 0
+
+
+async def test_a_node_joins_with_a_way_to_its_work_and_leaves() -> None:
+    bench = Bench(SERVICE)
+    await bench.reported("n1", JoinedFact("i1", OFFER))
+    await bench.reported("n1", LeftFact("an earlier life"))
+    await bench.reported("n1", LeftFact("i1"))
+    assert await bench.events(NODE) == [n.NodeJoined("i1", OFFER), n.NodeLeft("i1")]
+    assert bench.nodes == ["n1", "n1"]
+
+
+async def test_a_node_without_a_price_does_not_join() -> None:
+    bench = Bench(SERVICE)
+    await bench.reported("n1", JoinedFact("i1", Offer("cx999", 1, 1, "process")))
+    assert await bench.events(NODE) == []

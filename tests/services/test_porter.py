@@ -1,0 +1,78 @@
+"""The porter: URLs for the blobs of an attempt, to the node that holds it, and to nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import orjson
+import pytest
+
+from domain.execution import events as e
+from domain.execution.job import Job
+from domain.files import FileRef, FileSet
+from services.porter import SERVICE, Porter
+from services.runtime.log import Ref
+from services.runtime.messages import URLS_MAX, BlobRef, UrlsGiven, UrlsWanted
+from tests.services.shell import NOW, Bench
+
+RUN = Ref("a", "execution", "exec_x")
+SCRIPT, LISTED = "1" * 64, "2" * 64
+MANIFEST = "3" * 64
+HIT = e.Lookup("hit", "known")
+
+
+class Store:
+    """A store that holds one manifest and signs by writing down what it was asked for."""
+
+    def download_url(self, account: str, sha256: str, scope: str) -> str:
+        return f"get {account} {scope}"
+
+    def upload_url(self, account: str, sha256: str, size_bytes: int, scope: str) -> str:
+        return f"put {account} {size_bytes} {scope}"
+
+    async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
+        return [blob for blob in blobs if blob.sha256 != SCRIPT]
+
+    async def open(self, account: str, sha256: str) -> AsyncIterator[bytes]:
+        assert sha256 == MANIFEST
+        yield orjson.dumps([{"path": "x", "sha256": LISTED, "size_bytes": 1}])
+
+
+async def answer(node: str, direction: str, *blobs: str, attempt: int = 1) -> UrlsGiven:
+    job = Job("python", FileRef("a.py", SCRIPT, 1), inputs=FileSet(1, 1, (), MANIFEST))
+    bench = Bench(SERVICE, store=Store())
+    await bench.given(
+        RUN,
+        e.ExecutionSubmitted(job, "f"),
+        e.ExecutionCached(HIT, HIT, HIT),
+        e.ExecutionAssigned(1, "n1", "i1", "local", NOW),
+    )
+    wanted = UrlsWanted("a", "exec_x", attempt, direction, tuple(BlobRef(sha256, 7) for sha256 in blobs))
+    return await Porter(bench.context(), bench.store).answer(node, wanted)
+
+
+async def test_the_holder_gets_every_blob_of_its_job() -> None:
+    given = await answer("n1", "download", SCRIPT, LISTED, MANIFEST)
+    assert given.urls == dict.fromkeys((SCRIPT, LISTED, MANIFEST), "get a exec_x.1")
+
+
+async def test_blobs_of_another_job_are_not_given() -> None:
+    given = await answer("n1", "download", SCRIPT, "9" * 64)
+    assert (given.urls, given.error) == ({}, "NOT_YOURS")
+
+
+async def test_only_what_is_missing_is_uploaded() -> None:
+    assert (await answer("n1", "upload", SCRIPT, "9" * 64)).urls == {"9" * 64: "put a 7 exec_x.1"}
+
+
+@pytest.mark.parametrize(("node", "attempt"), [("n2", 1), ("n1", 2), ("n1", 0)])
+async def test_who_does_not_hold_the_lease_gets_nothing(node: str, attempt: int) -> None:
+    given = await answer(node, "upload", "9" * 64, attempt=attempt)
+    assert (given.urls, given.error) == ({}, "STALE_LEASE")
+
+
+@pytest.mark.parametrize(
+    ("direction", "count", "error"), [("sideways", 1, "INVALID_REQUEST"), ("upload", URLS_MAX + 1, "TOO_MANY")]
+)
+async def test_what_cannot_be_asked_is_refused_by_name(direction: str, count: int, error: str) -> None:
+    assert (await answer("n1", direction, *[SCRIPT] * count)).error == error
