@@ -22,8 +22,8 @@ from services.runner.journal import Journal, Key
 from services.runner.node import Capacity, Node
 from services.runner.sandbox.cgroup import Groups, empty
 from services.runtime import subjects
-from services.runtime.codec import from_plain
 from services.runtime.messages import CancelWork, FinishedFact, Heartbeat, JoinedFact, LeftFact, RunWork
+from services.runtime.plain import from_plain
 from services.runtime.pull import Pulled, Puller
 
 log = logging.getLogger("rgrid.runner")
