@@ -10,6 +10,7 @@ from .errors import CliError, UsageProblem
 from .options import api, common, emit, example
 from .terminal.outcome import ENDED, WORDS
 from .terminal.screen import clean, failure, following, state
+from .terminal.typed import execution_id
 from .wait import ended
 from .wire.transport import Api, segment
 
@@ -17,7 +18,7 @@ OPEN = ("queued", "provisioning", "running")
 
 
 @click.command(epilog=example("rgrid cancel exec_7f3k2m", "rgrid cancel --tag exp=a --project ml"))
-@click.argument("executions", nargs=-1, metavar="[ID]...")
+@click.argument("executions", nargs=-1, metavar="[ID]...", callback=execution_id)
 @click.option("--tag", multiple=True, metavar="K=V", help="All open ones with this tag. Repeatable.")
 @click.option("--project", metavar="NAME", help="All open ones of this project.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until it is seen dead.")
@@ -30,6 +31,8 @@ def command(executions: tuple[str, ...], no_wait: bool, api_url: str, as_json: b
         raise UsageProblem(
             "Which one? Give an ID or a filter.", "rgrid cancel @last      The open ones: rgrid ps --status running"
         )
+    if not ids:
+        state("quiet", "none", "no open execution matches")
     asked, worst = [], 0
     for each in ids:
         try:

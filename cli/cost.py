@@ -12,6 +12,7 @@ from .terminal.outcome import cost_words
 from .terminal.screen import clean, following, show, warn
 from .terminal.table import table
 from .terminal.times import since_words
+from .terminal.typed import cost_by, optional_id
 from .wire.transport import segment
 
 
@@ -20,9 +21,11 @@ from .wire.transport import segment
         "rgrid cost --execution @last", "rgrid cost --last 7d --by day", "rgrid cost --by tag:exp --project ml"
     )
 )
-@click.option("--execution", metavar="ID", help="Of this one, attempt by attempt.")
+@click.option("--execution", metavar="ID", callback=optional_id, help="Of this one, attempt by attempt.")
 @click.option("--last", metavar="TIME", help="Of the last 7d, 24h …")
-@click.option("--by", metavar="WHAT", help="One line a day, project, script, tag (sets of tags) or tag:KEY.")
+@click.option(
+    "--by", metavar="WHAT", callback=cost_by, help="One line a day, project, script, tag (sets of tags) or tag:KEY."
+)
 @click.option("--tag", multiple=True, metavar="K=V", help="With this tag only. Repeatable.")
 @click.option("--project", metavar="NAME", help="Of this project only.")
 @common

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .errors import EXIT_CANCELLED
+from .errors import EXIT_CANCELLED, UsageProblem
 from .options import EXECUTION, api, common, example
 from .terminal.loglines import Lines
 from .terminal.outcome import ENDED, exit_code
@@ -37,7 +37,10 @@ def command(execution: str, follow: bool, timestamps: bool, api_url: str, as_jso
     """
     wire = api(api_url)
     doc = wire.get(f"/executions/{segment(execution)}")
-    which["since"] = since_words(which["since"]) if which["since"] else None
+    which["since"] = since_words(which["since"]) if which["since"] is not None else None
+    awaited = follow and doc.get("status") not in ENDED
+    if not awaited and (which["attempt"] or 0) > (had := int(doc.get("attempt") or 0)):
+        raise UsageProblem(f"There is no attempt {which['attempt']} of {doc['id']}: it had {had} so far.")
     lines = Lines(as_json, timestamps, which["since"])
     if follow or (doc.get("status") in ENDED and not lines.per_line):
         code = to_the_end(wire, doc["id"], lines, which)

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import click
 
 from . import SCHEMA_VERSION
+from .terminal.typed import execution_id
 from .wire.grid import find
 from .wire.transport import Api
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
-EXECUTION = click.argument("execution", metavar="ID")
+EXECUTION = click.argument("execution", metavar="ID", callback=execution_id)
 AS_JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON (schema_version 1): one object, or one a line."
 )

@@ -9,11 +9,12 @@ import click
 from .errors import CliError, UsageProblem
 from .options import api, common, emit, example
 from .terminal.screen import clean, failure, following, state, tell
+from .terminal.typed import execution_id
 from .wire.transport import Api, segment
 
 
 @click.command(epilog=example("rgrid retry exec_7f3k2m", "rgrid retry --failed --tag exp=a"))
-@click.argument("executions", nargs=-1, metavar="[ID]...")
+@click.argument("executions", nargs=-1, metavar="[ID]...", callback=execution_id)
 @click.option("--failed", is_flag=True, help="All that failed, timed out or were lost (with the filters).")
 @click.option("--tag", multiple=True, metavar="K=V", help="With --failed: only with this tag. Repeatable.")
 @click.option("--project", metavar="NAME", help="With --failed: only of this project.")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .options import EXECUTION, api, common, emit, example
-from .terminal.formats import clock, count, duration, size
+from .terminal.formats import count, duration, size, zoned
 from .terminal.outcome import ENDED, WORDS, cost_words, seconds_of, with_id
 from .terminal.screen import clean, following, show
 from .wire.transport import segment
@@ -34,12 +34,12 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
     """What there is to say, a word and a text each."""
     reason, outputs, log, usage = (doc.get(key) or {} for key in ("reason", "outputs", "log", "usage"))
     status = str(doc.get("status"))
-    code = f" · exit code {doc['exit_code']}" if doc.get("exit_code") is not None else ""
+    told = status != "cancelled"  # the code of a script that was ended says nothing of it; run answers 130
+    code = f" · exit code {doc['exit_code']}" if told and doc.get("exit_code") is not None else ""
     tags = " ".join(f"{key}={value}" for key, value in (doc.get("tags") or {}).items())
-    most = int(doc.get("attempts_max") or 0)
-    attempts = f"{doc.get('attempt') or 0}" + (
-        f" of at most {most}" if most > 1 and most >= doc.get("attempt", 0) else ""
-    )
+    retries = int(doc.get("retries") or 0)
+    attempts = str(doc.get("attempt") or "")
+    attempts += f" · at most {retries:,} {'retry' if retries == 1 else 'retries'}" if attempts and retries else ""
     used = [f"cpu {duration(usage['cpu_ms'] / 1000)}"] if usage.get("cpu_ms") is not None else []
     used += [f"peak {size(usage['memory_peak_bytes'])}"] if usage.get("memory_peak_bytes") else []
     return [
@@ -51,10 +51,10 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
         ("runtime", str(doc.get("runtime") or "")),
         ("project", f"{doc.get('project') or ''}" + (f" · {tags}" if tags else "")),
         ("node", str(doc.get("node_id") or "")),
-        ("attempt", attempts if doc.get("attempt") else ""),
-        ("submitted", clock(doc.get("submitted_at"))),
-        ("started", clock(doc.get("started_at")) if doc.get("started_at") else ""),
-        ("finished", clock(doc.get("finished_at")) if doc.get("finished_at") else ""),
+        ("attempt", attempts),
+        ("submitted", zoned(doc.get("submitted_at"))),
+        ("started", zoned(doc.get("started_at")) if doc.get("started_at") else ""),
+        ("finished", zoned(doc.get("finished_at")) if doc.get("finished_at") else ""),
         ("took", " · ".join([duration(seconds_of(doc)), *used]) if doc.get("started_at") else ""),
         ("cost", cost_words(doc.get("cost") or {})),
         (

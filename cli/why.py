@@ -62,6 +62,8 @@ def timeline(phases: list[dict[str, Any]]) -> None:
         open_end = " so far" if not phase.get("to") else ""
         text = f"{clean(name):<28} {duration(spent / 1000):>8}{open_end}"
         show(f"{text:<38} {paint(bar, 'busy', sys.stdout)}".rstrip())
+        if phase.get("ended"):
+            show(f"  attempt {phase.get('attempt')} {clean(phase['ended'])}")
 
 
 def spent_ms(phase: dict[str, Any]) -> float:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from domain.execution.events import Reason
 from domain.execution.job import Job
 
+LESS = "It waits for a larger node. To ask for less: rgrid cancel ID, then run it with another --cpu or --memory"
+SEE = "It starts when one of them ends: rgrid ps --status running"
+
 
 @dataclass(frozen=True, slots=True)
 class NodeRoom:
@@ -38,15 +41,21 @@ def place(job: Job, nodes: Sequence[NodeRoom]) -> NodeRoom | Reason:
     large = [node for node in able if node.cpu_millis >= cpu and node.memory_bytes >= memory]
     if not large:
         most_cpu = max(node.cpu_millis for node in able) / 1000
-        most_gib = max(node.memory_bytes for node in able) / 1024**3
-        message = (
-            f"It asks for {cpu / 1000:g} cpu and {memory / 1024**3:.2g} GiB; the largest nodes have {most_cpu:g} cpu"
+        most_gib = _gib(max(node.memory_bytes for node in able))
+        message = f"It asks for {cpu / 1000:g} cpu and {_gib(memory)}; the largest nodes have {most_cpu:g} cpu"
+        return Reason(
+            "TOO_LARGE",
+            f"{message}, {most_gib}.",
+            LESS,
         )
-        return Reason("TOO_LARGE", f"{message}, {most_gib:.2g} GiB.", "Cancel it and ask for less: --cpu, --memory")
     with_cpu = [node for node in large if node.cpu_free_millis >= cpu]
     if not with_cpu:
-        return Reason("WAITING_FOR_CPU", "Every cpu that it could have is taken by other executions.")
+        return Reason("WAITING_FOR_CPU", "Every cpu that it could have is taken by other executions.", SEE)
     with_room = [node for node in with_cpu if node.memory_free_bytes >= memory]
     if not with_room:
-        return Reason("WAITING_FOR_MEMORY", "The memory that it asks for is taken by other executions.")
+        return Reason("WAITING_FOR_MEMORY", "The memory that it asks for is taken by other executions.", SEE)
     return min(with_room, key=lambda node: (node.cpu_free_millis, node.memory_free_bytes, node.node_id))
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{round(size_bytes / 1024**3, 2):,g} GiB" if size_bytes < 1024**5 else f"{size_bytes / 1024**3:,.0f} GiB"

@@ -14,6 +14,8 @@ from gateway.errors import error_response
 
 BODY_BYTES_MAX = 4 * 1024**2
 """Of an API request; blobs go through their own door, which streams."""
+DRAINED_BYTES_MAX = 128 * 1024**2
+"""So much of a body that is too large is read and thrown away, so that its sender hears why it was refused."""
 REQUEST_ID = re.compile(rb"^[A-Za-z0-9_-]{8,64}$")
 
 log = logging.getLogger("rgrid.gateway")
@@ -84,6 +86,9 @@ class BodyLimit:
             message = await receive()
             received += len(message.get("body", b""))
             if received > BODY_BYTES_MAX:
+                while message.get("more_body") and received < DRAINED_BYTES_MAX:  # or the answer is lost in a reset
+                    message = await receive()
+                    received += len(message.get("body", b""))
                 raise HTTPException(413, f"The body has more than {BODY_BYTES_MAX} bytes.")
             return message
 

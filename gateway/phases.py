@@ -12,7 +12,7 @@ from services.runtime.log import Recorded
 
 
 def explained(commits: Sequence[Recorded]) -> dict[str, Any]:
-    """`phases` with name, attempt, from, to (None: it goes on) and ms; `cache`; `waiting`."""
+    """`phases` with name, attempt, from, to (None: it goes on), ms and how the attempt `ended` in it; `cache`; `waiting`."""
     phases: list[dict[str, Any]] = []
     cache: dict[str, Any] | None = None
     waiting: dict[str, Any] | None = None
@@ -31,7 +31,11 @@ def explained(commits: Sequence[Recorded]) -> dict[str, Any]:
             name = _phase(event)
             if name is not None:
                 at_us = event.started_at_us if isinstance(event, e.ExecutionStarted) else at_us
+                if isinstance(event, e.ExecutionAttemptFailed) and event.result.ended_at_us:
+                    at_us = min(at_us, event.result.ended_at_us)  # it is told later when its runner was away
                 _close(phases, at_us)
+                if phases and isinstance(event, e.ExecutionAttemptFailed):
+                    phases[-1]["ended"] = f"{event.result.status}: {event.result.reason.message}"
                 shown = attempt + (name in ("resolving", "queued"))
                 phases.append({"name": name, "attempt": shown, "from_us": at_us, "to_us": None})
             elif isinstance(event, cost.CostFinalized):
@@ -70,6 +74,7 @@ def _shown(phase: dict[str, Any]) -> dict[str, Any]:
         "from": iso(begun),
         "to": None if ended is None else iso(ended),
         "ms": None if ended is None else (ended - begun) // 1000,
+        "ended": phase.get("ended"),
     }
 
 

@@ -49,7 +49,7 @@ TIMEOUT_SECONDS_MAX = 30 * 24 * 3600
 BLOBS_MAX = 1000
 LABEL_CHARS_MAX = 100
 
-NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*$"
 NO_NUL = r"^[^\x00]*$"
 PLAIN_PATH = r"^[^/\x00][^\x00]*$"
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"

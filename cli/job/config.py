@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,27 @@ SCALARS = ("output", "runtime", "cpu", "memory", "disk", "timeout", "retries", "
 SWITCHES = ("network", "remote-only", "detach")
 LISTS = ("input", "env", "tag")
 NAMES = SCALARS + SWITCHES + LISTS
+GRID_NAMES: tuple[str, ...] = (
+    "home",
+    "api_url",
+    "api_key",
+    "artifacts",
+    "nats_url",
+    "nats_node_url",
+    "postgres_dsn",
+    "public_url",
+)
+GRID_NAMES += ("gateway_host", "gateway_port", "url_key", "node_id", "node_type", "sandbox", "log_bytes_max")
+GRID_NAMES += (
+    "lease_seconds",
+    "heartbeat_seconds",
+    "kill_grace_seconds",
+    "log_level",
+    "nats_user",
+    "nats_password",
+    "require",
+)
+"""Variables that set no option of a run."""
 ROOT_MARKS = (".git", ".hg", ".svn", ".jj")
 BLOCK = re.compile(r"(?m)^# /// script[ \t]*\r?\n(?P<body>(?:^#(?: .*|)\r?\n)+)^# ///[ \t]*\r?$")
 
@@ -49,6 +71,7 @@ def added(below: list[str] | None, above: list[str]) -> list[str]:
 
 def from_environment() -> dict[str, Any]:
     """RGRID_TIMEOUT and the like; lists are separated by commas."""
+    warn_unknown(os.environ)
     found: dict[str, Any] = {}
     for name in NAMES:
         value = os.environ.get("RGRID_" + name.upper().replace("-", "_"))
@@ -59,6 +82,14 @@ def from_environment() -> dict[str, Any]:
         else:
             found[name] = switch(value, f"RGRID_{name.upper()}") if name in SWITCHES else value
     return found
+
+
+def warn_unknown(environment: Mapping[str, str]) -> None:
+    """Name every RGRID_ variable that nobody reads, with the nearest one that somebody does."""
+    known = {f"RGRID_{name.upper().replace('-', '_')}" for name in (*NAMES, *GRID_NAMES)}
+    for name in sorted(name for name in environment if name.startswith("RGRID_") and name not in known):
+        near = difflib.get_close_matches(name, known, 1)
+        warn(f"nothing reads {clean(name)}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
 def from_script(script: Path) -> dict[str, Any]:
@@ -95,6 +126,11 @@ def from_file(path: Path, *, whole: bool) -> dict[str, Any]:
     """The options in a TOML file (`whole`), or in its [tool.rgrid]."""
     try:
         text = path.read_text("utf-8")
+    except UnicodeDecodeError as wrong:
+        raise UsageProblem(
+            f"{clean(path)} is not UTF-8 text (byte {wrong.start}).",
+            f"Correct it, or move it away: mv {clean(path)} /tmp/",
+        ) from None
     except OSError:
         return {}
     data = parsed(text, str(path))

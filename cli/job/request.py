@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import UsageProblem
-from ..terminal.formats import parse_cpu, parse_duration, parse_size
+from ..terminal.formats import parse_cpu, parse_duration, parse_memory, parse_size
+from ..terminal.typed import check_labels
 from .arguments import environment, pairs
 
 LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "cpu": ("cpu_millis", parse_cpu),
-    "memory": ("memory_bytes", parse_size),
+    "memory": ("memory_bytes", parse_memory),
     "disk": ("disk_bytes", parse_size),
     "timeout": ("timeout_seconds", parse_duration),
 }
 RETRIES_MAX = 100
-PRIORITY_MAX = 100
+PRIORITY_MAX = 1000
 
 
 def request_of(options: Mapping[str, Any], runtime: str, args: list[str], own: Mapping[str, str]) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def request_of(options: Mapping[str, Any], runtime: str, args: list[str], own: M
     if options.get("tag"):
         body["tags"] = pairs(options["tag"], "--tag")
     check_text(body)
+    check_labels(body.get("name", ""), body.get("project", ""), body.get("env", ()), body.get("tags", ()))
     return body
 
 

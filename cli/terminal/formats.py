@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 
 SIZE_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+MEMORY_BYTES_MIN = 16 * 1024**2
 TIME_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -77,6 +78,20 @@ def clock(text: str | None, *, millis: bool = False) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S") + (f".{at.microsecond // 1000:03d}" if millis else "")
 
 
+def brief(text: str | None) -> str:
+    """`18:35:04` today, else `11-20 18:35`; local time."""
+    at = moment(text)
+    if at is None:
+        return "-"
+    return at.strftime("%H:%M:%S" if at.date() == datetime.now().astimezone().date() else "%m-%d %H:%M")
+
+
+def zoned(text: str | None) -> str:
+    """`2026-11-20 18:35:04 CET`: local time and its zone."""
+    at = moment(text)
+    return f"{clock(text)} {at.tzname() or ''}".rstrip() if at else "-"
+
+
 def between(start: str | None, end: str | None) -> float | None:
     """Seconds from one ISO time to another; None when one of them has not come."""
     first, last = moment(start), moment(end)
@@ -89,6 +104,15 @@ def parse_size(text: str) -> int:
     if not found or float(found[1]) <= 0:
         raise ValueError(f"{text!r} is not a size; write for example 512m or 2g")
     return int(float(found[1]) * SIZE_UNITS[found[2]])
+
+
+def parse_memory(text: str) -> int:
+    """`parse_size`, but never less than a script can start in. Raises ValueError."""
+    found = parse_size(text)
+    if found < MEMORY_BYTES_MIN:
+        meant = f"; did you mean {text.strip()}g?" if text.strip().isdecimal() else ""
+        raise ValueError(f"{text!r} is less than {memory(MEMORY_BYTES_MIN)}, too little to start anything{meant}")
+    return found
 
 
 def parse_duration(text: str) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 from ..errors import EXIT_CANCELLED, EXIT_PLATFORM, EXIT_TIMED_OUT
 from .formats import about, between, duration, money, size
-from .screen import clean, detail, following, state
+from .screen import COLUMN, clean, detail, following, interactive, state
+from .table import width_of
 
 ENDED = ("succeeded", "failed", "cancelled", "timed_out", "lost")
 WORDS = {"timed_out": "timed out"}
@@ -79,11 +81,15 @@ def closing(doc: dict[str, Any]) -> None:
     """`✔ succeeded …` or `✘ failed …` with the reason and what to do."""
     status = str(doc.get("status"))
     reason = doc.get("reason") or {}
-    text = figures(doc)
     attempts = int(doc.get("attempt") or 0)
-    if attempts > 1:
-        text += f" · attempt {attempts}"
-    state(MEANING.get(status, "busy"), WORDS.get(status, status), text)
+    text = (f"attempt {attempts} · " if attempts > 1 else "") + figures(doc)
+    cost = cost_words(doc.get("cost") or {})
+    if cost and interactive() and COLUMN + 3 + width_of(text) > shutil.get_terminal_size().columns:
+        text = text.removesuffix(cost).removesuffix(" · ")  # a line of its own is easier to read than a broken one
+        state(MEANING.get(status, "busy"), WORDS.get(status, status), text)
+        detail("cost", cost)
+    else:
+        state(MEANING.get(status, "busy"), WORDS.get(status, status), text)
     if status != "succeeded":
         for word, key in (("reason", "message"), ("hint", "hint")):
             if reason.get(key):

@@ -30,23 +30,33 @@ def cut(text: str, width: int) -> str:
     return kept + "…"
 
 
-def fit(widths: list[int], room: int) -> list[int]:
-    """Take columns away from the widest until the row has `room`, none below NARROWEST."""
+def fit(widths: list[int], room: int, whole: frozenset[int] = frozenset()) -> list[int]:
+    """Take columns away from the widest until the row has `room`, none below NARROWEST and none of those in `whole`."""
     widths = list(widths)
-    while sum(widths) + GAP * (len(widths) - 1) > room:
-        widest = max(range(len(widths)), key=lambda i: widths[i])
+    shrinking = [i for i in range(len(widths)) if i not in whole]
+    while shrinking and sum(widths) + GAP * (len(widths) - 1) > room:
+        widest = max(shrinking, key=lambda i: widths[i])
         if widths[widest] <= NARROWEST:
             break
         widths[widest] -= 1
     return widths
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, right: frozenset[int] = frozenset()) -> None:
-    """Print `rows` under `head`; the columns in `right` are aligned right. Only a terminal has a width to fit."""
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    right: frozenset[int] = frozenset(),
+    whole: frozenset[int] = frozenset(),
+) -> None:
+    """Print `rows` under `head`; the columns in `right` are aligned right, those in `whole` never cut.
+
+    Only a terminal has a width to fit.
+    """
     cells = [[clean(cell) for cell in row] for row in rows]
     widths = [max(width_of(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
     if sys.stdout.isatty():
-        widths = fit(widths, shutil.get_terminal_size().columns)
+        widths = fit(widths, shutil.get_terminal_size().columns, whole)
     show(paint(_line(head, widths, right), "quiet", sys.stdout))
     for row in cells:
         show(_line(row, widths, right))

@@ -12,7 +12,7 @@ from ..wire.follow import Follower, Sink, check_complete
 from ..wire.interrupt import SECOND_WITHIN_SECONDS, Interrupts
 from ..wire.transport import Api, query_string, segment
 from .formats import between, duration
-from .outcome import ENDED, closing, exit_code, next_after
+from .outcome import ENDED, closing, exit_code, next_after, with_id
 from .screen import clean, detail, interactive, state, tell
 
 COST_SECONDS_MAX = 2.0
@@ -54,6 +54,8 @@ class Watch:
         self.last = key
         if status == "queued" and reason.get("message"):
             state("quiet", "queued", clean(reason["message"]))
+            if reason.get("hint"):
+                detail("hint", clean(with_id(str(reason["hint"]), {"id": self.execution})))
         elif status == "running" and not word.get("cancelling"):
             words = [f"on {clean(word.get('node_id') or 'a node')}"]
             if (word.get("attempt") or 1) == 1 and (waited := self.waited(word)) is not None:
@@ -119,6 +121,12 @@ class Watch:
         self.cancel()
         return True
 
+    def unread(self) -> None:
+        """Whoever read our stdout left (`| head -1`): the execution does not end with them."""
+        state("quiet", "detached", f"nobody reads stdout any more; {self.execution} goes on")
+        detail("return", f"rgrid attach {self.execution}")
+        detail("cancel", f"rgrid cancel {self.execution}")
+
     def cancel(self) -> None:
         """Ask for the end; it is confirmed by seeing it."""
         self.cancelling = True
@@ -149,6 +157,9 @@ def watched(api: Api, execution: str, interrupts: Interrupts, *, as_json: bool =
     watch = Watch(api, execution, interrupts, stdout=sys.stderr.buffer if as_json else None)
     try:
         doc = watch.follow()
+    except BrokenPipeError:
+        watch.unread()
+        raise
     except CliError as lacking:
         if lacking.code == "LOG_INCOMPLETE":
             closing(watch.final({}))

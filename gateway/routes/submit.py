@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from domain.errors import Conflict, Unavailable
+from domain.errors import Conflict, Invalid, Unavailable
 from domain.execution.commands import SubmitExecution
 from domain.execution.job import Job, Limits
 from domain.ids import id_from
@@ -26,6 +26,7 @@ from services.runtime.messages import BlobRef
 
 router = APIRouter(tags=["executions"])
 
+WRONG_SHOWN = 10
 SHA_EXAMPLE = hashlib.sha256(b"").hexdigest()
 SUBMIT_EXAMPLE = {
     "script": {"path": "wordcount.py", "sha256": SHA_EXAMPLE, "size_bytes": 0},
@@ -100,17 +101,23 @@ def _fingerprint(body: SubmitBody) -> str:
 
 
 async def _check_blobs(parts: Parts, caller: Caller, body: SubmitBody) -> None:
-    """Raises Conflict (BLOBS_MISSING), naming what must be uploaded first."""
+    """Raises Conflict (BLOBS_MISSING), naming what must be uploaded first, and Invalid (SIZE_MISMATCH)."""
     files = [body.script.ref(), *body.input_set().entries]
-    wanted = [BlobRef(each.sha256, each.size_bytes) for each in files]
+    sized = [BlobRef(each.sha256, each.size_bytes) for each in files]
+    wanted = list(sized)
     if body.inputs_manifest is not None:
         wanted.append(BlobRef(body.inputs_manifest, 0))
     missing = await parts.store.missing(caller.account, wanted)
     if not missing and body.inputs_manifest is not None:
         listed = await listed_inputs(parts.store, caller.account, body)
         missing = await parts.store.missing(caller.account, listed)
+        sized += listed
     if missing:
         message = (
             f"{len(missing)} of the files are not stored yet. Upload them first: POST /api/v1/blobs gives the URLs."
         )
         raise Conflict(message, code="BLOBS_MISSING", details={"missing": [blob.sha256 for blob in missing]})
+    if wrong := await parts.store.of_other_size(caller.account, sized):
+        named = ", ".join(f"{blob.sha256[:12]}… ({blob.size_bytes:,})" for blob in wrong[:WRONG_SHOWN])
+        message = f"{len(wrong)} of the files have another size than the request says: {named}."
+        raise Invalid(message, code="SIZE_MISMATCH", details={"sha256": [blob.sha256 for blob in wrong[:WRONG_SHOWN]]})

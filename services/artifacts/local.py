@@ -41,6 +41,15 @@ class LocalStore:
         unique = list({blob.sha256: blob for blob in blobs}.values())
         return await self.run(lambda: [blob for blob in unique if self.find(account, blob.sha256) is None])
 
+    async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
+        """Asked beside `missing`: a size that is not so would stand in every listing and sum."""
+
+        def differs(blob: BlobRef) -> bool:
+            stored = self.find(account, blob.sha256)
+            return stored is not None and stored.size_bytes != blob.size_bytes
+
+        return await self.run(lambda: [blob for blob in blobs if differs(blob)])
+
     def upload_url(self, account: str, sha256: str, size_bytes: int, scope: str) -> str:
         return self.signer.url(Grant("put", account, sha256, size_bytes, scope))
 

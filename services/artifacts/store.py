@@ -30,6 +30,9 @@ class ArtifactStore(Protocol):
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         """Those of `blobs` that are not stored (completely), each once, in their order."""
 
+    async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
+        """Those of `blobs` that are stored and have another size than they say."""
+
     def upload_url(self, account: str, sha256: str, size_bytes: int, scope: str) -> str:
         """A URL that takes exactly this content by PUT."""
 

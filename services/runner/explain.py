@@ -40,7 +40,8 @@ def ended(end: Exit, oom: bool, limits: Limits, guarded: bool = True) -> tuple[s
         return "succeeded", Reason("OK", "The script ended with exit code 0.")
     if oom:
         message = f"The kernel ended a process of the script at its memory limit of {_mib(limits.memory_bytes)}."
-        return "failed", Reason("OUT_OF_MEMORY", message, "Give it more: rgrid run --memory 4g …")
+        hint = f"Give it more: rgrid run --memory {_twice_mib(limits.memory_bytes)} … (files in /tmp count as memory)"
+        return "failed", Reason("OUT_OF_MEMORY", message, hint)
     if end.signal is not None:
         name = signals.Signals(end.signal).name
         hint = HINTS_BY_SIGNAL.get(signals.Signals(end.signal), "")
@@ -56,7 +57,9 @@ def ended(end: Exit, oom: bool, limits: Limits, guarded: bool = True) -> tuple[s
 
 def timed_out(limits: Limits) -> Reason:
     message = f"It ran longer than its {limits.timeout_seconds:g} s and was ended."
-    return Reason("TIMED_OUT", message, "Give it longer: rgrid run --timeout 2h …")
+    return Reason(
+        "TIMED_OUT", message, f"Give it longer: rgrid run --timeout {_twice_seconds(limits.timeout_seconds)} …"
+    )
 
 
 def disk_limit(limits: Limits, bound: int) -> Reason:
@@ -113,4 +116,22 @@ def runner_failed(detail: str) -> Reason:
 
 
 def _mib(size_bytes: int) -> str:
+    """In the unit it was asked in: `2 GiB`, `512 MiB`."""
+    if size_bytes >= 1024**3 and size_bytes % 1024**3 == 0:
+        return f"{size_bytes // 1024**3:,} GiB"
     return f"{size_bytes / 1024**2:,.0f} MiB"
+
+
+def _twice_mib(size_bytes: int) -> str:
+    """Twice as much, as it is typed: `4g`, `256m`."""
+    twice = 2 * size_bytes
+    return f"{twice // 1024**3}g" if twice % 1024**3 == 0 else f"{-(-twice // 1024**2)}m"
+
+
+def _twice_seconds(seconds: float) -> str:
+    """Twice as long, as it is typed: `2h`, `10m`, `3`."""
+    twice = 2 * seconds
+    for unit, one in (("h", 3600), ("m", 60)):
+        if twice >= one and twice % one == 0:
+            return f"{twice / one:g}{unit}"
+    return f"{twice:g}"

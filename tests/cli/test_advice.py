@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("cli", "domain", "gateway", "projections", "services")
 SAID = re.compile(r"(?<![\w/.`-])rgrid ([a-z_]+)((?: (?:--?[a-z][a-z-]*|[\w@.=]+))*)")
 PROSE = frozenset(
-    """again and answers as cannot does exec_x has is it itself key leaks makes needs of or passes refuses runs says stops
-    that uses was writes wrote""".split()  # noqa: SIM905
+    """again and answers as cannot did does exec_x has is it itself key leaks makes needs of or passes refuses runs says stops
+    that uses was work writes wrote""".split()  # noqa: SIM905
 )
 """What may follow the name in a sentence."""
 

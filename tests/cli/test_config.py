@@ -1,9 +1,12 @@
 """Flag > environment > script > project > person."""
 
+import dataclasses
+
 import pytest
 
 from cli.errors import UsageProblem
 from cli.job import config
+from services.runtime.settings import Settings
 
 
 @pytest.fixture
@@ -71,3 +74,19 @@ def test_what_does_not_read_is_refused(place, text):
     (place / "home" / "config.toml").write_text(text)
     with pytest.raises(UsageProblem):
         config.settings({}, None)
+
+
+def test_a_file_that_is_no_text_is_named(place):
+    (place / "home" / "config.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageProblem, match="not UTF-8 text"):
+        config.settings({}, None)
+
+
+def test_a_variable_that_nobody_reads_is_named_with_the_nearest(capfd):
+    config.warn_unknown({"RGRID_TIMEUOT": "1", "RGRID_TIMEOUT": "1", "RGRID_HOME": "x", "HOME": "y"})
+    assert capfd.readouterr().err == "! nothing reads RGRID_TIMEUOT; did you mean RGRID_TIMEOUT?\n"
+
+
+def test_the_variables_of_the_grid_are_known():
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    assert fields <= {*config.GRID_NAMES, *(name.replace("-", "_") for name in config.NAMES)}

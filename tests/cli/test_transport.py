@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import threading
 
 import pytest
 
@@ -144,6 +145,21 @@ def breaking(times, then):
             handler.close_connection = True
 
     return behave
+
+
+def test_a_damaged_grid_file_is_waited_for_and_a_stale_one_not_believed(tmp_path, monkeypatch):
+    monkeypatch.setenv("RGRID_HOME", str(tmp_path))
+    monkeypatch.setattr("cli.wire.grid.RESTORED_SECONDS_MAX", 0.3)
+    a_grid_runs_in(tmp_path, "http://127.0.0.1:9")
+    assert running()["api_url"] == "http://127.0.0.1:9"
+    for damage in ('{"pid":1', '{"pid":1,"api_url":"http://127.0.0.1:1"}'):
+        (tmp_path / "grid.json").write_text(damage)
+        assert running() == {}
+    grid_file = json.dumps({"pid": os.getpid(), "api_url": "http://127.0.0.1:9"})
+    threading.Timer(0.15, lambda: (tmp_path / "grid.json").write_text(grid_file)).start()
+    assert running()["api_url"] == "http://127.0.0.1:9"
+    (tmp_path / "run" / "lock").write_text("")
+    assert running() == {}
 
 
 def test_a_grid_that_is_started_again_is_waited_for(odd_server, tmp_path, monkeypatch, capfd):

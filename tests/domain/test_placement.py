@@ -44,6 +44,13 @@ def test_it_goes_where_the_least_room_is_left() -> None:
     assert place(SMALL, [replace(ROOM, node_id="n9"), ROOM]) == ROOM
 
 
+def test_what_is_too_large_is_said_in_whole_numbers_and_what_to_do() -> None:
+    reason = place(replace(SMALL, limits=Limits(64_000, 900 * GIB)), [ROOM])
+    assert isinstance(reason, Reason)
+    assert "64 cpu and 900 GiB; the largest nodes have 4 cpu, 8 GiB." in reason.message
+    assert "rgrid cancel ID" in reason.hint
+
+
 rooms = st.builds(
     NodeRoom,
     node_id=st.sampled_from(["n1", "n2", "n3"]),

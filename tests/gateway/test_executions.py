@@ -56,6 +56,18 @@ async def test_missing_blobs_are_named_before_anything_is_queued(gateway: Gatewa
     assert (await gateway.call("POST", "/executions", json=body))[0] == 201
 
 
+async def test_a_size_that_is_not_so_is_refused(gateway: GatewayUnderTest) -> None:
+    lying = submit_body(inputs=[{"path": "in", "sha256": SHA, "size_bytes": 3}])
+    status, refused = await gateway.call("POST", "/executions", json=lying)
+    assert status == 422 and refused["error"]["code"] == "SIZE_MISMATCH"
+    assert refused["error"]["details"]["sha256"] == [SHA]
+
+
+async def test_a_body_that_is_far_too_large_is_answered_all_the_same(gateway: GatewayUnderTest) -> None:
+    status, refused = await gateway.call("POST", "/executions", data=b"[" * 50_000_000)
+    assert status == 413 and refused["error"]["code"] == "TOO_LARGE"
+
+
 async def test_many_inputs_come_as_a_manifest(gateway: GatewayUnderTest) -> None:
     entries = [{"path": f"in/{number}", "sha256": SHA, "size_bytes": 2, "mode": 0o644} for number in range(1000)]
     manifest = await gateway.store(orjson.dumps(entries))

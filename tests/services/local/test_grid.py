@@ -80,6 +80,20 @@ def test_damaged_files_of_a_live_grid_are_written_again_and_nobody_hangs(grid: G
     assert grid.api_key == known
 
 
+def test_down_says_what_starts_over_and_it_does(grid: GridUnderTest, tmp_path: Path) -> None:
+    (tmp_path / "slow.sh").write_text("sleep 60")
+    execution = grid.rgrid("run", "-d", "slow.sh", cwd=tmp_path).stdout.strip()
+    deadline = time.monotonic() + RECOVERY_SECONDS_MAX
+    while '"status":"running"' not in grid.rgrid("status", execution, "--json").stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "1 running execution starts over at the next rgrid up" in grid.local("down").stdout
+    grid.up()
+    why = grid.rgrid("why", execution).stdout
+    assert "lost: Its runner was stopped" in why
+    assert grid.rgrid("cancel", execution).returncode == 0
+
+
 def test_two_at_once_start_one(new_grid: NewGrid) -> None:
     grid = new_grid()
     command = [sys.executable, "-P", "-m", "services.local", "up", "-d"]
