@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-MICROS_PER_EURO = 1_000_000
 CURRENCY = "EUR"
 
 

@@ -25,7 +25,8 @@ from projections.database import Database
 from projections.queries import Queries
 from services.artifacts.local import LocalStore
 from services.artifacts.signing import Signer
-from services.runtime.connection import Bus, connect
+from services.runtime.bus import Bus
+from services.runtime.connection import connect
 from services.runtime.handle import Handler
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.log_stored import LogChunks

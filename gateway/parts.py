@@ -14,7 +14,7 @@ from gateway.stream.room import StreamRoom
 from gateway.tickets import Tickets
 from projections.queries import Queries
 from services.artifacts.local import LocalStore
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.handle import Handler
 from services.runtime.log import EventLog
 from services.runtime.log_stored import LogChunks

@@ -24,6 +24,7 @@ from domain.execution.job import (
     Limits,
 )
 from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path, checked_tree
+from domain.retry import RETRIES_MAX
 
 ARGS_MAX = 10_000
 ARG_CHARS_MAX = 32_767
@@ -37,7 +38,6 @@ NAME_CHARS_MAX = 200
 TAGS_MAX = 32
 TAG_NAME_CHARS_MAX = 64
 TAG_CHARS_MAX = 256
-RETRIES_MAX = 100
 PRIORITY_MAX = 1000
 CPU_MILLIS_MAX = 1_024_000
 MEMORY_BYTES_MIN = 16 * 1024**2

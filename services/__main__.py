@@ -16,7 +16,8 @@ from projections.database import Database
 from projections.service_queries import ServiceQueries
 from services.artifacts.local import LocalStore
 from services.artifacts.signing import Signer
-from services.runtime.connection import Bus, connect
+from services.runtime.bus import Bus
+from services.runtime.connection import connect
 from services.runtime.consumer import run_service
 from services.runtime.handle import Handler
 from services.runtime.jetstream import JetStreamLog

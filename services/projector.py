@@ -22,8 +22,8 @@ from services.runtime.service import Context, Service
 BATCH_COMMITS_MAX = 2000
 FLOOD_COMMITS_MIN, GATHER_SECONDS = 5, 0.015
 """When so many came at once the next ones are gathered: a transaction costs much the same for one commit or fifty."""
-WAITING_MAX = 1000
-"""Lists of commits that are read ahead while a batch is written."""
+WAITING_MAX = 4
+"""Lists of commits (up to 2000 each) that are read ahead while a batch is written."""
 IDLE_SECONDS = 2.0
 """After so long without news the log's end and the read models are compared with what was read: either may be another."""
 BACKOFF_SECONDS_FIRST = 0.02

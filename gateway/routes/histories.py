@@ -15,8 +15,8 @@ from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.phases import explained
 from gateway.reading import SEQUENCE_MAX, ExecutionId, answer, resolved
 from projections.execution_doc import iso
-from services.runtime.codec import to_plain
 from services.runtime.log import Recorded, Ref
+from services.runtime.plain import to_plain
 
 router = APIRouter(tags=["history"])
 EVENTS_MAX = 1000

@@ -47,7 +47,7 @@ def _try_login(dsn: str, where: str) -> None:
     if done.returncode != 0:
         words = (done.stderr.strip().splitlines() or ["it does not say why"])[-1]
         raise Problem(
-            f"The Postgres at {where} does not let rgrid work: {words}.",
+            f"The Postgres at {where} does not let us work: {words}.",
             "RGRID_POSTGRES_DSN names the user, the password and the database.",
             "What it needs is in docs/external-servers.md",
             code="POSTGRES_REFUSED",

@@ -15,7 +15,7 @@ HINTS_BY_CODE = {
 }
 HINTS_BY_SIGNAL = {
     signals.SIGSEGV: "A native library crashed; look at what the script loaded last.",
-    signals.SIGTERM: "Something asked it to end; rgrid did not: a timeout or a cancel would be named here.",
+    signals.SIGTERM: "Something asked it to end, not the grid: a timeout or a cancel would be named here.",
     signals.SIGPIPE: "It wrote to a pipe that nobody read any more.",
     signals.SIGFPE: "A native library divided by zero, or something like it.",
     signals.SIGILL: "A native library was built for another kind of processor.",

@@ -18,8 +18,8 @@ from services.runner.ending import STOPPED
 from services.runner.journal import Journal, Key
 from services.runner.node import Capacity, Node
 from services.runtime import subjects
-from services.runtime.codec import from_plain
 from services.runtime.messages import CancelWork, FinishedFact, RunWork
+from services.runtime.plain import from_plain
 from services.runtime.pull import Pulled, Puller
 
 log = logging.getLogger("rgrid.runner")

@@ -17,7 +17,7 @@ from services.runner.download import Downloads
 from services.runner.reports import Reports
 from services.runner.sandbox.box import Sandbox
 from services.runner.upload import Uploads
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 

@@ -7,9 +7,9 @@ import logging
 
 from domain.errors import Unavailable
 from services.runtime import subjects
-from services.runtime.codec import to_json
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.messages import FinishedFact, Heartbeat, JoinedFact, LeftFact, StartedFact
+from services.runtime.plain import to_json
 
 log = logging.getLogger("rgrid.runner")
 

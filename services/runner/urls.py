@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from domain.errors import Invalid, StaleLease, Unavailable
 from services.runtime import subjects
-from services.runtime.codec import from_json, to_json
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.messages import URLS_MAX, BlobRef, RunWork, UrlsGiven, UrlsWanted
+from services.runtime.plain import from_json, to_json
 
 PATIENCE_SECONDS = 600.0
 PAUSE_SECONDS_MAX = 5.0

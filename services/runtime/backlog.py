@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.runtime.connection import ApiError, Bus
+from services.runtime.bus import ApiError, Bus
 from services.runtime.streams import STREAM_NOT_FOUND, declared_streams
 
 

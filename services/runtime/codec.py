@@ -17,10 +17,8 @@ import orjson
 from domain.catalog import EVENT_TYPES, TYPE_NAMES
 from domain.errors import DamagedHistory
 from services.runtime.log import Commit, Recorded, Ref
-from services.runtime.plain import decoder, from_json, from_plain, to_json, to_plain
+from services.runtime.plain import decoder, to_json
 from services.runtime.subjects import ref_of
-
-__all__ = ["Decoded", "decode_commit", "encode_commit", "from_json", "from_plain", "read_commit", "to_json", "to_plain"]
 
 COMMIT_VERSION = 1
 DECODED_MAX = 2048

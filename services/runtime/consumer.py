@@ -16,6 +16,9 @@ from services.runtime.service import Context, Service, Shell, Undeclared
 
 log = logging.getLogger("rgrid.service")
 
+PAUSE_SECONDS_AWAY = 0.2
+"""Between two looks for a server that is away: a grid that starts must not sleep while its Postgres is up already."""
+
 STEADY_SECONDS = 60.0
 """A loop that ran so long was well: its next fault is a first one again."""
 
@@ -54,7 +57,7 @@ async def _keep_running(
     service: Service, shell: Shell, start: Callable[[Context], Awaitable[None]], halt: asyncio.Event
 ) -> None:
     """`start` again whenever it fails, until it ends by itself or `halt` is set."""
-    pause = PAUSE_SECONDS_FIRST
+    pause, told = PAUSE_SECONDS_FIRST, ""
     halting = asyncio.create_task(halt.wait())
     while not halt.is_set():
         began = time.monotonic()
@@ -70,7 +73,9 @@ async def _keep_running(
         except (Undeclared, HistoryLost):
             raise
         except INFRASTRUCTURE as error:
-            log.warning("%s: starts again: %s", service.name, error)
+            if str(error) != told:
+                log.warning("%s: starts again: %s", service.name, error)
+            told, pause = str(error), min(pause, PAUSE_SECONDS_AWAY)
         except Exception:
             log.exception("%s: its loop failed; it starts again", service.name)
         if time.monotonic() - began > STEADY_SECONDS:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import orjson
 
 from domain.errors import Unavailable
+from services.runtime.bus import NO_RESPONDERS, TIMEOUT_SECONDS, Bus
 from services.runtime.client import STATUS, Message
-from services.runtime.connection import NO_RESPONDERS, TIMEOUT_SECONDS, Bus
 
 END_OF_BATCH = "204"
 NOT_FOUND = "404"

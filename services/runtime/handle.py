@@ -18,6 +18,8 @@ from services.runtime.log import Commit, EventLog, Recorded, Ref
 
 ATTEMPTS_MAX = 20
 CACHE_ENTRIES_MAX = 20_000
+CACHE_WEIGHT_MAX = 200_000
+"""Of all entries together, see `weight`: about 100 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,23 @@ class Folded:
     """Ids of all commands in it: a repeat is known however long ago the first was, whatever the decider says."""
     fresh: bool = False
 
+    @property
+    def weight(self) -> int:
+        """How much it keeps in memory, in units of about half a kilobyte: a file of a job, a command."""
+        job = getattr(self.state, "job", None)
+        return 1 + len(self.commands) + (len(job.inputs.entries) if job is not None else 0)
+
 
 class Handler:
     """Handles commands of all aggregates over one log. Share one per process: its cache is worth more that way."""
 
-    def __init__(self, log: EventLog, *, cache_entries_max: int = CACHE_ENTRIES_MAX) -> None:
+    def __init__(
+        self, log: EventLog, *, cache_entries_max: int = CACHE_ENTRIES_MAX, cache_weight_max: int = CACHE_WEIGHT_MAX
+    ) -> None:
         self.log = log
         self._cache: OrderedDict[Ref, Folded] = OrderedDict()
-        self._entries_max = cache_entries_max
+        self._entries_max, self._weight_max = cache_entries_max, cache_weight_max
+        self._weight = 0
 
     async def handle(
         self, ref: Ref, command: Any, *, command_id: str, actor: str, cause: int = 0, now_us: int | None = None
@@ -99,7 +110,7 @@ class Handler:
         if aggregate is None:
             return
         if recorded.commit.unknown or recorded.commit.damage:
-            self._cache.pop(ref, None)
+            self._drop(ref)
             return
         known = self._cache.get(ref)
         if known is None:
@@ -108,20 +119,20 @@ class Handler:
         elif known.position == recorded.previous:
             self._keep(ref, fold(aggregate, known, [recorded]))
         elif known.position < recorded.position:
-            del self._cache[ref]
+            self._drop(ref)
 
     async def _append(self, aggregate: Aggregate, commit: Commit, folded: Folded) -> Handled | None:
         """What came of it; None when somebody else was faster, or when this command was stored before."""
         try:
             position = await self.log.append(commit, folded.position)
         except BaseException as error:
-            self._cache.pop(commit.ref, None)
+            self._drop(commit.ref)
             if isinstance(error, Conflict):
                 return None
             raise
         if position <= folded.position:
             # The log knew this command from an earlier time: what is decided now was not stored.
-            self._cache.pop(commit.ref, None)
+            self._drop(commit.ref)
             return Handled((), folded.position, folded.state)
         after = fold(aggregate, folded, [Recorded(position, folded.position, commit)])
         known = self._cache.get(commit.ref)
@@ -143,10 +154,16 @@ class Handler:
         return known
 
     def _keep(self, ref: Ref, folded: Folded) -> None:
+        self._drop(ref)
         self._cache[ref] = folded
-        self._cache.move_to_end(ref)
-        if len(self._cache) > self._entries_max:
-            self._cache.popitem(last=False)
+        self._weight += folded.weight
+        while self._cache and (len(self._cache) > self._entries_max or self._weight > self._weight_max):
+            self._drop(next(iter(self._cache)))
+
+    def _drop(self, ref: Ref) -> None:
+        known = self._cache.pop(ref, None)
+        if known is not None:
+            self._weight -= known.weight
 
 
 def fold(aggregate: Aggregate, before: Folded, commits: Sequence[Recorded]) -> Folded:

@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from domain.errors import HistoryLost, Unavailable
 from services.runtime import subjects
+from services.runtime.bus import ApiError, Bus, checked, is_final
 from services.runtime.codec import Decoded, encode_commit, read_commit
-from services.runtime.connection import ApiError, Bus, checked, is_final
 from services.runtime.direct import Stored, read_direct
 from services.runtime.log import Commit, History, Recorded, Ref, check_batch, conflict, same, whole
 from services.runtime.pull import follow_stream

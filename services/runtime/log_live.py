@@ -14,8 +14,8 @@ import orjson
 from nats.aio.subscription import Subscription
 
 from services.runtime import subjects
+from services.runtime.bus import Bus
 from services.runtime.client import Message
-from services.runtime.connection import Bus
 from services.runtime.log import Ref
 from services.runtime.log_chunks import Chunk, chunk_of
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import orjson
 
 from services.runtime import subjects
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.direct import Stored, read_direct
 from services.runtime.log_chunks import Chunk, chunk_of
 from services.runtime.log_live import LiveExecution

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from domain.errors import RgridError, Unavailable
 from services.runtime import subjects
+from services.runtime.bus import ApiError, Bus
 from services.runtime.client import Message, at_once
-from services.runtime.connection import ApiError, Bus
 from services.runtime.messages import Heartbeat, UrlsGiven, UrlsWanted
 from services.runtime.plain import from_json, to_json
 from services.runtime.streams import CONSUMER_NOT_FOUND

@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass
 
 from services.runtime import subjects
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.direct import read_direct
 from services.runtime.plain import from_json, to_json
 from services.runtime.pull import Pulled

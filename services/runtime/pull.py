@@ -17,8 +17,8 @@ from uuid import uuid4
 import orjson
 
 from domain.errors import Unavailable
+from services.runtime.bus import NO_RESPONDERS, Bus
 from services.runtime.client import DESCRIPTION, STATUS, Headers, Message
-from services.runtime.connection import NO_RESPONDERS, Bus
 
 log = logging.getLogger("rgrid.nats")
 

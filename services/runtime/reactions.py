@@ -16,7 +16,7 @@ from typing import Any
 
 from domain.errors import Conflict, DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
-from services.runtime.connection import is_final
+from services.runtime.bus import is_final
 from services.runtime.park import park
 from services.runtime.plain import from_json
 from services.runtime.pull import Pulled, Puller

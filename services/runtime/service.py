@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from domain.ids import id_from
 from services.runtime import subjects
+from services.runtime.bus import Bus
 from services.runtime.codec import Decoded
-from services.runtime.connection import Bus
 from services.runtime.handle import Handled, Handler
 from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.messages import CancelWork, RunWork

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from services.runtime import subjects
-from services.runtime.connection import ApiError, Bus
+from services.runtime.bus import ApiError, Bus
 from services.runtime.nats_folder import nats_folder
 
 STREAM_NOT_FOUND, CONSUMER_NOT_FOUND = 10059, 10014

@@ -21,7 +21,6 @@ ALL_EVENTS = "rgrid.ev.>"
 ALL_LEASES = "rgrid.lease.*"
 ALL_PARKED = "rgrid.parked.*"
 ASK_URLS = "rgrid.ask.*.*.urls"
-ALL_LIVE = "rgrid.live.>"
 
 FACT_VERBS: dict[type, str] = {
     messages.StartedFact: "started",

@@ -16,7 +16,7 @@ import uvloop
 
 from projections.database import Database
 from projections.rebuild import rebuild
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.streams import apply_streams
 from tests.bench.figures import figure

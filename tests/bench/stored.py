@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from services.runtime import subjects
+from services.runtime.bus import Bus, checked
 from services.runtime.codec import encode_commit
-from services.runtime.connection import Bus, checked
 from services.runtime.log import Recorded
 
 BATCH = 1000

@@ -6,7 +6,8 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.runtime.connection import Bus, connect
+from services.runtime.bus import Bus
+from services.runtime.connection import connect
 from tests.fixtures.grid import GridUnderTest
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 from services.runtime import subjects
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from tests.faults.client import Client
 from tests.faults.history import check_history
 from tests.faults.inside import control

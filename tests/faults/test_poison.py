@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from tests.faults.client import Client
 from tests.faults.inside import control, doctor, node
 from tests.faults.scripts import SLEEPER, WORK, begin, run_to_end

@@ -27,7 +27,7 @@ from gateway.parts import Parts
 from projections.database import Database
 from services.projector import project
 from services.runtime import keys, subjects
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.handle import Handled
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.log import Ref

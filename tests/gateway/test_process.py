@@ -13,7 +13,7 @@ import aiohttp
 
 from projections.database import Database
 from projections.store import Projector
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from tests.fixtures.nats import NatsServer
 
 

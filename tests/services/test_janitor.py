@@ -11,7 +11,7 @@ from typing import cast
 from services import janitor
 from services.artifacts.local import PART_SECONDS_MAX, PARTS, LocalStore
 from services.artifacts.signing import Signer
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.handle import Handler
 from services.runtime.memory import MemoryLog
 from services.runtime.service import Context, Shell

@@ -14,7 +14,7 @@ from typing import Any
 
 from domain.errors import Unavailable
 from services.runner.logs.spool import Spool
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.log_frames import LENGTH
 
 UNDER_WAY_BYTES_MAX = 2 * 1024**2

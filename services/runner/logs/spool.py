@@ -13,9 +13,9 @@ from pathlib import Path
 
 from domain.execution.events import LogSummary
 from services.runner.logs.numbering import Numbering
-from services.runtime.codec import to_json
 from services.runtime.log_frames import LENGTH, framed, take_frames
 from services.runtime.messages import ChunkHead
+from services.runtime.plain import to_json
 
 STREAMS = ("stdout", "stderr")
 OWN = "rgrid"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from projections.database import Database
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.jetstream import JetStreamLog
 from tests.fixtures.nats import NatsServer
 from tests.projections.histories import lifecycles

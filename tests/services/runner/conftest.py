@@ -15,7 +15,7 @@ from services.runner.sandbox.cgroup import Groups
 from services.runner.sandbox.choose import choose
 from services.runner.sandbox.find_cgroup import find_groups
 from services.runner.sandbox.instant import Instant
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from tests.fixtures.nats import NatsServer
 from tests.services.artifacts.conftest import Address, serving
 from tests.services.runner.boxes import Boxes

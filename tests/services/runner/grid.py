@@ -30,9 +30,9 @@ from services.runner.sandbox.box import Sandbox
 from services.runner.sandbox.cgroup import Groups
 from services.runner.upload import Uploads
 from services.runtime import subjects
-from services.runtime.codec import from_json, from_plain, to_json
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.messages import BlobRef, CancelWork, JoinedFact, RunWork, UrlsGiven, UrlsWanted
+from services.runtime.plain import from_json, from_plain, to_json
 from services.runtime.pull import Puller
 from services.runtime.streams import apply_consumer
 

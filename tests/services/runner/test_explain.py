@@ -1,4 +1,4 @@
-"""What is said of an end claims no more than was seen."""
+"""What is said of an end claims no more than was seen, and names a bound as it was asked for, with a larger one."""
 
 from __future__ import annotations
 
@@ -13,19 +13,6 @@ from services.runner.sandbox.box import Exit
 GIB = 1024**3
 
 
-def test_the_kernels_silence_means_something_only_where_it_was_asked() -> None:
-    end = Exit(137, signal.SIGKILL)
-    _, asked = ended(end, False, Limits(), guarded=True)
-    _, unasked = ended(end, False, Limits(), guarded=False)
-    assert "not its memory limit" in asked.hint
-    assert "does not say" in unasked.hint
-
-
-def test_a_signal_that_only_the_exit_code_tells_of_is_not_claimed() -> None:
-    _, reason = ended(Exit(137, signal.SIGKILL, seen=False), False, Limits())
-    assert reason.message == "The script ended with exit code 137, which stands for SIGKILL."
-
-
 @pytest.mark.parametrize(
     ("memory", "said", "twice"), [(4 * GIB, "4 GiB", "8g"), (100 << 20, "100 MiB", "200m"), (GIB // 2, "512 MiB", "1g")]
 )
@@ -38,3 +25,16 @@ def test_more_memory_than_was_asked_for_is_advised(memory: int, said: str, twice
 @pytest.mark.parametrize(("seconds", "twice"), [(3600.0, "2h"), (300.0, "10m"), (1.5, "3"), (45.0, "90")])
 def test_a_longer_time_than_was_asked_for_is_advised(seconds: float, twice: str) -> None:
     assert f"--timeout {twice} " in timed_out(Limits(timeout_seconds=seconds)).hint
+
+
+def test_the_kernels_silence_means_something_only_where_it_was_asked() -> None:
+    end = Exit(137, signal.SIGKILL)
+    _, asked = ended(end, False, Limits(), guarded=True)
+    _, unasked = ended(end, False, Limits(), guarded=False)
+    assert "not its memory limit" in asked.hint
+    assert "does not say" in unasked.hint
+
+
+def test_a_signal_that_only_the_exit_code_tells_of_is_not_claimed() -> None:
+    _, reason = ended(Exit(137, signal.SIGKILL, seen=False), False, Limits())
+    assert reason.message == "The script ended with exit code 137, which stands for SIGKILL."

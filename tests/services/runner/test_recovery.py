@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from services.runtime import subjects
-from services.runtime.codec import to_json
 from services.runtime.messages import RunWork
+from services.runtime.plain import to_json
 from tests.fixtures.nats import NatsServer
 from tests.services.runner.grid import ACCOUNT, NODE, Grid, Make
 

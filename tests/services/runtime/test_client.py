@@ -8,8 +8,8 @@ import inspect
 import pytest
 from nats.aio.client import Client
 
+from services.runtime.bus import Bus
 from services.runtime.client import DESCRIPTION, STATUS, Headers, LeanClient, Message
-from services.runtime.connection import Bus
 
 
 def test_the_private_method_is_still_what_we_override() -> None:

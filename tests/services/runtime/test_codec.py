@@ -14,9 +14,10 @@ from domain.account.events import AccountOpened
 from domain.catalog import EVENT_TYPES, TYPE_NAMES
 from domain.errors import DamagedHistory
 from domain.node.events import NodeLost
-from services.runtime.codec import VERSIONS, decode_commit, decode_event, encode_commit, from_plain, to_plain
+from services.runtime.codec import VERSIONS, decode_commit, decode_event, encode_commit
 from services.runtime.log import Commit, Ref
 from services.runtime.messages import Heartbeat
+from services.runtime.plain import from_plain, to_plain
 
 SAMPLES = Path(__file__).parents[2] / "events"
 NUMBERS = st.integers(-(2**63), 2**63 - 1)

@@ -13,7 +13,7 @@ from domain.account.commands import IssueKey, OpenAccount
 from domain.account.events import AccountKeyIssued, AccountOpened
 from domain.errors import Unavailable
 from services.runtime import subjects
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.consumer import run_service
 from services.runtime.handle import Handler
 from services.runtime.jetstream import JetStreamLog

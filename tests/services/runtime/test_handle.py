@@ -122,3 +122,12 @@ async def test_of_two_with_one_command_id_the_loser_does_not_believe_itself() ->
     handled = await other.handle(REF, IssueKey("l", "22", ""), command_id="same", actor="key:k")
     assert handled.events == ()
     assert handled.state.keys == {"k": "11"}
+
+
+async def test_the_cache_is_bounded_by_what_its_entries_hold() -> None:
+    handler = Handler(MemoryLog(), cache_weight_max=50)
+    for number in range(40):
+        ref = Ref("a", "account", f"a{number % 8}")
+        command = OpenAccount("x") if number < 8 else IssueKey(f"k{number}", "00", "")
+        await handler.handle(ref, command, command_id=f"c{number}", actor="x")
+    assert 0 < handler._weight == sum(each.weight for each in handler._cache.values()) <= 50

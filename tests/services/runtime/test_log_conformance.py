@@ -10,8 +10,8 @@ import pytest
 from domain.account.events import AccountKeyIssued, AccountKeyRevoked, AccountOpened
 from domain.errors import Conflict, DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
+from services.runtime.bus import Bus
 from services.runtime.codec import encode_commit
-from services.runtime.connection import Bus
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.memory import MemoryLog

@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import Unavailable
 from services.runtime import subjects
-from services.runtime.connection import Bus
+from services.runtime.bus import Bus
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.messages import UrlsGiven, UrlsWanted
 from services.runtime.nodes import answer_urls

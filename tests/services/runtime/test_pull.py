@@ -8,8 +8,8 @@ import logging
 import pytest
 
 from services.runtime import subjects
+from services.runtime.bus import Bus
 from services.runtime.client import Message
-from services.runtime.connection import Bus
 from services.runtime.pull import ABSENT, Pulled, Puller, follow_stream
 from services.runtime.streams import ensure_runner_consumer
 

@@ -11,7 +11,8 @@ from domain.account.events import AccountOpened
 from domain.errors import Invalid, Unavailable
 from domain.execution.events import ExecutionAttemptFailed
 from services.runtime import subjects
-from services.runtime.connection import ApiError, Bus, check_version, connect
+from services.runtime.bus import ApiError, Bus
+from services.runtime.connection import check_version, connect
 from services.runtime.log import Ref
 from services.runtime.messages import StartedFact
 from services.runtime.pull import Puller
