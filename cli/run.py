@@ -67,6 +67,8 @@ def command(ctx: click.Context, script: str, args: tuple[str, ...], as_json: boo
     cancelled. With --json stdout carries the ended execution as one object, and the script's output goes to stderr.
     Ctrl-C detaches, twice cancels; where no terminal is, it cancels.
     """
+    if not script:
+        raise UsageProblem("The name of the script is empty.", "Type the path of a script: rgrid run SCRIPT")
     path = Path(script)
     options = config.settings(flags, path if path.is_file() and os.access(path, os.R_OK) else None)
     _, runtime = checked(script, str(options.get("runtime", "")))

@@ -46,7 +46,7 @@ def parsed(name: str, value: Any, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(str(value))
     except ValueError as wrong:
-        raise UsageProblem(f"--{name}: {wrong}.") from None
+        raise UsageProblem(f"--{name}: {wrong}.".replace("?.", "?")) from None
 
 
 def whole(value: Any, option: str, least: int, most: int) -> int:

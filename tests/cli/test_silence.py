@@ -37,6 +37,11 @@ def test_an_attempt_that_never_was_is_refused(grid, capfd):
     assert "There is no attempt 9 of exec_7f3k2m: it had 2 so far." in capfd.readouterr().err
 
 
+def test_an_empty_name_is_no_folder(grid, capfd):
+    assert answer(["run", ""]) == 2
+    assert "The name of the script is empty." in capfd.readouterr().err
+
+
 def test_an_empty_time_is_no_time(grid, capfd):
     assert answer(["logs", "exec_7f3k2m", "--since", ""]) == 2
     assert "is no time" in capfd.readouterr().err
