@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import uvloop
 
@@ -37,16 +39,34 @@ VALUE_CHARS_MAX = 200
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="services.local.rebuild", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the log, change nothing")
-    only_check = parser.parse_args(arguments).check
+    parser.add_argument("--json", action="store_true", help="one object on stdout")
+    options = parser.parse_args(arguments)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_main(located(load(os.environ)), only_check))
+            outcome = runner.run(_main(located(load(os.environ)), options.check))
     except RgridError as error:
         print(f"✘ {error.message}", file=sys.stderr)
         return FAILED
+    for line in outcome.complaints:
+        print(line, file=sys.stderr)
+    if options.json:
+        print(json.dumps({"schema_version": 1, **outcome.facts}))
+    else:
+        print(outcome.said, file=sys.stderr if outcome.code else sys.stdout)
+    return outcome.code
 
 
-async def _main(settings: Settings, only_check: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it: the exit code, a line for people, complaints for stderr, and the same as plain facts."""
+
+    code: int
+    said: str
+    facts: dict[str, Any]
+    complaints: tuple[str, ...] = ()
+
+
+async def _main(settings: Settings, only_check: bool) -> Outcome:
     bus = await connect(settings, name="rebuild", wait_seconds=CONNECT_SECONDS_MAX)
     try:
         async with Database(settings.postgres_dsn) as database:
@@ -57,33 +77,31 @@ async def _main(settings: Settings, only_check: bool) -> int:
         await bus.close()
 
 
-async def _rebuild(database: Database, log: EventLog) -> int:
+async def _rebuild(database: Database, log: EventLog) -> Outcome:
     began = time.monotonic()
     built = await rebuild(database, log)
     seconds = max(time.monotonic() - began, 1e-3)
-    print(
+    said = (
         f"✔ rebuilt up to position {built.position}: {built.commits} commits, {built.rows} rows written, {seconds:.1f} s "
         f"({built.commits / seconds:,.0f} commits/s)"
     )
-    for poison in built.poisons:
-        print(f"✘ position {poison.recorded.position} cannot be folded: {poison.error}", file=sys.stderr)
-    return 0
+    facts = {"position": built.position, "commits": built.commits, "rows": built.rows, "seconds": round(seconds, 3)}
+    complaints = (f"✘ position {poison.recorded.position} cannot be folded: {poison.error}" for poison in built.poisons)
+    return Outcome(0, said, facts, tuple(complaints))
 
 
-async def _check(database: Database, log: EventLog) -> int:
+async def _check(database: Database, log: EventLog) -> Outcome:
     checked = await check(database, log)
-    if not checked.differences:
-        print(f"✔ equal to the log up to position {checked.position}: {checked.rows} rows compared")
-        return 0
-    for difference in checked.differences:
-        print(_described(difference), file=sys.stderr)
-    more = " (and perhaps more)" if len(checked.differences) >= DIFFERENCES_MAX else ""
-    print(
-        f"✘ {len(checked.differences)} rows{more} differ from the log at position {checked.position}. "
-        "Build them anew: rgrid projections rebuild",
-        file=sys.stderr,
+    differences = tuple(map(_described, checked.differences))
+    facts = {"position": checked.position, "rows": checked.rows, "equal": not differences, "differences": differences}
+    if not differences:
+        return Outcome(0, f"✔ equal to the log up to position {checked.position}: {checked.rows} rows compared", facts)
+    more = " (and perhaps more)" if len(differences) >= DIFFERENCES_MAX else ""
+    said = (
+        f"✘ {len(differences)} rows{more} differ from the log at position {checked.position}. "
+        "Build them anew: rgrid projections rebuild"
     )
-    return DIFFERENT
+    return Outcome(DIFFERENT, said, facts, differences)
 
 
 def _described(difference: Difference) -> str:
