@@ -7,13 +7,14 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.middleware import Middleware
 from starlette.responses import Response
 
 from gateway import described, errors
 from gateway.auth import Authenticate
 from gateway.middleware import Beside, BodyLimit, RequestIds
+from gateway.known_query import only_known_query
 from gateway.parts import Parts
 from gateway.reading import answer
 from gateway.routes import (
@@ -75,7 +76,8 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
     app.state.parts = parts
     errors.install(app)
     for router in ROUTERS:
-        app.include_router(router, prefix=BASE)
+        strict = [] if router is logs.stream_router else [Depends(only_known_query)]
+        app.include_router(router, prefix=BASE, dependencies=strict)
     app.include_router(health.router)
     app.add_api_route(f"{BASE}/openapi.json", _description(app), include_in_schema=False)
     return app

@@ -115,6 +115,12 @@ async def test_a_wrong_request_is_refused_in_one_shape(gateway: GatewayUnderTest
     assert error["code"] == "INVALID_REQUEST" and error["request_id"].startswith("req_")
 
 
+async def test_a_mistyped_parameter_is_refused_and_the_nearest_named(gateway: GatewayUnderTest) -> None:
+    status, answer = await gateway.call("GET", "/executions?stats=failed")
+    assert status == 422
+    assert answer["error"]["code"] == "INVALID_REQUEST" and "'status'" in answer["error"]["message"]
+
+
 async def test_errors_of_the_framework_have_the_one_shape_too(gateway: GatewayUnderTest) -> None:
     json_type = {"Content-Type": "application/json"}
     expected = {
