@@ -164,6 +164,17 @@ def test_a_shell_script_gets_its_arguments_untouched(shared_grid: GridUnderTest,
     assert done.stdout == "[--lr][0.1][a b][*][][$HOME][-o]", done.stderr
 
 
+def test_a_script_without_an_ending_runs_by_its_first_line_or_by_what_is_asked(
+    shared_grid: GridUnderTest, desk: Path
+) -> None:
+    (desk / "tool").write_text("#!/usr/bin/env python3\nimport sys\nprint(sys.argv[1:])\n")
+    assert run(shared_grid, desk, "tool", "a", "b").stdout == "['a', 'b']\n"
+    (desk / "plain").write_text("echo from sh\n")
+    assert run(shared_grid, desk, "plain", "--runtime", "sh").stdout == "from sh\n"
+    (desk / "really.txt").write_text("console.log(1 + 1)\n")
+    assert run(shared_grid, desk, "--runtime", "node", "really.txt").stdout == "2\n"
+
+
 def test_bytes_pass_as_they_are(shared_grid: GridUnderTest, desk: Path) -> None:
     (desk / "raw.py").write_text(
         "import sys\nsys.stdout.buffer.write(bytes(range(256)) * 3 + b'\\r\\x1b[31mred\\x1b[0m no newline')\n"
