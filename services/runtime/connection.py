@@ -86,7 +86,8 @@ class _Watch:
 
     async def on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
-        if text != self.last:
+        if text != self.last and not (isinstance(error, OSError) and "authorization" in self.last.lower()):
+            # Who is refused is also hung up on: the refusal is what matters.
             self.last = text
             log.warning("%s: NATS: %s", self.name, text)
 
