@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from gateway import described, errors
 from gateway.auth import Authenticate
-from gateway.middleware import Beside, BodyLimit, RequestIds
 from gateway.known_query import only_known_query
+from gateway.middleware import Beside, BodyLimit, RequestIds
 from gateway.parts import Parts
 from gateway.reading import answer
 from gateway.routes import (
