@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from services.runner.sandbox.cgroup import Group, Groups, empty, kill_each
 from services.runner.sandbox.orphans import end_orphans, orphans
 from services.runner.sandbox.rlimits import rlimits
 from services.runner.sandbox.spawn import Child, base_python, close_all, pipe
-from services.runner.sandbox.tree import descendants
+from services.runner.sandbox.tree import children, descendants
 
 PIPE_BYTES = 256 * 1024
 SHIM = str(Path(__file__).with_name("shim.py"))
@@ -35,7 +36,7 @@ class Process:
         self._groups = groups
 
     async def start(self, spec: Spec) -> Plain:
-        group = self._group(spec)
+        group, before = self._group(spec), frozenset(children(os.getpid()))
         out, out_writing = pipe(PIPE_BYTES)
         err, err_writing = pipe(PIPE_BYTES)
         answer, answer_writing = pipe()
@@ -56,7 +57,7 @@ class Process:
                 group.add(child.pid)
             os.write(gate, b"x")
         close_all(gate)
-        return Plain(child, group, out, err, answer)
+        return Plain(child, group, before, (out, err, answer))
 
     def _group(self, spec: Spec) -> Group | None:
         try:
@@ -68,9 +69,9 @@ class Process:
 class Plain:
     """A running script and its shim, whose end means that the tree has ended, unless the script killed it."""
 
-    def __init__(self, child: Child, group: Group | None, out: int, err: int, answer: int) -> None:
-        self.stdout, self.stderr = out, err
-        self._child, self._group, self._answer = child, group, answer
+    def __init__(self, child: Child, group: Group | None, before: Set[int], pipes: tuple[int, int, int]) -> None:
+        self.stdout, self.stderr, self._answer = pipes
+        self._child, self._group, self._before = child, group, before
         self._began = time.monotonic()
         self._said: dict[str, Any] = {}
 
@@ -89,7 +90,7 @@ class Plain:
                 await asyncio.wait_for(self._child.wait(), grace_seconds)
         await self._end_shim()
         self._listen()
-        await (empty(self._group) if self._group is not None else end_orphans())
+        await (empty(self._group) if self._group is not None else end_orphans(self._before))
 
     async def _end_shim(self) -> None:
         """It ends its tree first; one that the script stopped, or that takes too long, is ended itself."""
@@ -103,7 +104,8 @@ class Plain:
 
     def gone(self) -> bool:
         """The whole tree: below the shim, which has ended, or beside it."""
-        return self._child.status is not None and not (self._group.pids() if self._group is not None else orphans())
+        left = self._group.pids() if self._group is not None else orphans(self._before)
+        return self._child.status is not None and not left
 
     def usage(self) -> Usage:
         wall_ms = int((time.monotonic() - self._began) * 1000)

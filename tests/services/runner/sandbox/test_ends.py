@@ -99,6 +99,16 @@ async def test_who_kills_what_watches_it_is_ended_all_the_same(bare: Boxes) -> N
     assert not _mentioned(mark)
 
 
+async def test_who_was_there_before_the_script_is_none_of_its_tree(bare: Boxes) -> None:
+    server = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
+    try:
+        await bare.run(DAEMON)
+        assert server.returncode is None and os.getsid(server.pid) == server.pid
+    finally:
+        server.kill()
+        await server.wait()
+
+
 async def test_who_stops_what_watches_it_is_ended_all_the_same(bare: Boxes) -> None:
     mark = f"mark-{os.getpid()}-{time.time_ns()}"
     running = await bare.start(KILLS_ITS_PARENT, mark, str(int(signal.SIGSTOP)), "1000")
