@@ -78,7 +78,10 @@ def address() -> Iterator[Address]:
 async def make_grid(
     nats_server: NatsServer, bus: Bus, address: Address, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Make]:
-    """Makes a grid around a sandbox: `await make_grid("bubblewrap" | "process" | "instant")`."""
+    """Makes a grid around a sandbox: `await make_grid("bubblewrap" | "process" | "instant")`.
+
+    `begin=False` leaves out the runner: for one that runs as a process of its own.
+    """
     client = address.client(tmp_path / "artifacts")
     groups, _ = find_groups(NODES[1])
     folder = tmp_path / "node"
@@ -86,14 +89,15 @@ async def make_grid(
     async with aiohttp.ClientSession(auto_decompress=False) as http:
         made: list[Grid] = []
 
-        async def make(kind: str, **options: Any) -> Grid:
+        async def make(kind: str, *, begin: bool = True, **options: Any) -> Grid:
             sandbox = Instant() if kind == "instant" else (await choose(kind, folder, groups, programs())).sandbox
             node_bus = await nats_server.connect_node()
             grid = Grid(bus, node_bus, client.store, client, folder, sandbox, groups, http, **options)
             made.append(grid)
             await grid.open()
-            grid.begin()
-            await grid.until(lambda: [verb for verb, _ in grid.reports if verb == "joined"])
+            if begin:
+                grid.begin()
+                await grid.until(lambda: [verb for verb, _ in grid.reports if verb == "joined"])
             return grid
 
         yield make

@@ -38,9 +38,7 @@ class Runner:
 async def test_a_killed_runner_is_answered_for_by_its_next_life(
     make_grid: Make, nats_server: NatsServer, tmp_path: Path
 ) -> None:
-    grid = await make_grid("instant")
-    await grid.end()
-    grid.reports.clear()
+    grid = await make_grid("instant", begin=False)
     runner = Runner(nats_server, tmp_path / "home")
     process = runner.start()
     execution = await _running(grid)
@@ -61,9 +59,7 @@ async def test_a_killed_runner_is_answered_for_by_its_next_life(
 
 
 async def test_two_runners_do_not_share_a_folder(make_grid: Make, nats_server: NatsServer, tmp_path: Path) -> None:
-    grid = await make_grid("instant")
-    await grid.end()
-    grid.reports.clear()
+    grid = await make_grid("instant", begin=False)
     runner = Runner(nats_server, tmp_path / "home")
     first = runner.start()
     try:
