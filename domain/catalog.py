@@ -9,6 +9,8 @@ from typing import Any, get_args
 
 from domain.account import decider as account
 from domain.account import events as account_events
+from domain.batch import decider as batch
+from domain.batch import events as batch_events
 from domain.cost import decider as cost
 from domain.cost import events as cost_events
 from domain.execution import decider as execution
@@ -40,9 +42,10 @@ NODE = Aggregate(node.AGGREGATE, node.INITIAL, node.decide, node.evolve, get_arg
 ACCOUNT = Aggregate(
     account.AGGREGATE, account.INITIAL, account.decide, account.evolve, get_args(account_events.AccountEvent)
 )
+BATCH = Aggregate(batch.AGGREGATE, batch.INITIAL, batch.decide, batch.evolve, get_args(batch_events.BatchEvent))
 COST = Aggregate(cost.AGGREGATE, cost.INITIAL, cost.decide, cost.evolve, get_args(cost_events.CostEvent))
 
-AGGREGATES: Mapping[str, Aggregate] = {each.name: each for each in (EXECUTION, NODE, ACCOUNT, COST)}
+AGGREGATES: Mapping[str, Aggregate] = {each.name: each for each in (EXECUTION, BATCH, NODE, ACCOUNT, COST)}
 
 
 def type_name(event: type) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from domain.execution.events import AttemptResult, Lookup, Reason
 from domain.execution.job import Job
+from domain.files import FileRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,29 @@ class SubmitExecution:
     project: str = "default"
     tags: dict[str, str] = field(default_factory=dict)
     priority: int = 0
+    batch_id: str = ""
+    member: str = ""
+    memoize: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """The earlier run that serves for a new one, and its result."""
+
+    execution_id: str
+    result: AttemptResult
 
 
 @dataclass(frozen=True, slots=True)
 class ResolveExecution:
+    """`reuse`: nothing needs to run; `now_us` is then the time of the end."""
+
     script: Lookup
     environment: Lookup
     inputs: Lookup
+    memo: Lookup | None = None
+    reuse: Reuse | None = None
+    now_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +89,21 @@ class LoseExecution:
 class CancelExecution:
     requested_by: str
     now_us: int
+    reason: Reason | None = None
+    """Why it ends, when it has not begun; by default that it was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryExecution:
     requested_by: str
+    script: FileRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireArtifacts:
+    """By the policy of its project its files and logs are due to go."""
+
+    kept_until_us: int
 
 
 ExecutionCommand = (
@@ -89,4 +116,5 @@ ExecutionCommand = (
     | LoseExecution
     | CancelExecution
     | RetryExecution
+    | ExpireArtifacts
 )

@@ -22,7 +22,7 @@ def decide(state: Execution, command: c.ExecutionCommand) -> list[e.ExecutionEve
         case c.ResolveExecution():
             if state.phase != "submitted":
                 return []
-            return [e.ExecutionCached(command.script, command.environment, command.inputs)]
+            return _resolve(state, command)
         case c.DelayExecution():
             if state.phase != "queued" or state.delay == command.reason:
                 return []
@@ -48,19 +48,45 @@ def decide(state: Execution, command: c.ExecutionCommand) -> list[e.ExecutionEve
         case c.RetryExecution():
             if state.phase != "finished":
                 raise WrongState("It has not ended yet, so there is nothing to retry.", details={"phase": state.phase})
-            return [e.ExecutionRetried(command.requested_by)]
+            if state.expired:
+                message = "Its inputs are not kept any longer, so it cannot run again."
+                raise WrongState(message, code="ARTIFACTS_EXPIRED")
+            return [e.ExecutionRetried(command.requested_by, command.script)]
+        case c.ExpireArtifacts():
+            if state.phase != "finished":
+                raise WrongState("It has not ended, so it needs its files.", details={"phase": state.phase})
+            return [] if state.expired else [e.ExecutionArtifactsExpired(command.kept_until_us)]
 
 
 def _submit(state: Execution, command: c.SubmitExecution) -> list[e.ExecutionEvent]:
     if state.phase == "new":
         return [
             e.ExecutionSubmitted(
-                command.job, command.fingerprint, command.name, command.project, command.tags, command.priority
+                command.job,
+                command.fingerprint,
+                command.name,
+                command.project,
+                command.tags,
+                command.priority,
+                command.batch_id,
+                command.member,
+                command.memoize,
             )
         ]
     if state.fingerprint != command.fingerprint:
         raise IdempotencyMismatch("This idempotency key was used before, for another request.")
     return []
+
+
+def _resolve(state: Execution, command: c.ResolveExecution) -> list[e.ExecutionEvent]:
+    """What is known; and the end at once, when an earlier run serves. Its times and usage were those of that run."""
+    cached = e.ExecutionCached(command.script, command.environment, command.inputs, command.memo)
+    if command.reuse is None or not state.memoize:
+        return [cached]
+    result = replace(
+        command.reuse.result, started_at_us=None, ended_at_us=command.now_us, usage=e.Usage(), outputs_refused=()
+    )
+    return [cached, e.ExecutionFinished(0, result, reused_from=command.reuse.execution_id)]
 
 
 def _assign(state: Execution, command: c.AssignExecution) -> list[e.ExecutionEvent]:
@@ -110,7 +136,7 @@ def _cancel(state: Execution, command: c.CancelExecution) -> list[e.ExecutionEve
         return []
     if state.leased:
         return [e.ExecutionCancelRequested(state.attempt, command.requested_by)]
-    reason = e.Reason("CANCELLED", "It was cancelled before it ran.")
+    reason = command.reason or e.Reason("CANCELLED", "It was cancelled before it ran.")
     return [e.ExecutionFinished(state.attempt, e.AttemptResult("cancelled", reason, ended_at_us=command.now_us))]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from domain.execution.job import Job
-from domain.files import FileSet
+from domain.files import FileRef, FileSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,11 @@ class AttemptResult:
     outputs: FileSet = field(default_factory=FileSet)
     outputs_refused: tuple[RefusedOutput, ...] = ()
     outputs_refused_count: int = 0
+    error_line: str = ""
+    """The last line on stderr of a script that failed, cut to ERROR_LINE_CHARS_MAX: what failures are grouped by."""
+
+
+ERROR_LINE_CHARS_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +95,21 @@ class ExecutionSubmitted:
     project: str = "default"
     tags: dict[str, str] = field(default_factory=dict)
     priority: int = 0
+    batch_id: str = ""
+    member: str = ""
+    """Its name in the batch."""
+    memoize: bool = False
+    """A run that succeeded before with the same memo key (domain.memo) may stand for this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionCached:
-    """What was already there, level by level, and why not."""
+    """What was already there, level by level, and why not. `memo`: whether an earlier run serves, when that was asked."""
 
     script: Lookup
     environment: Lookup
     inputs: Lookup
+    memo: Lookup | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +173,26 @@ class ExecutionFinished:
     attempt: int
     result: AttemptResult
     held_us: int = 0
+    reused_from: str = ""
+    """The execution whose result this is: it was memoized, and nothing ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRetried:
-    """A person asked for another go after the end; counting of script failures and platform faults begins anew."""
+    """A person asked for another go after the end; counting of script failures and platform faults begins anew.
+
+    With `script` it runs that one from now on.
+    """
 
     requested_by: str = ""
+    script: FileRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionArtifactsExpired:
+    """Its files and logs are not kept any longer: `kept_until_us` is past. What another execution needs is still there."""
+
+    kept_until_us: int
 
 
 ExecutionEvent = (
@@ -181,4 +205,5 @@ ExecutionEvent = (
     | ExecutionCancelRequested
     | ExecutionFinished
     | ExecutionRetried
+    | ExecutionArtifactsExpired
 )

@@ -35,6 +35,8 @@ class Job:
     script: FileRef
     args: tuple[str, ...] = ()
     inputs: FileSet = field(default_factory=FileSet)
+    shared: FileSet = field(default_factory=FileSet)
+    """Inputs that it has in common with the other members of its batch."""
     env: dict[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     network: bool = False

@@ -52,6 +52,10 @@ class Execution:
     delay: e.Reason | None = None
     cancelling: bool = False
     spans: tuple[Span, ...] = ()
+    batch_id: str = ""
+    memoize: bool = False
+    expired: bool = False
+    """Its files are gone."""
 
     @property
     def open(self) -> bool:
@@ -80,7 +84,15 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
     """What the execution is after `event`. Never raises: an event that does not fit leaves its facts all the same."""
     match event:
         case e.ExecutionSubmitted():
-            return Execution("submitted", "queued", event.job, event.fingerprint, event.priority)
+            return Execution(
+                "submitted",
+                "queued",
+                event.job,
+                event.fingerprint,
+                event.priority,
+                batch_id=event.batch_id,
+                memoize=event.memoize,
+            )
         case e.ExecutionCached():
             return replace(state, phase="queued")
         case e.ExecutionDelayed():
@@ -120,9 +132,12 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
             return replace(
                 state, phase="finished", status=event.result.status, cancelling=False, delay=None, spans=spans
             )
+        case e.ExecutionArtifactsExpired():
+            return replace(state, expired=True)
         case e.ExecutionRetried():
             return replace(
                 state,
+                job=replace(state.job, script=event.script) if state.job and event.script else state.job,
                 phase="queued",
                 status="queued",
                 node_id="",

@@ -2,9 +2,8 @@
 
     {"v": 1, "id": command id, "prev": position before it, "at_us", "actor", "cause", "events": [{"type", "v", "data"}]}
 
-A commit holds exactly one event today, and `encode_commit` refuses more: its subject names that event, and services are
-woken by subject, so a second event would wake nobody. Readers take any number. A command that must yield several events
-needs a decision on their subjects first.
+A commit is named after its last event: that is what became of the aggregate, and services are woken by the name. An event
+that is not the last of its commit therefore wakes nobody; who decides so says why in the decider.
 """
 
 from __future__ import annotations
@@ -29,12 +28,9 @@ UPCASTERS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] 
 
 
 def encode_commit(commit: Commit, expected: int) -> bytes:
-    """The stored form; raises ValueError for a commit without exactly one event, or one of another aggregate."""
-    if len(commit.events) != 1:
-        raise ValueError(f"one command yields one event, not {len(commit.events)} (see services/runtime/codec.py)")
-    name = TYPE_NAMES[type(commit.events[0])]
-    if name.partition(".")[0] != commit.ref.aggregate:
-        raise ValueError(f"{name} does not belong to the aggregate {commit.ref.aggregate}")
+    """The stored form; raises ValueError for a commit without an event, or with one of another aggregate."""
+    if not commit.events:
+        raise ValueError("a commit holds at least one event")
     return to_json(
         {
             "v": COMMIT_VERSION,
@@ -43,9 +39,16 @@ def encode_commit(commit: Commit, expected: int) -> bytes:
             "at_us": commit.at_us,
             "actor": commit.actor,
             "cause": commit.cause,
-            "events": [{"type": name, "v": VERSIONS.get(name, 1), "data": commit.events[0]}],
+            "events": [_stored(commit.ref, event) for event in commit.events],
         }
     )
+
+
+def _stored(ref: Ref, event: Any) -> dict[str, Any]:
+    name = TYPE_NAMES[type(event)]
+    if name.partition(".")[0] != ref.aggregate:
+        raise ValueError(f"{name} does not belong to the aggregate {ref.aggregate}")
+    return {"type": name, "v": VERSIONS.get(name, 1), "data": event}
 
 
 def decode_commit(ref: Ref, position: int, data: bytes) -> Recorded:

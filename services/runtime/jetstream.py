@@ -208,7 +208,7 @@ class JetStreamLog:
 def _address(commit: Commit, expected: int) -> tuple[str, dict[str, str]]:
     """Subject and headers of a commit; both come from the one function that builds subjects, so the check cannot miss."""
     ref = commit.ref
-    return subjects.commit(ref, type(commit.events[0])), {
+    return subjects.commit(ref, type(commit.events[-1])), {
         "Nats-Msg-Id": f"{ref.account}.{ref.aggregate}.{ref.id}.{commit.command_id}",
         "Nats-Expected-Last-Subject-Sequence": str(expected),
         "Nats-Expected-Last-Subject-Sequence-Subject": subjects.aggregate(ref),

@@ -1,6 +1,6 @@
 """Every subject and stream name of the grid; nobody types one anywhere else.
 
-rgrid.ev.<account>.<aggregate>.<id>.<verb>       commits, verb of the event: rgrid.ev.local.execution.exec_x.attempt_failed
+rgrid.ev.<account>.<aggregate>.<id>.<verb>       commits, verb of the last event: rgrid.ev.local.execution.exec_x.attempt_failed
 rgrid.log.<node>.<account>.<execution>           log chunks, republished to rgrid.live.<account>.<execution>.<node>
 rgrid.work.<node>.<execution>                    what a node is to do
 rgrid.report.<node>.<execution | node>.<verb>    facts of a runner
@@ -39,7 +39,7 @@ def token(text: str) -> str:
 
 
 def commit(ref: Ref, event: type) -> str:
-    """Where a commit of `ref` goes whose first event is of class `event`."""
+    """Where a commit of `ref` goes whose last event is of class `event`."""
     return f"{aggregate_prefix(ref)}.{TYPE_NAMES[event].partition('.')[2]}"
 
 
@@ -53,7 +53,7 @@ def aggregate_prefix(ref: Ref) -> str:
 
 
 def event_filter(event: type) -> str:
-    """All commits that begin with an event of this class, of all accounts."""
+    """All commits that end in an event of this class, of all accounts."""
     aggregate_name, _, verb = TYPE_NAMES[event].partition(".")
     return f"rgrid.ev.*.{aggregate_name}.*.{verb}"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from domain.catalog import ACCOUNT, COST, EXECUTION, NODE, Aggregate
+from domain.catalog import ACCOUNT, BATCH, COST, EXECUTION, NODE, Aggregate
 from domain.errors import Refused
 
 
@@ -51,4 +51,5 @@ class Story:
         return self.refusal
 
 
-execution, node, account, cost = Story(EXECUTION), Story(NODE), Story(ACCOUNT), Story(COST)
+execution, batch = Story(EXECUTION), Story(BATCH)
+node, account, cost = Story(NODE), Story(ACCOUNT), Story(COST)

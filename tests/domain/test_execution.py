@@ -18,6 +18,7 @@ from tests.domain.sample import (
     CANCEL,
     FULL,
     HIT,
+    JOB,
     NOW,
     QUEUED,
     RESOLVE,
@@ -44,6 +45,34 @@ from tests.domain.story import Story, execution
 
 def test_a_submit_begins_it() -> None:
     execution.when(SUBMIT).then(SUBMITTED)
+
+
+def test_a_memoized_run_ends_with_the_result_of_the_earlier_one() -> None:
+    memo = c.ResolveExecution(HIT, HIT, HIT, HIT, c.Reuse("exec_before", result()), NOW)
+    cached = e.ExecutionCached(HIT, HIT, HIT, HIT)
+    reused = replace(result(), started_at_us=None, ended_at_us=NOW)
+    wanted = replace(SUBMITTED, memoize=True)
+    execution.given(wanted).when(memo).then(cached, e.ExecutionFinished(0, reused, reused_from="exec_before"))
+    execution.given(wanted).when(memo, memo).then()
+    execution.given(SUBMITTED).when(memo).then(cached)
+
+
+def test_a_retry_may_bring_a_mended_script() -> None:
+    mended = replace(JOB.script, sha256="c" * 64)
+    story = execution.given(*RUNNING, finished("failed")).when(c.RetryExecution("me", mended))
+    story.then(e.ExecutionRetried("me", mended))
+    assert story.state.job.script == mended
+
+
+def test_files_expire_once_and_only_of_what_has_ended() -> None:
+    expire = c.ExpireArtifacts(NOW)
+    execution.given(*RUNNING).when(expire).then_refused(WrongState)
+    execution.given(*RUNNING, finished()).when(expire).then(e.ExecutionArtifactsExpired(NOW))
+    execution.given(*RUNNING, finished()).when(expire, expire).then()
+    refusal = (
+        execution.given(*RUNNING, finished(), e.ExecutionArtifactsExpired(NOW)).when(RETRY).then_refused(WrongState)
+    )
+    assert refusal.code == "ARTIFACTS_EXPIRED"
 
 
 def test_the_same_submit_again_adds_nothing() -> None:

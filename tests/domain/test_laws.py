@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.catalog import ACCOUNT, AGGREGATES, COST, EXECUTION, NODE, Aggregate
+from domain.catalog import ACCOUNT, AGGREGATES, BATCH, COST, EXECUTION, NODE, Aggregate
 from domain.cost.commands import EstimateCost, FinalizeCost
 from domain.errors import Refused
-from domain.execution.commands import DelayExecution
-from tests.domain import test_account, test_node
+from domain.execution.commands import DelayExecution, ExpireArtifacts
+from tests.domain import test_account, test_batch, test_node
 from tests.domain.sample import CANCEL, FULL, NOW, RESOLVE, RETRY, SECOND, SUBMIT, assign, finish, lose, start
 from tests.domain.test_cost import ESTIMATE, charge
 
@@ -24,7 +24,9 @@ COMMANDS: dict[str, list[Any]] = {
     + [start(attempt, node) for attempt in attempts for node in nodes]
     + [finish(how, a, node) for how in ("succeeded", "failed", "lost", "cancelled") for a in attempts for node in nodes]
     + [lose(attempt) for attempt in attempts]
-    + [DelayExecution(FULL)],
+    + [DelayExecution(FULL), ExpireArtifacts(NOW)],
+    BATCH.name: [test_batch.SUBMIT, test_batch.EXPAND, test_batch.CANCEL]
+    + [command for round in range(3) for command in test_batch.of_round(round)],
     NODE.name: [test_node.join("a"), test_node.join("b")]
     + [test_node.c.LoseNode(life, 35.0) for life in "ab"]
     + [test_node.c.LeaveNode(life) for life in "ab"],

@@ -37,7 +37,7 @@ def test_the_histories_are_wild_enough() -> None:
         for event in world.log.events
         if isinstance(event, e.ExecutionFinished)
     }
-    assert kinds == set(EXECUTION.events) - {e.ExecutionDelayed}
+    assert kinds == set(EXECUTION.events) - {e.ExecutionDelayed, e.ExecutionArtifactsExpired}
     assert {"SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED", "LOST_WHILE_CANCELLING"} <= ends
     assert max(world.log.state.attempt for world in worlds) >= 5
 

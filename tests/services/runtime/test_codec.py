@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.account.events import AccountOpened
+from domain.account.events import AccountKeyRevoked, AccountOpened
 from domain.catalog import EVENT_TYPES, TYPE_NAMES
 from domain.errors import DamagedHistory
 from domain.node.events import NodeLost
+from services.runtime import subjects
 from services.runtime.codec import VERSIONS, decode_commit, decode_event, encode_commit
 from services.runtime.log import Commit, Ref
 from services.runtime.messages import Heartbeat
@@ -72,9 +73,16 @@ def test_an_event_of_a_later_version_is_unknown() -> None:
     assert decode_event("account.opened", 2, {"name": "x"}) is None
 
 
-def test_a_commit_holds_exactly_one_event_of_its_aggregate() -> None:
+def test_a_commit_of_several_events_is_named_after_the_last() -> None:
     ref = Ref("a", "account", "a")
-    for events in ((), (AccountOpened("x"), AccountOpened("y")), (NodeLost("i", 1.0),)):
+    commit = Commit(ref, "c", 1, "x", (AccountOpened("x"), AccountKeyRevoked("k")))
+    assert decode_commit(ref, 9, encode_commit(commit, 0)).commit == commit
+    assert subjects.commit(ref, type(commit.events[-1])).endswith(".account.a.key_revoked")
+
+
+def test_a_commit_holds_events_of_its_aggregate() -> None:
+    ref = Ref("a", "account", "a")
+    for events in ((), (AccountOpened("x"), NodeLost("i", 1.0)), (NodeLost("i", 1.0),)):
         with pytest.raises(ValueError):
             encode_commit(Commit(ref, "c", 1, "x", events), 0)
 

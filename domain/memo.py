@@ -1,0 +1,39 @@
+"""When two jobs are the same run: the key of memoization, part by part, so that it can be shown why one was not reused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from domain.execution.job import Job
+from domain.files import FileSet
+
+
+def memo_parts(job: Job) -> Mapping[str, str]:
+    """The hash of everything that a script can see of its job, by part: script, environment, inputs, arguments, settings.
+
+    Limits of cpu, memory and time are not part of it: a run that succeeded did so within them.
+    """
+    script = [job.script.path, job.script.sha256, job.runtime]
+    return {
+        "script": _digest(script),
+        "environment": _digest([]),
+        "inputs": _digest([_files(job.inputs), _files(job.shared)]),
+        "arguments": _digest(list(job.args)),
+        "settings": _digest([sorted(job.env.items()), job.network]),
+    }
+
+
+def memo_key(job: Job) -> str:
+    """One hash of all parts."""
+    return _digest(sorted(memo_parts(job).items()))
+
+
+def _files(files: FileSet) -> Iterable[object]:
+    entries = sorted([entry.path, entry.sha256, entry.mode & 0o111] for entry in files.entries)
+    return [files.manifest, entries]
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
