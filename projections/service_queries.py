@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from projections.grid_queries import GridQueries
+from projections.batch_service_queries import BatchServiceQueries
+from projections.history_queries import HistoryQueries
+from projections.retention_queries import RetentionQueries
 from projections.table import plain_text
 
 HISTORY_RUNS = 20
@@ -20,7 +22,7 @@ class Seen:
     inputs: frozenset[str]
 
 
-class ServiceQueries(GridQueries):
+class ServiceQueries(BatchServiceQueries, HistoryQueries, RetentionQueries):
     """Hints, not truth: a service decides on the log."""
 
     async def open_executions(self) -> list[tuple[str, str]]:
