@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path
 
@@ -24,10 +24,10 @@ BatchId = Annotated[
 
 async def resolved_batch(parts: Parts, caller: Caller, text: str) -> str:
     """The full id; one that is full already is not looked up, so it works before it is in the read model."""
-    return text if FULL_BATCH_ID.match(text) else await parts.queries.resolve_batch(caller.account, text)
+    return text if FULL_BATCH_ID.match(text) else await parts.queries.resolve_batch_id(caller.account, text)
 
 
-async def batch_document(parts: Parts, caller: Caller, batch: str) -> bytes:
+async def batch_document(parts: Parts, caller: Caller, batch: str) -> dict[str, Any]:
     """The batch's JSON; one that was submitted this very moment is waited for. Raises NotFound."""
     try:
         return await parts.queries.get_batch(caller.account, batch)

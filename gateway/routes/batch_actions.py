@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -48,7 +45,7 @@ async def cancel(
         command_id=command_id("CancelBatch", idempotency_key, batch),
         actor=caller.actor,
     )
-    doc: dict[str, Any] = orjson.loads(await batch_document(parts, caller, batch))
+    doc = await batch_document(parts, caller, batch)
     cancelling = handled.state.cancelling and handled.state.phase != "finished"
     return answer({"id": batch, "sequence": handled.position, "status": doc["status"], "cancelling": cancelling})
 
@@ -96,4 +93,5 @@ async def _folded(parts: Parts, ref: Ref) -> Folded:
 async def _ended(parts: Parts, ref: Ref, statuses: tuple[str, ...]) -> int:
     """How many members have ended so, as of now."""
     await parts.queries.wait_for(await parts.log.last_position(), WAIT_SECONDS_MAX)
-    return len(await parts.queries.batch_member_ids(ref.account, ref.id, statuses))
+    doc = await parts.queries.get_batch(ref.account, ref.id)
+    return sum(doc["counts"][status] for status in statuses)

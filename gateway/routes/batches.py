@@ -15,7 +15,7 @@ from gateway.auth import Caller
 from gateway.batch_reading import ENDED, BatchId, batch_document, resolved_batch
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
-from gateway.reading import SEQUENCE_MAX, Instant, MinSeq, fresh, json_response, micros_of
+from gateway.reading import SEQUENCE_MAX, Instant, MinSeq, answer, fresh, json_response, micros_of
 from gateway.routes.executions import PAGE, TAG, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX
 from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX
 from projections.listing import PAGE_MAX, Filters
@@ -89,7 +89,7 @@ async def listed(
 async def one(parts: PartsDep, caller: CallerDep, batch_id: BatchId, min_seq: MinSeq = None) -> Response:
     """One batch: counts and sums of its members."""
     await fresh(parts, min_seq)
-    return json_response(await batch_document(parts, caller, await resolved_batch(parts, caller, batch_id)))
+    return answer(await batch_document(parts, caller, await resolved_batch(parts, caller, batch_id)))
 
 
 @router.get(
@@ -110,18 +110,19 @@ async def wait(
     """Wait for news of it, at most `timeout_s`; the answer is the batch either way, and comes twice a second at most."""
     batch = await resolved_batch(parts, caller, batch_id)
     doc, ended = await _news(parts, caller, batch, after_seq, timeout_s)
-    return json_response(doc, headers={"X-Ended": "true" if ended else "false"})
+    return json_response(orjson.dumps(doc), headers={"X-Ended": "true" if ended else "false"})
 
 
-async def _news(parts: Parts, caller: Caller, batch: str, after_seq: int, timeout: float) -> tuple[bytes, bool]:
+async def _news(
+    parts: Parts, caller: Caller, batch: str, after_seq: int, timeout: float
+) -> tuple[dict[str, Any], bool]:
     """The batch once it has changed or ended, and whether it has ended."""
     begun = time.monotonic()
     deadline, earliest = begun + timeout, begun + (ANSWER_SECONDS_MIN if after_seq else 0)
     while True:
         position = await parts.queries.position()
         doc = await batch_document(parts, caller, batch)
-        known, now = orjson.loads(doc), time.monotonic()
-        news, ended = known["sequence"] > after_seq, known["status"] in ENDED
+        now, news, ended = time.monotonic(), doc["sequence"] > after_seq, doc["status"] in ENDED
         if ended or now >= deadline or (news and now >= earliest):
             return doc, ended
         if not news:

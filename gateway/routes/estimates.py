@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from domain import prices
 from domain.errors import Unavailable
-from domain.forecast import Forecast, forecast
+from domain.forecast import Durations, Forecast, forecast
 from domain.node.offer import Offer
 from gateway.batch_schemas import EstimateBody
 from gateway.described import COUNT, TEXT, errors, shape
@@ -61,7 +61,8 @@ ASKED_EXAMPLE = {"script": {"path": "wordcount.py", "sha256": SHA_EXAMPLE}, "run
 async def estimate(parts: PartsDep, caller: CallerDep, body: EstimateBody) -> Response:
     """How long `count` runs of a script may take and what they may cost, out of its earlier runs or an assumption."""
     nodes = await _nodes(parts, body.runtime)
-    history = await parts.queries.durations(caller.account, body.script.sha256)
+    ran = await parts.queries.durations(caller.account, body.script.sha256)
+    history = Durations(ran.p10, ran.p50, ran.p90, ran.runs) if ran else None
     limits = await limits_of(parts, body.limits)
     expected = forecast(body.count, limits, nodes, history, body.parallel)
     types = sorted({node.node_type for node in nodes}) or [parts.settings.node_type]

@@ -69,7 +69,7 @@ async def members(
     """A page of the members and how each of them is."""
     await fresh(parts, min_seq)
     batch = await resolved_batch(parts, caller, batch_id)
-    page = await parts.queries.batch_members(caller.account, batch, tuple(status or ()), cursor=cursor, limit=limit)
+    page = await parts.queries.batch_members(caller.account, batch, status=status, cursor=cursor, limit=limit)
     return answer({"items": page.items, "next_cursor": page.next_cursor})
 
 
@@ -96,7 +96,8 @@ async def results(
     """Members that have ended, with signed URLs (15 minutes) for what they wrote. One that is retried comes once more."""
     await fresh(parts, min_seq)
     batch = await resolved_batch(parts, caller, batch_id)
-    found = _cut(await parts.queries.batch_results(caller.account, batch, after=after, limit=limit))
+    page = await parts.queries.batch_results(caller.account, batch, after=after, limit=limit)
+    found = _cut(page.items)
     for item in found:
         _sign(parts, caller, item)
     return answer({"items": found, "next_after": found[-1]["sequence"] if found else after})
@@ -113,6 +114,9 @@ def _cut(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _sign(parts: Parts, caller: Caller, item: dict[str, Any]) -> None:
+    """What is not kept any longer has no files to name; asked for its outputs it says so."""
+    if item["artifacts_expired"]:
+        item["outputs"]["entries"] = None
     for entry in item["outputs"]["entries"] or ():
         entry["url"] = parts.store.download_url(caller.account, entry["sha256"], caller.key_id)
 
