@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import orjson
 
 from domain.execution import events as e
 from domain.execution.job import Job
-from domain.memo import memo_key, memo_parts
+from domain.memo import differing, memo_key, memo_parts
 from gateway.auth import Caller
 from gateway.parts import Parts
 from projections.listing import Filters, cursor_of
@@ -43,18 +43,13 @@ async def memo(parts: Parts, caller: Caller, commits: Sequence[Recorded]) -> dic
     }
     last = None if reused else await _last_run(parts, caller, job.script.path, before)
     if last is not None:
-        shown["differs"] = differing(memo_parts(job), memo_parts(last))
+        shown["differs"] = differing(job, last)
     return shown
 
 
-def differing(parts: Mapping[str, str], others: Mapping[str, str]) -> list[str]:
-    """The names of the parts that are not the same."""
-    return [name for name, digest in parts.items() if others[name] != digest]
-
-
 async def _last_run(parts: Parts, caller: Caller, path: str, before: int) -> Job | None:
-    """The job of the last execution of this script path that was submitted before that position and succeeded."""
-    filters = Filters(status="succeeded", script=path)
+    """The job of the last execution of this script path that was submitted before that position."""
+    filters = Filters(script=path)
     page = await parts.queries.list_executions(caller.account, filters, cursor=cursor_of(before), limit=LOOKED_BACK_MAX)
     for doc in map(orjson.loads, page.items):
         if doc["script"]["path"] == path:

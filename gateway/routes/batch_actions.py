@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from domain.batch.commands import CancelBatch, RetryBatch
 from domain.batch.decider import Batch
-from domain.catalog import AGGREGATES
 from domain.errors import NotFound, WrongState
 from gateway.batch_reading import BatchId, batch_document, resolved_batch
 from gateway.batch_schemas import RetryBody
@@ -16,7 +15,6 @@ from gateway.idempotency import IdempotencyKey, command_id
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import WAIT_SECONDS_MAX, answer
 from gateway.stored import blobs_of, check_blobs
-from services.runtime.handle import Folded, fold
 from services.runtime.log import Ref
 
 router = APIRouter(tags=["batches"])
@@ -65,7 +63,9 @@ async def retry(
     """Run members again that ended so, as the same executions with new attempts; WRONG_STATE when there are none."""
     batch = await resolved_batch(parts, caller, batch_id)
     ref, command = Ref(caller.account, "batch", batch), command_id("RetryBatch", idempotency_key, batch)
-    before = await _folded(parts, ref)
+    before = await parts.handler.load(ref)
+    if not before.position:
+        raise NotFound("There is no such batch.", details={"id": batch})
     statuses = tuple(dict.fromkeys(body.statuses))
     count = await _ended(parts, ref, statuses)
     if command not in before.commands:
@@ -79,15 +79,6 @@ async def retry(
     handled = await parts.handler.handle(ref, again, command_id=command, actor=caller.actor)
     state: Batch = handled.state
     return answer({"id": batch, "sequence": handled.position, "round": state.round, "count": count})
-
-
-async def _folded(parts: Parts, ref: Ref) -> Folded:
-    """The batch now, and the commands in it; raises NotFound."""
-    history = await parts.log.load(ref)
-    if not history.commits:
-        raise NotFound("There is no such batch.", details={"id": ref.id})
-    aggregate = AGGREGATES[ref.aggregate]
-    return fold(aggregate, Folded(aggregate.initial, 0), history.commits)
 
 
 async def _ended(parts: Parts, ref: Ref, statuses: tuple[str, ...]) -> int:
