@@ -6,7 +6,6 @@ same in a bare bwrap. `python -m tests.bench.attempts [attempts] [profile file]`
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import resource
@@ -16,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -61,7 +61,7 @@ async def node(folder: Path, profile: str) -> AsyncIterator[tuple[Grid, subproce
         async with aiohttp.ClientSession(auto_decompress=False) as http:
             grid = Grid(bus, bus, client.store, client, folder, Instant(), None, http)
             await grid.open()
-            process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+            process = subprocess.Popen([sys.executable, "-c", code], env=environment)  # noqa: ASYNC220 (it does not wait)
             try:
                 await grid.until(lambda: [verb for verb, _ in grid.reports if verb == "joined"])
                 yield grid, process
@@ -84,15 +84,10 @@ def used(pid: int) -> tuple[float, float]:
 async def members(grid: Grid, code: str, count: int) -> float:
     """Run `count` members of a batch, each with an input of its own; seconds."""
     job = await grid.job(code, args=("in.txt",), limits=Limits())
-    known, jobs = len(grid.reports), []
-    for number in range(count):
-        own = await grid.put("in.txt", f"{time.time_ns()} {number}".encode())
-        jobs.append((job.args, own))
-    began = time.perf_counter()
-    from dataclasses import replace
-
-    for _, own in jobs:
-        await grid.send(replace(job, inputs=file_set((own,))))
+    own = [await grid.put("in.txt", f"{time.time_ns()} {number}".encode()) for number in range(count)]
+    known, began = len(grid.reports), time.perf_counter()
+    for file in own:
+        await grid.send(replace(job, inputs=file_set((file,))))
     finished = lambda: [fact for verb, fact in grid.reports[known:] if verb == "finished"]  # noqa: E731
     await grid.until(lambda: len(finished()) == count, 300)
     seconds = time.perf_counter() - began

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.execution.job import Limits
-from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
 from services.runner.sandbox.born import born
+from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
 from services.runner.sandbox.boxed import Boxed
 from services.runner.sandbox.cgroup import Group, Groups, empty
 from services.runner.sandbox.environment import handed_over, helper
