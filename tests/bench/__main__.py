@@ -8,19 +8,8 @@ import time
 from pathlib import Path
 
 NAMES = (
-    *(
-        "starting",
-        "commands",
-        "first_line",
-        "attempts",
-        "lifecycles",
-        "flood",
-        "rebuild",
-        "reads",
-        "transfer",
-        "log_append",
-    ),
-    *("batch", "members", "open_at_once"),
+    *("starting", "commands", "first_line", "lifecycles", "flood", "rebuild", "reads", "transfer", "log_append"),
+    *("batch", "members", "open_at_once", "attempts"),
 )
 
 
