@@ -40,7 +40,11 @@ def deeper(pattern: str) -> str:
     wider = f"{head}{slash}**/{last}"
     found = sum(1 for _ in zip(range(LOOKED_AT_MAX), Walk().matches(wider), strict=False))
     more = "at least " if found == LOOKED_AT_MAX else ""
-    return f"In the folders below there are {more}{found:,}: --batch '{clean(wider)}'" if found else ""
+    return (
+        f"In the folders below there {'is' if found == 1 else 'are'} {more}{found:,}: --batch '{clean(wider)}'"
+        if found
+        else ""
+    )
 
 
 def there(folder: str, pattern: str) -> str:
