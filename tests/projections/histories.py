@@ -104,7 +104,9 @@ class World:
         limits = Limits(cpu_millis=500 * (number + 1), timeout_seconds=1.5)
         manifest = FileSet(300, 1000, (), f"{number + 200:064x}")
         chosen = manifest if number == 3 else inputs
-        return Job("python", script, ("--x", "1"), chosen, {"A": "b"}, limits, number == 1, retries=number)
+        return Job(
+            "python", script, ("--x", "1"), chosen, env={"A": "b"}, limits=limits, network=number == 1, retries=number
+        )
 
     def _command(self, state: Execution) -> Any:
         """Mostly what fits, sometimes what does not."""
