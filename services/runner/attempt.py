@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from dataclasses import replace
@@ -19,6 +18,7 @@ from services.runner.node import Node
 from services.runner.prepare import prepare
 from services.runner.sandbox.box import Spec, StartFailed
 from services.runner.stage import Unfit
+from services.runner.start import Start
 from services.runner.urls import Urls
 from services.runner.watching import watch
 from services.runtime.messages import RunWork, StartedFact
@@ -36,7 +36,7 @@ class Attempt:
         self.folder = node.folder / "attempts" / f"{work.execution}.{work.attempt}"
         self._ending = Ending()
         self._spool = Spool(self.folder / "log", work.attempt, node.log_bytes_max)
-        self._started: asyncio.Task[None] | None = None
+        self._start: Start | None = None
         self._started_at_us: int | None = None
 
     def end(self, cause: str) -> None:
@@ -72,8 +72,8 @@ class Attempt:
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
         finally:
             self._spool.close()
-        if self._started is not None:
-            await self._started
+        if self._start is not None:
+            await self._start.settled()
         return None if self.cause == STALE else result
 
     async def _run(self) -> AttemptResult:
@@ -111,7 +111,8 @@ class Attempt:
         self._started_at_us = _now_us()
         work = self.work
         fact = StartedFact(work.account, work.execution, work.attempt, self._started_at_us, self._node.sandbox.kind)
-        self._started = asyncio.create_task(self._node.reports.attempt(fact))
+        self._start = Start(self._node.reports, fact)
+        self._spool.on_first = self._start.say
 
     async def _bring_home(self, result: AttemptResult, found: Collected) -> AttemptResult:
         """Raises Unavailable, StaleLease, OSError."""

@@ -155,7 +155,9 @@ class Intake:
         try:
             result = await attempt.run()
             if result is not None:
-                await self._node.reports.attempt(FinishedFact(work.account, work.execution, work.attempt, result))
+                kind = self._node.sandbox.kind
+                fact = FinishedFact(work.account, work.execution, work.attempt, result, kind)
+                await self._node.reports.attempt(fact)
             self._journal.done(*key)
             self.forget(key)
         finally:
