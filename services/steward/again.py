@@ -31,7 +31,7 @@ async def go_again(context: Context, item: EventItem) -> None:
     for start in range(0, len(wanted), PAGE):
         page = wanted[start : start + PAGE]
         outcomes = await context.handle_all([context.order(ref, retry, when=ended_so) for ref in page])
-        count += sum(isinstance(each, Handled) and each.state.open for each in outcomes)
+        count += sum(isinstance(each, Handled) and bool(each.events) for each in outcomes)
         for refused in (each for each in outcomes if not isinstance(each, Handled)):
             context.logger.warning("a member of %s does not go again: %s", item.ref.id, refused)
     await context.handle(item.ref, ExpandBatch(count))
