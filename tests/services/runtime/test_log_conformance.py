@@ -82,7 +82,7 @@ async def test_many_histories_are_loaded_as_one_by_one(log: EventLog) -> None:
     refs = [Ref("a", "account", f"a{number}") for number in range(250)]
     for lives in (1, 2, 3, 20):
         for round in range(lives):
-            for number in range(lives % 4, 250, 60):
+            for number in range(lives, 250, 60):
                 position = (await log.load(refs[number])).position
                 await log.append(commit(f"c{lives}.{round}", refs[number]), position)
                 await log.append(
