@@ -26,7 +26,7 @@ class SubmitBatch:
 
 @dataclass(frozen=True, slots=True)
 class ExpandBatch:
-    """All members were written."""
+    """All members were written; after a retry: those that go again do."""
 
     count: int
 

@@ -1,8 +1,11 @@
 """The life of a batch.
 
 submitted ─► open (all members are there) ─► finished
-              │ stopped, cancelling            │
-              └──────── retried ◄──────────────┘   a new round: neither stopped nor cancelled any more
+    ▲         │ stopped, cancelling            │
+    └───── retried ◄───────────────────────────┘   a new round: neither stopped nor cancelled any more
+
+A retry makes it `submitted` again until those that go again do (`ExpandBatch`): before that nobody can tell whether all
+members have ended in this round.
 
 The order of the log is the rule when a cancel and a retry meet: each reaches the members as they are when it was decided,
 and the later one has the last word.
@@ -79,7 +82,7 @@ def evolve(state: Batch, event: e.BatchEvent) -> Batch:
             return replace(state, cancelling=True)
         case e.BatchRetried():
             job = replace(state.job, script=event.script) if state.job and event.script else state.job
-            return replace(state, phase="open", job=job, stopped=None, cancelling=False, round=state.round + 1)
+            return replace(state, phase="submitted", job=job, stopped=None, cancelling=False, round=state.round + 1)
         case e.BatchFinished():
             return replace(state, phase="finished")
 
@@ -139,12 +142,12 @@ def _submit(state: Batch, command: c.SubmitBatch) -> list[e.BatchEvent]:
 
 
 def _retry(state: Batch, command: c.RetryBatch) -> list[e.BatchEvent]:
+    if command.round != state.round:
+        return []
     if state.phase == "submitted":
-        raise WrongState("Its members are still being written, so there is nothing to retry.")
+        raise WrongState("Its members are still being written or retried. Try again in a moment.")
     strange = sorted(set(command.statuses) - set(RETRIABLE))
     if strange or not command.statuses:
         message = f"Members can be retried by how they ended: {', '.join(RETRIABLE)}."
         raise Invalid(message, details={"statuses": strange})
-    if command.round != state.round:
-        return []
     return [e.BatchRetried(command.statuses, command.requested_by, command.script)]

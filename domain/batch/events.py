@@ -44,7 +44,7 @@ class BatchSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class BatchExpanded:
-    """Every member stands in the log."""
+    """Every member stands in the log; after a retry: those that go again do. From here on the round can finish."""
 
     count: int
 
