@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.auth import Caller
-from gateway.batch_reading import resolved_batch
+from gateway.batch_reading import existing_batch
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import (
@@ -78,7 +78,7 @@ async def listed(
         tags=dict(each.split("=", 1) for each in tag or ()),
         name=name,
         script=script,
-        batch=await resolved_batch(parts, caller, batch) if batch else None,
+        batch=await existing_batch(parts, caller, batch) if batch else None,
         since_us=micros_of(since),
         until_us=micros_of(until),
     )

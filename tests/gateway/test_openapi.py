@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.app import create_app
 from gateway.described import describe
+from tests.gateway.batch_play import end, members_of, submit_batch
 from tests.gateway.conftest import GatewayUnderTest
 from tests.gateway.test_default_deny import every_route
 
@@ -20,6 +21,28 @@ CONFIG = """
 include-name = "POST /api/v1/executions"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 413, 422]
 checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-name = "POST /api/v1/batches"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 413, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-name = "POST /api/v1/batches/{batch_id}/retry"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 413, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-name = "GET /api/v1/batches"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 422]
+
+[[operations]]
+include-name = "GET /api/v1/batches/{batch_id}/members"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+
+[[operations]]
+include-name = "GET /api/v1/batches/{batch_id}/wait"
+parameters = { timeout_s = 0 }
 
 [[operations]]
 include-name = "GET /api/v1/executions"
@@ -40,6 +63,7 @@ async def test_schemathesis_finds_nothing(gateway: GatewayUnderTest, tmp_path: P
     execution = await gateway.submit()
     await gateway.assign(execution)
     await gateway.finish(execution, 0)
+    await end(gateway, await submit_batch(gateway, members_of(2)), 0)
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
     command = [
