@@ -50,7 +50,7 @@ PAGE = {"items": {"type": "array", "items": {"type": "object"}}, "next_cursor": 
 @router.get(
     "/executions",
     response_class=Response,
-    responses={200: shape("Newest first.", PAGE, {"items": [DOC_EXAMPLE], "next_cursor": None}), **errors(409)},
+    responses={200: shape("Newest first.", PAGE, {"items": [DOC_EXAMPLE], "next_cursor": None}), **errors(404, 409)},
 )
 async def listed(
     parts: PartsDep,
