@@ -120,7 +120,7 @@ def retried(row: Row, event: e.BatchRetried, meta: Meta) -> Row:
     if event.script:
         changes["script"] = docs.script(event.script)
         blobs = [*blobs, event.script.sha256]
-    again = {"phase": "open", "cancelling": False, "finished_at_us": None, "round": row["round"] + 1}
+    again = {"phase": "submitted", "cancelling": False, "finished_at_us": None, "round": row["round"] + 1}
     return _changed(row, meta, changes, **again, blobs=blobs)
 
 

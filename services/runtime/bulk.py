@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.catalog import AGGREGATES
-from domain.errors import Conflict, Refused
+from domain.errors import Conflict, DamagedHistory, HistoryLost, Refused
 from services.runtime.handle import Handler
 from services.runtime.log import APPEND_ALL_MAX, Commit
 from services.runtime.orders import Folded, Handled, Order, decided
 
-LOADS_AT_ONCE = 32
 DECIDED_AT_ONCE = 100
 """So many are decided before others of this process may go on."""
-Outcome = Handled | Refused
+Outcome = Handled | Refused | DamagedHistory
 
 
 @dataclass(slots=True)
@@ -36,10 +35,11 @@ class Pending:
 async def handle_all(
     handler: Handler, orders: Sequence[Order], *, actor: str, cause: int = 0, now_us: int | None = None
 ) -> list[Outcome]:
-    """What each order came to, in their order; a refusal is an outcome. Repeating it with the same ids adds nothing.
+    """What each order came to, in their order; a refusal or a damaged history is an outcome and stops no other.
 
     Orders are for different aggregates. APPEND_ALL_MAX of them become events all or none, in their order; so what a
-    crash cuts off is an end. Raises Conflict, Unavailable, DamagedHistory; what was appended until then stays.
+    crash cuts off is an end. Repeating it with the same command ids adds nothing. Raises Conflict, Unavailable,
+    HistoryLost; what was appended until then stays.
     """
     at_us = time.time_ns() // 1000 if now_us is None else now_us
     bulk = Bulk(handler, actor, cause, at_us)
@@ -64,6 +64,8 @@ class Bulk:
         pending: list[Pending] = []
         doubtful: dict[int, Order] = {}
         for number, order in numbered.items():
+            if number in self._outcomes:
+                continue
             folded = believed.get(number) or self._believed(order)
             if (each := self._decide(number, order, folded)) is not None:
                 pending.append(each)
@@ -85,15 +87,14 @@ class Bulk:
         return self._handler.cached(order.ref) or Folded(AGGREGATES[order.ref.aggregate].initial, 0)
 
     async def _load(self, orders: dict[int, Order]) -> dict[int, Folded]:
-        """All of them as the log has them, LOADS_AT_ONCE at a time."""
+        """All of them as the log has them; a damaged history is an outcome."""
         loaded: dict[int, Folded] = {}
-        left: Iterator[tuple[int, Order]] = iter(orders.items())
-
-        async def work() -> None:
-            for number, order in left:
-                loaded[number] = await self._handler.load(order.ref)
-
-        await asyncio.gather(*(work() for _ in range(min(LOADS_AT_ONCE, len(orders)))))
+        found = await self._handler.load_all([order.ref for order in orders.values()])
+        for number, each in zip(orders, found, strict=True):
+            if isinstance(each, DamagedHistory):
+                self._outcomes[number] = each
+            else:
+                loaded[number] = each
         return loaded
 
     def _decide(self, number: int, order: Order, folded: Folded) -> Pending | None:
@@ -135,5 +136,7 @@ class Bulk:
     async def _alone(self, order: Order) -> Outcome:
         try:
             return await self._handler.fulfil(order, actor=self._actor, cause=self._cause, now_us=self._at_us)
-        except Refused as refusal:
-            return refusal
+        except HistoryLost:
+            raise
+        except (Refused, DamagedHistory) as error:
+            return error

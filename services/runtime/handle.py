@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from domain.catalog import AGGREGATES
-from domain.errors import Conflict, Refused
-from services.runtime.log import Commit, EventLog, Recorded, Ref
+from domain.errors import Conflict, DamagedHistory, Refused
+from services.runtime.log import Commit, EventLog, History, Recorded, Ref
 from services.runtime.orders import Folded, Handled, Order, decided, fold
 
 __all__ = ["Handled", "Handler"]
@@ -101,8 +102,18 @@ class Handler:
 
     async def load(self, ref: Ref) -> Folded:
         """The aggregate as the log has it now, `fresh`. Raises DamagedHistory, Unavailable."""
+        return self._loaded(ref, await self.log.load(ref))
+
+    async def load_all(self, refs: Sequence[Ref]) -> list[Folded | DamagedHistory]:
+        """Many of them; one with a damaged history is that error. Raises Unavailable."""
+        histories = await self.log.load_all(refs)
+        return [
+            each if isinstance(each, DamagedHistory) else self._loaded(ref, each)
+            for ref, each in zip(refs, histories, strict=True)
+        ]
+
+    def _loaded(self, ref: Ref, history: History) -> Folded:
         aggregate = AGGREGATES[ref.aggregate]
-        history = await self.log.load(ref)
         folded = fold(aggregate, Folded(aggregate.initial, 0), history.commits)
         if history.position:
             self._keep(ref, folded)

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from domain.errors import Refused
+from domain.errors import DamagedHistory
 from domain.ids import id_from
 from services.runtime import subjects
-from services.runtime.bulk import handle_all
+from services.runtime.bulk import Outcome, handle_all
 from services.runtime.bus import Bus
 from services.runtime.codec import Decoded
 from services.runtime.handle import Handler
 from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.messages import CancelWork, RunWork
 from services.runtime.nodes import reports_pending
-from services.runtime.orders import Handled, Order
+from services.runtime.orders import Folded, Handled, Order
 from services.runtime.plain import to_json
 from services.runtime.streams import ensure_runner_consumer
 
@@ -125,7 +125,7 @@ class Context:
         """What `handle_all` takes, under a command id that is the same at every delivery of the item."""
         return Order(ref, commands, self._command_id(ref, type(commands[0]).__name__), when, new)
 
-    async def handle_all(self, orders: Sequence[Order]) -> list[Handled | Refused]:
+    async def handle_all(self, orders: Sequence[Order]) -> list[Outcome]:
         """Send many commands to as many aggregates (services.runtime.bulk). Raises Undeclared, else what that raises."""
         for kind in {type(command): command for order in orders for command in order.commands}.values():
             self._check_declared(kind)
@@ -144,6 +144,10 @@ class Context:
     async def load(self, ref: Ref) -> tuple[Any, int]:
         """The folded state and its position as the log has them now."""
         return await self.shell.handler.state(ref)
+
+    async def load_all(self, refs: Sequence[Ref]) -> list[Folded | DamagedHistory]:
+        """The same for many, in few requests; one with a damaged history is that error."""
+        return await self.shell.handler.load_all(refs)
 
     async def publish_work(self, node_id: str, work: RunWork | CancelWork) -> int:
         """Hand `work` to a node; a repeat within ten minutes is stored once."""
