@@ -115,6 +115,14 @@ async def test_a_list_that_is_not_what_the_request_says_is_refused(gateway: Gate
         assert (status, refused["error"]["code"]) == (422, "INVALID_REQUEST"), data
 
 
+async def test_what_all_share_is_bounded_by_how_often_it_is_written(gateway: GatewayUnderTest) -> None:
+    body = await batch_body(gateway, members_of(1), args=["x" * 30_000] * 20)
+    assert (await gateway.call("POST", "/batches", json=body))[0] == 201
+    many = {**body, "members": {**body["members"], "count": 10_000}}
+    status, refused = await gateway.call("POST", "/batches", json=many)
+    assert (status, refused["error"]["code"]) == (413, "TOO_LARGE")
+
+
 async def test_members_results_and_failures(gateway: GatewayUnderTest) -> None:
     batch = await submit_batch(gateway, members_of(5))
     await end(gateway, batch, 3)
