@@ -81,6 +81,7 @@ def test_the_stored_names_stay_as_they_are() -> None:
         "account.opened",
         "account.retention_set",
         "batch.cancel_requested",
+        "batch.delayed",
         "batch.expanded",
         "batch.finished",
         "batch.retried",
