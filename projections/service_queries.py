@@ -61,6 +61,13 @@ class ServiceQueries(BatchServiceQueries, HistoryQueries, RetentionQueries):
         )
         return Seen(row[0], row[1], frozenset(row[2])) if row else Seen(False, False, frozenset())
 
+    async def last_of_script(self, account: str, script_path: str, before: int) -> str | None:
+        """The last execution of the script at that path that was submitted before position `before`."""
+        sql = """SELECT id FROM live.executions WHERE account = $1 AND script_path = $2 AND sequence < $3
+                 ORDER BY sequence DESC LIMIT 1"""
+        row = await self._database.fetch_one(sql, account, plain_text(script_path), before)
+        return row[0] if row else None
+
     async def history_seconds(self, account: str, script_sha256: str) -> float | None:
         """Median wall time of the last runs of this script that succeeded, None when there were none."""
         sql = """SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY run.us) / 1e6 FROM (

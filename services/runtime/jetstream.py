@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
-from domain.errors import HistoryLost, Unavailable
+from domain.errors import DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
 from services.runtime.bus import ApiError, Bus, checked, is_final
 from services.runtime.codec import Decoded, encode_commit, read_commit
 from services.runtime.direct import Stored, read_direct
+from services.runtime.histories import REFS_MAX, load_page
 from services.runtime.log import Commit, History, Recorded, Ref, check_batch, conflict, same, whole
 from services.runtime.pull import follow_stream
 
@@ -27,6 +28,8 @@ NO_MESSAGE = 10037
 RETRY_SECONDS_MAX = 10.0
 PAUSE_SECONDS_FIRST = 0.05
 LOAD_BATCH = 1000
+APPENDS_OF_MANY_MAX = 8
+"""At the same time, of one process. The server refuses more than 50 of all."""
 T = TypeVar("T")
 
 
@@ -47,11 +50,20 @@ class JetStreamLog:
         self._ask_remembered = remembered
         self._remembered = 0
         self._in_doubt = True
+        self._many = asyncio.Semaphore(APPENDS_OF_MANY_MAX)
         bus.on_reconnect(self._doubt)
 
     async def load(self, ref: Ref) -> History:
         """See EventLog."""
         return await self._retry(lambda: self._load(ref))
+
+    async def load_all(self, refs: Sequence[Ref]) -> list[History | DamagedHistory]:
+        """See EventLog."""
+        found: list[History | DamagedHistory] = []
+        for start in range(0, len(refs), REFS_MAX):
+            page = refs[start : start + REFS_MAX]
+            found += await self._retry(lambda page=page: load_page(self.bus, page, self.load))  # type: ignore[misc]
+        return found
 
     async def append(self, commit: Commit, expected: int) -> int:
         """See EventLog."""
@@ -66,7 +78,10 @@ class JetStreamLog:
         check_batch(commits)
         encoded = [encode_commit(commit, expected) for commit, expected in commits]
         await self._assure()
-        return await self._retry(lambda: self._append_all(commits, encoded))
+        async with self._many:
+            positions = await self._retry(lambda: self._append_all(commits, encoded))
+        self._remembered = max(self._remembered, *positions)
+        return positions
 
     async def read(
         self, after: int = 0, *, until: int | None = None, batch: int = 1000

@@ -95,7 +95,7 @@ class BlobRef:
 class UrlsWanted:
     """Request on `rgrid.ask.<node>.<execution>.urls`: signed URLs for blobs of the attempt this node holds.
 
-    `direction` is `download` or `upload`; at most URLS_MAX blobs.
+    `direction` is `download` or `upload`; at most URLS_MAX blobs. `bundles`: small ones may be named in `bundled` instead.
     """
 
     account: str
@@ -103,6 +103,7 @@ class UrlsWanted:
     attempt: int
     direction: str
     blobs: tuple[BlobRef, ...]
+    bundles: bool = False
 
 
 URLS_MAX = 500
@@ -110,9 +111,14 @@ URLS_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class UrlsGiven:
-    """The answer: url by SHA-256 (for uploads only of blobs that are not stored yet), or an error by `code`."""
+    """The answer: url by SHA-256 (for uploads only of blobs that are not stored yet), or an error by `code`.
+
+    `bundled` are small blobs without a URL of their own: they go in bundles to the URL `bundle`.
+    """
 
     urls: dict[str, str] = field(default_factory=dict)
+    bundle: str = ""
+    bundled: tuple[str, ...] = ()
     error: str = ""
     message: str = ""
 
