@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,8 +20,8 @@ from services.artifacts import reading
 from services.artifacts.disk import sync, sync_all
 from services.artifacts.parts import PACKED_SUFFIX, Part, resumed
 from services.artifacts.signing import BUNDLE, Grant, Signer
-from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
-from services.runtime.messages import BlobRef
+from services.artifacts.store import IDLE_SECONDS, BlobDamaged, checked_account, checked_sha256
+from services.runtime.messages import BlobRef, PartsGiven
 
 THREADS = 8
 PART_SECONDS_MAX = 24 * 3600
@@ -40,7 +41,7 @@ class LocalStore:
 
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         unique = list({blob.sha256: blob for blob in blobs}.values())
-        return await self.run(lambda: [blob for blob in unique if self.find(account, blob.sha256) is None])
+        return await self.run(lambda: [blob for blob in unique if not self._touched(account, blob.sha256)])
 
     async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         """Asked beside `missing`: a size that is not so would stand in every listing and sum."""
@@ -56,6 +57,9 @@ class LocalStore:
 
     def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
         return self.signer.url(Grant("bundle", account, BUNDLE, size_bytes, scope))
+
+    async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
+        return {}
 
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         return self.signer.url(Grant("get", account, sha256, 0, scope))
@@ -75,6 +79,13 @@ class LocalStore:
     async def delete(self, account: str, sha256: str) -> None:
         for path in (self._path(account, sha256), _packed(self._path(account, sha256))):
             await self.run(partial(path.unlink, missing_ok=True))
+
+    async def delete_idle(self, account: str, sha256: str, idle_seconds: float = IDLE_SECONDS) -> bool:
+        found = await self.run(lambda: self.find(account, sha256))
+        if found is None or found.path.stat().st_mtime > time.time() - idle_seconds:
+            return False
+        await self.delete(account, sha256)
+        return True
 
     async def sweep_parts(self, older_than_seconds: float = PART_SECONDS_MAX, now: float | None = None) -> int:
         """Remove the parts of uploads that nobody went on with; returns how many. `now`: seconds since 1970."""
@@ -109,6 +120,14 @@ class LocalStore:
         if blob is None:
             raise NotFound(f"There is no blob {sha256}.", details={"sha256": sha256})
         return blob
+
+    def _touched(self, account: str, sha256: str) -> bool:
+        """Whether it is stored; if so it is young again."""
+        found = self.find(account, sha256)
+        if found is not None:
+            with suppress(FileNotFoundError):
+                os.utime(found.path)
+        return found is not None
 
     def own_part(self, grant: Grant, packed: bool) -> Part:
         """A new part that one request alone writes to."""

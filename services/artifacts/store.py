@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from domain.errors import Invalid, RgridError
-from services.runtime.messages import BlobRef
+from services.runtime.messages import BlobRef, PartsGiven
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,160}")
+
+
+IDLE_SECONDS = 24 * 3600.0
+"""A blob that somebody asked for (`missing`) or stored within that time may be about to be used."""
 
 
 class BlobDamaged(RgridError):
@@ -28,7 +32,10 @@ class ArtifactStore(Protocol):
     """
 
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
-        """Those of `blobs` that are not stored (completely), each once, in their order."""
+        """Those of `blobs` that are not stored (completely), each once, in their order.
+
+        The others are safe from `delete_idle` for a day: whoever asks is about to use them.
+        """
 
     async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         """Those of `blobs` that are stored and have another size than they say."""
@@ -38,6 +45,9 @@ class ArtifactStore(Protocol):
 
     def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
         """A URL that takes bundles (services.artifacts.bundles) of at most `size_bytes` by POST."""
+
+    async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
+        """Where the parts of these missing blobs go, by hash; empty when this store takes blobs whole. Raises Unavailable."""
 
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         """A URL that gives this content by GET, also in ranges."""
@@ -51,8 +61,14 @@ class ArtifactStore(Protocol):
     async def delete(self, account: str, sha256: str) -> None:
         """Remove it; nothing happens when it is not there."""
 
+    async def delete_idle(self, account: str, sha256: str, idle_seconds: float = IDLE_SECONDS) -> bool:
+        """Remove it unless it was stored, or found by `missing`, within `idle_seconds`; whether it was removed."""
+
     async def sweep_parts(self) -> int:
         """Remove what uploads left that nobody went on with for a day; returns how many."""
+
+    def close(self) -> None:
+        """Let its threads go."""
 
 
 def checked_sha256(text: str) -> str:
