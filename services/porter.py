@@ -21,7 +21,7 @@ class Porter:
     def __init__(self, context: Context, store: ArtifactStore) -> None:
         self.context = context
         self.store = store
-        self._manifests: dict[str, frozenset[str]] = {}
+        self._manifests: dict[tuple[str, str], frozenset[str]] = {}
 
     async def answer(self, node_id: str, wanted: UrlsWanted) -> UrlsGiven:
         """URLs by SHA-256, or an error by code: STALE_LEASE, TOO_MANY, INVALID_REQUEST, NOT_YOURS."""
@@ -56,16 +56,23 @@ class Porter:
         return state if state.held_by(node_id, attempt) else None
 
     async def _blobs(self, account: str, job: Job) -> set[str]:
-        """Every blob that the job names, directly or in the manifest of its inputs."""
-        blobs = {job.script.sha256, *(entry.sha256 for entry in job.inputs.entries)}
-        if job.inputs.manifest is None:
-            return blobs
-        known = self._manifests.get(job.inputs.manifest)
+        """Every blob that the job names, directly or in the manifests of its inputs and of what it shares."""
+        blobs = {job.script.sha256}
+        for files in (job.inputs, job.shared):
+            blobs.update(entry.sha256 for entry in files.entries)
+            if files.manifest is not None:
+                blobs.add(files.manifest)
+                blobs |= await self._listed(account, files.manifest)
+        return blobs
+
+    async def _listed(self, account: str, manifest: str) -> frozenset[str]:
+        """The blobs in a manifest of this account."""
+        known = self._manifests.get((account, manifest))
         if known is None:
-            pieces = [piece async for piece in self.store.open(account, job.inputs.manifest)]
+            pieces = [piece async for piece in self.store.open(account, manifest)]
             known = frozenset(entry["sha256"] for entry in orjson.loads(b"".join(pieces)))
-            self._manifests = {**dict(list(self._manifests.items())[-MANIFESTS_MAX:]), job.inputs.manifest: known}
-        return blobs | known | {job.inputs.manifest}
+            self._manifests = {**dict(list(self._manifests.items())[-MANIFESTS_MAX:]), (account, manifest): known}
+        return known
 
 
 async def run(context: Context) -> None:

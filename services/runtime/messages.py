@@ -37,7 +37,7 @@ class CancelWork:
 
 @dataclass(frozen=True, slots=True)
 class StartedFact:
-    """`rgrid.report.<node>.<execution>.started`"""
+    """`rgrid.report.<node>.<execution>.started`: the script's process exists; left out for one that is over in no time."""
 
     account: str
     execution: str
@@ -48,12 +48,16 @@ class StartedFact:
 
 @dataclass(frozen=True, slots=True)
 class FinishedFact:
-    """`rgrid.report.<node>.<execution>.finished`: sent when the log is closed and every output is stored."""
+    """`rgrid.report.<node>.<execution>.finished`: sent when the log is closed and every output is stored.
+
+    It speaks of the start too, when that was so short ago that it was not reported by itself.
+    """
 
     account: str
     execution: str
     attempt: int
     result: AttemptResult
+    sandbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tests.services.shell import NOW, Bench
 
 RUN = Ref("a", "execution", "exec_x")
 SCRIPT, LISTED = "1" * 64, "2" * 64
-MANIFEST = "3" * 64
+MANIFEST, SHARED = "3" * 64, "4" * 64
 HIT = e.Lookup("hit", "known")
 
 
@@ -42,7 +42,8 @@ class Store:
 
 
 async def answer(node: str, direction: str, *blobs: str, attempt: int = 1, bundles: bool = False) -> UrlsGiven:
-    job = Job("python", FileRef("a.py", SCRIPT, 1), inputs=FileSet(1, 1, (), MANIFEST))
+    shared = FileSet(1, 1, (FileRef("model", SHARED, 1),))
+    job = Job("python", FileRef("a.py", SCRIPT, 1), inputs=FileSet(1, 1, (), MANIFEST), shared=shared)
     bench = Bench(SERVICE, store=Store())
     await bench.given(
         RUN,
@@ -55,8 +56,8 @@ async def answer(node: str, direction: str, *blobs: str, attempt: int = 1, bundl
 
 
 async def test_the_holder_gets_every_blob_of_its_job() -> None:
-    given = await answer("n1", "download", SCRIPT, LISTED, MANIFEST)
-    assert given.urls == dict.fromkeys((SCRIPT, LISTED, MANIFEST), "get a exec_x.1")
+    wanted = (SCRIPT, LISTED, MANIFEST, SHARED)
+    assert (await answer("n1", "download", *wanted)).urls == dict.fromkeys(wanted, "get a exec_x.1")
 
 
 async def test_blobs_of_another_job_are_not_given() -> None:
