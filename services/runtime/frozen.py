@@ -35,5 +35,5 @@ def maker(frozen: type[T]) -> Callable[..., T]:
         "    made.__class__ = frozen",
         "    return made",
     ]
-    exec("\n".join(lines), scope)  # noqa: S102
+    exec("\n".join(lines), scope)
     return cast(Callable[..., T], scope["make"])

@@ -93,7 +93,7 @@ def _dataclass(wanted: type) -> Decoder:
         unless = f"if v{number}.__class__ is not {hint.__name__}: " if hint in _ATOMS else ""
         lines.append(f"    {unless}v{number} = {made}")
     lines.append(f"    return make({', '.join(f'v{number}' for number, _ in enumerate(fields(wanted)))})")
-    exec("\n".join(lines), scope)  # noqa: S102
+    exec("\n".join(lines), scope)
     return typing.cast(Decoder, scope["decode"])
 
 
