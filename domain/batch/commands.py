@@ -32,6 +32,13 @@ class ExpandBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class DelayBatch:
+    """Why members of it wait."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class StopBatch:
     """`round`: of which round the failures are; a batch that was retried meanwhile goes on."""
 
@@ -63,4 +70,4 @@ class FinishBatch:
     round: int
 
 
-BatchCommand = SubmitBatch | ExpandBatch | StopBatch | CancelBatch | RetryBatch | FinishBatch
+BatchCommand = SubmitBatch | ExpandBatch | DelayBatch | StopBatch | CancelBatch | RetryBatch | FinishBatch

@@ -42,6 +42,7 @@ class Batch:
     parallel: int = 0
     failures_max: int = 0
     memoize: bool = False
+    delay: Reason | None = None
     stopped: Reason | None = None
     cancelling: bool = False
     round: int = 0
@@ -73,6 +74,8 @@ def evolve(state: Batch, event: e.BatchEvent) -> Batch:
             )
         case e.BatchExpanded():
             return replace(state, phase="open")
+        case e.BatchDelayed():
+            return replace(state, delay=event.reason)
         case e.BatchStopped():
             return replace(state, stopped=event.reason)
         case e.BatchCancelRequested():
@@ -93,6 +96,10 @@ def decide(state: Batch, command: c.BatchCommand) -> list[e.BatchEvent]:
     match command:
         case c.ExpandBatch():
             return [e.BatchExpanded(command.count)] if state.phase == "submitted" else []
+        case c.DelayBatch():
+            if state.phase == "finished" or state.halted or state.delay == command.reason:
+                return []
+            return [e.BatchDelayed(command.reason)]
         case c.StopBatch():
             if state.phase == "finished" or state.halted or command.round != state.round:
                 return []

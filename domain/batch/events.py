@@ -50,6 +50,13 @@ class BatchExpanded:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchDelayed:
+    """Members of it wait, and this is why. Said once per change of reason, for all of them."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class BatchStopped:
     """Enough have failed: no further member starts, those that wait are cancelled, those that run go on to their end."""
 
@@ -80,4 +87,6 @@ class BatchFinished:
     counts: dict[str, int]
 
 
-BatchEvent = BatchSubmitted | BatchExpanded | BatchStopped | BatchCancelRequested | BatchRetried | BatchFinished
+BatchEvent = (
+    BatchSubmitted | BatchExpanded | BatchDelayed | BatchStopped | BatchCancelRequested | BatchRetried | BatchFinished
+)

@@ -77,6 +77,16 @@ def test_it_does_not_finish_before_its_members_are_there() -> None:
     batch.given(*OPEN).when(finish()).then(FINISHED)
 
 
+def test_why_its_members_wait_is_said_once_per_change_of_reason() -> None:
+    full, wide = Reason("WAITING_FOR_CPU", "full"), Reason("BATCH_PARALLEL", "3 run")
+    told = e.BatchDelayed(full)
+    batch.given(SUBMITTED).when(c.DelayBatch(full)).then(told)
+    batch.given(*OPEN, told).when(c.DelayBatch(full)).then()
+    batch.given(*OPEN, told).when(c.DelayBatch(wide)).then(e.BatchDelayed(wide))
+    for end in (STOPPED, CANCELLED, FINISHED):
+        batch.given(*OPEN, end).when(c.DelayBatch(full)).then()
+
+
 def test_failures_stop_it_once() -> None:
     batch.given(*OPEN).when(stop()).then(STOPPED)
     batch.given(*OPEN, STOPPED).when(stop()).then()
