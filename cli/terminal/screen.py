@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 COLOURS = {"good": "32", "bad": "31", "busy": "36", "warn": "33", "stopped": "33", "quiet": "2"}
 MARKS = {"good": "✔", "bad": "✘", "busy": "●", "warn": "●", "stopped": "✘", "quiet": "●"}
 PLAIN_MARKS = {"✔": "+", "✘": "x", "●": "*", "·": "-", "€": "EUR ", "…": "...", "—": "-", "→": "->"}
 COLUMN = 11
+STAGE: list[Callable[[str], None]] = []
+"""Who shows our lines while a part of the terminal is redrawn in place; the last one does."""
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -46,9 +49,17 @@ def encodable(text: str, stream: TextIO) -> str:
 
 
 def tell(line: str) -> None:
-    """One line of ours on stderr; a closed stderr is nobody's fault."""
+    """One line of ours on stderr; above what is being redrawn there, if anything is."""
+    if STAGE:
+        STAGE[-1](line)
+    else:
+        put(encodable(line, sys.stderr) + "\n")
+
+
+def put(text: str) -> None:
+    """`text` on stderr at once; a closed stderr is nobody's fault."""
     try:
-        sys.stderr.write(encodable(line, sys.stderr) + "\n")
+        sys.stderr.write(text)
         sys.stderr.flush()
     except (BrokenPipeError, ValueError, OSError):
         pass

@@ -1,0 +1,142 @@
+"""All that brings the results of one batch home: who reads them, who fetches them, and the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..errors import CliError
+from ..terminal.formats import count
+from ..terminal.screen import clean, detail, failure, warn
+from ..wire.arrival import shown
+from ..wire.patience import Stopped
+from ..wire.transport import Api
+from .alone import Alone
+from .feed import ended_count
+from .homeward import Homeward, entry
+from .index import Index
+from .outage import Outage
+from .results import Results
+from .words import at_home
+
+FAILED = ("failed", "timed_out", "lost")
+
+
+class Bringing:
+    """`start`, then `wake` with every news; over when `done`. `only_failed`, `flat`, `force`: as in `rgrid download`."""
+
+    def __init__(
+        self,
+        api: Api,
+        doc: dict[str, Any],
+        folder: Path,
+        outage: Outage,
+        *,
+        only_failed: bool = False,
+        flat: bool = False,
+        force: bool = False,
+        inputs: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        self.batch, self.folder, self.only_failed, self.flat = str(doc["id"]), folder, only_failed, flat
+        self.index = Index(folder, self.batch)
+        self.inputs = inputs
+        self.homeward = Homeward(api.grid, self.index, outage, flat=flat, force=force)
+        self.results = Results(Api(api.grid), self.batch, self.take, self.index.price, outage)
+        self.alone = Alone(folder, self.batch)
+        self.problem: CliError | None = None
+
+    def start(self) -> bool:
+        """False when another rgrid does it already, which was said."""
+        if not self.alone.taken():
+            warn(f"another rgrid brings these results into {shown(self.folder)} already; this one only watches")
+            return False
+        self.index.open(self.inputs)
+        self.results.start()
+        return True
+
+    def take(self, item: dict[str, Any]) -> None:
+        """A result: home with it, or only into the index."""
+        if not self.only_failed or item["status"] in FAILED:
+            self.homeward.take(item)
+        elif not self.index.has(item):
+            self.index.put(item["index"], entry(item, [], self.flat))
+
+    def wake(self, doc: dict[str, Any], *, ended: bool) -> None:
+        """There is news of the batch: read on, and write the index when it is time."""
+        if ended:
+            self.results.finish.set()
+        self.results.wake.set()
+        self.write(doc)
+
+    def write(self, doc: dict[str, Any], *, last: bool = False) -> None:
+        """A folder that cannot be written to ends the bringing home, not the batch."""
+        if self.problem:
+            return
+        try:
+            whole = last and self.whole(doc)
+            self.index.write(doc, complete=whole, now=last)
+        except CliError as failed:
+            self.stopped(failed)
+
+    def whole(self, doc: dict[str, Any]) -> bool:
+        """Whether every member has ended and everything of it is where the index says."""
+        home = self.homeward.home
+        missing = home.standing_count or home.refused or home.problem or self.only_failed
+        return not missing and ended_count(doc) == len(self.index.lines) == int(doc.get("count") or 0)
+
+    def stopped(self, failed: CliError) -> None:
+        """Nothing more comes home; said at once, because there may be hours to go."""
+        self.problem = failed
+        self.leave()
+        failure(failed.message, failed.hint, "The batch goes on; its results stay on the grid.")
+
+    def done(self) -> bool:
+        """Whether all that was to come is here, or nothing more will come."""
+        if self.results.is_alive() and not self.results.leaving.is_set():
+            return False
+        failed = self.results.problem
+        if failed and not self.problem and not isinstance(failed, Stopped):
+            if not isinstance(failed, CliError):
+                raise failed
+            self.stopped(failed)
+        return self.homeward.pending() == 0 or self.problem is not None
+
+    def leave(self) -> None:
+        """Stop where we are; the next time goes on from here."""
+        self.results.leave()
+        self.homeward.leave()
+
+    def release(self) -> None:
+        self.alone.release()
+
+    def so_far(self) -> str:
+        """`1,940 members, 1,940 files, 12 MB in ./outputs`; empty when there is nothing yet."""
+        total = self.homeward.home.total()
+        return f"{at_home(*total)} in {shown(self.folder)}" if total[0] else ""
+
+    def tell(self) -> CliError | None:
+        """Where everything is; what did not come home, as the error it is."""
+        home = self.homeward.home
+        total = home.total()
+        if total[0]:
+            detail("outputs", f"{shown(self.folder)} · {at_home(*total)}")
+        if not self.problem:
+            detail("index", shown(self.index.path))
+        if home.standing_count:
+            return self.standing()
+        if home.refused and home.problem:
+            also = f" And so it is with {count(home.refused - 1, 'member')} more." if home.refused > 1 else ""
+            return CliError(home.problem.message + also, home.problem.hint, code=home.problem.code)
+        return self.problem or home.problem
+
+    def standing(self) -> CliError:
+        """Files that stand in the way: they are kept, and so are those on the grid."""
+        home = self.homeward.home
+        first, more = clean(home.standing[0]), home.standing_count - 1
+        return CliError(
+            f"{clean(self.folder / first)}{f' and {more:,} more' if more else ''} existed and differ; nothing was overwritten.",
+            f"The new ones are on the grid. Another folder: rgrid download {self.batch} -o other"
+            f"      Overwrite: rgrid download {self.batch} -o {clean(self.folder)} --force",
+            code="OUTPUT_EXISTS",
+        )
