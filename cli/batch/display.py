@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ..terminal.formats import duration
 from ..terminal.live import Line, Live, room
-from ..terminal.screen import clean, coloured, interactive, paint, state, tell, warn
+from ..terminal.screen import clean, interactive, state, tell, warn
 from . import words
 from .feed import ended_count
 from .pace import Pace
@@ -107,7 +107,8 @@ class Lines:
             return
         self.causes.add(text)
         if len(self.causes) > CAUSES_TOLD:
-            return warn("members fail for other causes, too; all of them at the end")
+            warn("members fail for other causes, too; all of them at the end")
+            return
         example = group.get("example") or {}
         tell(f"! failing     {text} · for one {clean(example.get('member'))} · rgrid logs {clean(example.get('id'))}")
 
@@ -153,6 +154,3 @@ def causes(failures: list[dict[str, Any]], most: int = CAUSES_LIVE) -> list[Line
         lines.append([(f"  {number:<11} ", "bad"), (words.cause(group), ""), (tail, "quiet")])
     more = len(failures) - most
     return [*lines, [(f"  {'':<11} {more:,} more causes", "quiet")]] if more > 0 else lines
-
-
-__all__ = ["Display", "Line", "Lines", "View", "block", "causes", "coloured", "display", "paint", "word"]

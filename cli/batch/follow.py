@@ -72,6 +72,7 @@ class Following:
         self.view = View(feed.doc, begun=begun_at(feed.doc))
         self.cancelling = False
         self.shown = 0.0
+        self.closed = False
 
     def to_the_end(self, *, watch: bool, as_json: bool = False) -> int:
         """The exit code of the batch; 0 when the person leaves before its end."""
@@ -142,12 +143,13 @@ class Following:
         self.feed.leave()
         if self.bringing:
             self.bringing.leave()
-            self.bringing.write(self.feed.doc, last=True)
+            if not self.closed:
+                self.bringing.write(self.feed.doc, last=True)
             self.bringing.release()
 
     def told(self, as_json: bool) -> int:
         """The summary; the exit code."""
-        doc = self.final()
+        doc, self.closed = self.final(), True
         closing(doc)
         failing(self.feed.failures)
         problem = None
