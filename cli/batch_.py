@@ -79,7 +79,7 @@ def listed(wire: Api, limit: int, as_json: bool) -> int:
         return 0
     if not items:
         tell("No batch yet.")
-        following("rgrid run --help")
+        following('rgrid run SCRIPT --batch "inputs/*"')
         return 0
     rows = [
         [

@@ -1,4 +1,4 @@
-"""`rgrid cost`: what one execution, or a span of time, cost; to the micro-euro, with totals that add up."""
+"""`rgrid cost`: what one execution, a batch, or a span of time cost; to the micro-euro, with totals that add up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from .options import api, common, emit, example
 from .terminal.formats import clock, count, duration, money
-from .terminal.outcome import cost_words
+from .terminal.outcome import ENDED, cost_words
 from .terminal.screen import clean, following, show, warn
 from .terminal.table import table
 from .terminal.times import since_words
@@ -18,10 +18,14 @@ from .wire.transport import segment
 
 @click.command(
     epilog=example(
-        "rgrid cost --execution @last", "rgrid cost --last 7d --by day", "rgrid cost --by tag:exp --project ml"
+        "rgrid cost --execution @last",
+        "rgrid cost --batch @last",
+        "rgrid cost --last 7d --by day",
+        "rgrid cost --by tag:exp --project ml",
     )
 )
 @click.option("--execution", metavar="ID", callback=optional_id, help="Of this one, attempt by attempt.")
+@click.option("--batch", metavar="ID", callback=optional_id, help="Of this batch, all its executions together.")
 @click.option("--last", metavar="TIME", help="Of the last 7d, 24h …")
 @click.option(
     "--by", metavar="WHAT", callback=cost_by, help="One line a day, project, script, tag (sets of tags) or tag:KEY."
@@ -30,10 +34,20 @@ from .wire.transport import segment
 @click.option("--project", metavar="NAME", help="Of this project only.")
 @common
 def command(
-    execution: str | None, last: str | None, by: str | None, api_url: str, as_json: bool, **filters: Any
+    execution: str | None,
+    batch: str | None,
+    last: str | None,
+    by: str | None,
+    api_url: str,
+    as_json: bool,
+    **filters: Any,
 ) -> int:
-    """Show costs: of one execution (--execution), else the sum of all, or one line per day, tag, script or project."""
+    """Show costs: of one execution or batch, else the sum of all, or one line per day, tag, script or project."""
     wire = api(api_url)
+    if batch:
+        if execution or last or by or any(filters.values()):
+            raise click.UsageError("--batch shows one batch; it goes with no other filter.")
+        return whole(wire.get(f"/batches/{segment(batch)}"), as_json)
     if execution:
         if last or by or any(filters.values()):
             raise click.UsageError("--execution shows one execution; it goes with no other filter.")
@@ -52,6 +66,33 @@ def command(
         return 0
     grouped(answer, by)
     following("rgrid ps" if by else "rgrid cost --last 7d --by day")
+    return 0
+
+
+def whole(doc: dict[str, Any], as_json: bool) -> int:
+    """The bill of one batch, which is the sum of the bills of its executions."""
+    cost, counts, total = doc.get("cost") or {}, doc.get("counts") or {}, int(doc.get("count") or 0)
+    ended = sum(int(counts.get(status) or 0) for status in ENDED)
+    if as_json:
+        emit({"batch": doc["id"], "executions": total, "ended": ended, "cost": cost, "usage": doc.get("usage")})
+        return 0
+    charged, ran = cost.get("charged_micros"), (doc.get("usage") or {}).get("run_ms")
+    done = doc.get("finished_at")
+    show(f"{'batch':<11} {doc['id']} · {ended:,} of {count(total, 'run')} ended")
+    if charged is not None:
+        each = f" · {money(round(charged / ended))} a run" if ended and charged else ""
+        show(f"{'charged':<11} {money(charged)}{each}" + ("" if done else " so far"))
+    if cost.get("equivalent_micros") and not charged:
+        show(f"{'on a cx23':<11} {money(cost['equivalent_micros'])}")
+    if cost.get("estimated_micros") is not None:
+        show(f"{'estimated':<11} {money(cost['estimated_micros'])}")
+    if ran is not None:
+        show(f"{'ran':<11} {duration(ran / 1000)} in all")
+    if doc.get("reused"):
+        show(f"{'reused':<11} {count(doc['reused'], 'run')}, at no cost")
+    if cost.get("price_version"):
+        show(f"{'prices':<11} of {clean(cost['price_version'])}")
+    following(f"rgrid ps --batch {doc['id']}")
     return 0
 
 

@@ -21,10 +21,10 @@ from .wire.transport import segment
 def command(execution: str, api_url: str, as_json: bool) -> int:
     """Tell the history of an execution or batch as it stands in the log; times count from the submit."""
     wire = api(api_url)
-    kind = "batches" if execution.startswith("batch") else "executions"
+    kind = "batches" if execution.startswith("batch_") else "executions"
     if not as_json or execution == LAST:
         execution = found(wire, execution)["id"]
-        kind = "batches" if execution.startswith("batch") else "executions"
+        kind = "batches" if execution.startswith("batch_") else "executions"
     items: list[dict[str, Any]] = []
     cursor = None
     while True:

@@ -36,7 +36,7 @@ def command(execution: str, follow: bool, timestamps: bool, api_url: str, as_jso
     With --timestamps or --json everything goes to stdout, a line each.
     """
     wire = api(api_url)
-    if execution.startswith("batch"):
+    if execution.startswith("batch_"):
         raise no_log(wire, execution)
     doc = wire.get(f"/executions/{segment(execution)}")
     which["since"] = since_words(which["since"]) if which["since"] is not None else None

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from . import SCHEMA_VERSION
-from .terminal.typed import execution_id
+from .terminal.times import since_words
+from .terminal.typed import execution_id, state_name
 from .wire.grid import find
 from .wire.transport import Api
 
@@ -21,6 +22,30 @@ AS_JSON = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON (schema_version 1): one object, or one a line."
 )
 API_URL = click.option("--api-url", metavar="URL", default="", help="The grid to talk to (also RGRID_API_URL).")
+
+
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done; do nothing.")
+
+
+def filtered(body: Body) -> Body:
+    """The filters that choose among executions."""
+    for option in reversed(
+        (
+            click.option("--tag", multiple=True, metavar="K=V", help="With this tag. Repeatable: all of them."),
+            click.option("--status", metavar="STATE", callback=state_name, help="In this state."),
+            click.option("--since", metavar="TIME", help="Submitted since: 7d, 2h, or an ISO time."),
+            click.option("--project", metavar="NAME", help="Of this project."),
+            click.option("--name", metavar="NAME", help="With this name."),
+        )
+    ):
+        body = option(body)
+    return body
+
+
+def query_of(filters: dict[str, Any]) -> dict[str, Any]:
+    """Filters other than the status as the API takes them; raises UsageProblem for what is no time."""
+    query = {name: value for name, value in filters.items() if name != "status"}
+    return query | {"since": since_words(query["since"]) if query.get("since") else None}
 
 
 def common(body: Body) -> Body:

@@ -1,4 +1,7 @@
-"""`rgrid run`: look at what is there, upload what is missing, submit once, follow, download, answer the script's code."""
+"""`rgrid run`: look at what is there, upload what is missing, submit once, follow, download, answer the script's code.
+
+With `--batch` the same for every input; with `--dry-run` only the looking.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import click
 
 from .errors import Interrupted, UsageProblem
 from .job import config
-from .job.arguments import BEHIND, RunCommand
+from .job.arguments import BATCH, BEHIND, RunCommand
+from .job.fanout.words import STDIN
 from .job.script import checked
 from .options import API_URL, AS_JSON, emit, example
 from .terminal.screen import following
@@ -25,6 +29,8 @@ EPILOG = example(
     "rgrid run wordcount.py books/alice.txt",
     "rgrid run train.py -d --timeout 2h --memory 8g -- --lr 0.1",
     "rgrid run report.py --input data/ -o results > report.txt",
+    "rgrid run process.py --batch 'inputs/*.csv' --parallel 20 --watch",
+    "rgrid run process.py --batch @list.txt --input model.bin --estimate-cost",
 )
 
 
@@ -54,21 +60,53 @@ EPILOG = example(
 @click.option("--name", metavar="NAME", help="A name to find it by.")
 @click.option("--project", metavar="NAME", help="The project it belongs to (default 'default').")
 @click.option("--priority", metavar="N", help="Higher goes first (default 0).")
+@click.option(
+    "--batch",
+    "words",
+    multiple=True,
+    expose_value=False,
+    metavar="INPUT...",
+    help="Run it once for each input: quoted globs ('data/**/*.csv'), names, @LIST, or - for a list on stdin.",
+)
+@click.option(
+    "--parallel", metavar="N", help="Batch: at most N at the same time (default: as many as there is room for)."
+)
+@click.option("--fail-fast", is_flag=True, default=None, help="Batch: the first failure stops it.")
+@click.option("--max-failures", metavar="N", help="Batch: N failures stop it (default: none does).")
+@click.option("--watch", is_flag=True, default=None, help="Batch: show the whole of it, live.")
+@click.option("--flat", is_flag=True, default=None, help="Batch: all outputs in one folder, named after their input.")
+@click.option("--memoize", is_flag=True, default=None, help="Take the result of an identical run that succeeded.")
+@click.option("--estimate-cost", is_flag=True, help="Say what it would upload, take and cost; run nothing.")
+@click.option("--dry-run", is_flag=True, help="The same; also where no grid runs yet.")
 @AS_JSON
 @API_URL
 @click.pass_context
-def command(ctx: click.Context, script: str, args: tuple[str, ...], as_json: bool, api_url: str, **flags: Any) -> int:
+def command(
+    ctx: click.Context,
+    script: str,
+    args: tuple[str, ...],
+    estimate_cost: bool,
+    dry_run: bool,
+    as_json: bool,
+    api_url: str,
+    **flags: Any,
+) -> int:
     """Run SCRIPT on the grid with ARGS, print its output as it comes and bring the files it writes home.
 
     An argument that names an existing file or folder is uploaded, and the script sees it at the same relative path.
     rgrid's options may stand before or after the script; what stands behind -- goes to the script untouched.
 
+    With --batch it runs once for each input, which is its first argument; ARGS follow, and every run finds the files
+    that they and --input name. A line of a list is a file if there is one of that name, else it is arguments. Results
+    come home to ./outputs/<input>/ and are listed in ./outputs/batch.json.
+
     The exit code is the script's own; 2 wrong usage, 4 not signed in, 124 timed out, 125 the platform's fault, 130
-    cancelled. With --json stdout carries the ended execution as one object, and the script's output goes to stderr.
-    Ctrl-C detaches, twice cancels; where no terminal is, it cancels.
+    cancelled. Of a batch: 0 all succeeded, 1 any failed. With --json stdout carries what ended as one object, and the
+    script's output goes to stderr. Ctrl-C detaches, twice cancels; where no terminal is, it cancels.
     """
     if not script:
         raise UsageProblem("The name of the script is empty.", "Type the path of a script: rgrid run SCRIPT")
+    check_batch_only(flags, ctx.meta[BATCH])
     path = Path(script)
     options = config.settings(flags, path if path.is_file() and os.access(path, os.R_OK) else None)
     _, runtime = checked(script, str(options.get("runtime", "")))
@@ -79,8 +117,61 @@ def command(ctx: click.Context, script: str, args: tuple[str, ...], as_json: boo
     files = plan(path, args, ctx.meta[BEHIND], options.get("input", []))
     body = request_of(options, runtime, files.args, os.environ)
     check_folder(options.get("output"))
-    notice(path, runtime, args, files)
+    notice(path, runtime, args, files, stdin=ctx.meta[BATCH] is None or STDIN not in ctx.meta[BATCH])
+    if ctx.meta[BATCH] is not None:
+        return many(
+            path, files, body, ctx.meta[BATCH], options, api_url, (as_json, estimate_cost or dry_run, estimate_cost)
+        )
+    if estimate_cost or dry_run:
+        return one_previewed(path, files, body, api_url, as_json, estimate_cost)
     return queued(path, files, body, options, api_url, as_json)
+
+
+def many(
+    path: Path,
+    shared: Plan,
+    body: dict[str, Any],
+    words: list[str],
+    options: dict[str, Any],
+    api_url: str,
+    wanted: tuple[bool, bool, bool],
+) -> int:
+    """A batch; `wanted`: as JSON, only the plan, the plan with its price. The exit code."""
+    from .job.fanout.items import expand
+    from .job.fanout.launch import launched, prepared, request
+    from .job.request import batch_fields
+
+    as_json, looking, priced = wanted
+    batch = prepared(path, shared, body | batch_fields(options), expand(words))
+    if looking:
+        from .job.preview import previewed
+
+        names = [str(line["name"]) for line in batch.members.lines]
+        return previewed(request(batch)[0], batch.blobs(), names, api_url, as_json=as_json, priced=priced)
+    return launched(batch, options, api_url, as_json)
+
+
+def one_previewed(path: Path, files: Plan, body: dict[str, Any], api_url: str, as_json: bool, priced: bool) -> int:
+    """The plan of a single run; the exit code."""
+    from .job.files import hashed
+    from .job.preview import previewed
+    from .wire.blob import entry, of_file
+
+    script = of_file(path)
+    body = body | {"script": entry(files.script, script, 0o644)}
+    return previewed(body, [script, *hashed(files).values()], [""], api_url, as_json=as_json, priced=priced)
+
+
+def check_batch_only(flags: dict[str, Any], words: list[str] | None) -> None:
+    """Raise UsageProblem for an option that only a batch has, and for two that contradict each other."""
+    for name in ("parallel", "fail_fast", "max_failures", "flat"):
+        if words is None and flags.get(name) is not None:
+            option = "--" + name.replace("_", "-")
+            raise UsageProblem(
+                f"{option} is for a batch.", f"Name its inputs: rgrid run SCRIPT --batch 'data/*' {option} …"
+            )
+    if flags.get("fail_fast") and flags.get("max_failures") not in (None, "1"):
+        raise UsageProblem("--fail-fast stops at the first failure, --max-failures at a later one: type one of them.")
 
 
 def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any], api_url: str, as_json: bool) -> int:

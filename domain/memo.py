@@ -30,6 +30,12 @@ def memo_key(job: Job) -> str:
     return _digest(sorted(memo_parts(job).items()))
 
 
+def differing(job: Job, other: Job) -> list[str]:
+    """The parts in which two jobs differ; none when one run can stand for the other."""
+    parts = memo_parts(other)
+    return [part for part, digest in memo_parts(job).items() if parts[part] != digest]
+
+
 def _files(files: FileSet) -> Iterable[object]:
     entries = sorted([entry.path, entry.sha256, entry.mode & 0o111] for entry in files.entries)
     return [files.manifest, entries]

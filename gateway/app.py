@@ -19,16 +19,22 @@ from gateway.parts import Parts
 from gateway.reading import answer
 from gateway.routes import (
     actions,
+    batch_actions,
+    batches,
     blobs,
+    bulk,
     cost,
+    estimates,
     executions,
     grid,
     health,
     histories,
     keys,
     logs,
+    members,
     outputs,
     submit,
+    submit_batch,
     tickets,
 )
 from services.artifacts.door import Door
@@ -38,8 +44,14 @@ BASE = "/api/v1"
 BLOBS = "/blobs"
 ROUTERS: tuple[APIRouter, ...] = (
     submit.router,
+    bulk.router,
     executions.router,
     actions.router,
+    submit_batch.router,
+    batches.router,
+    members.router,
+    batch_actions.router,
+    estimates.router,
     histories.router,
     outputs.router,
     logs.router,

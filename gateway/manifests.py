@@ -25,13 +25,13 @@ class Manifests:
         self._store = store
         self._kept: OrderedDict[tuple[str, str], tuple[int, Entries]] = OrderedDict()
         self._kept_bytes = 0
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self.room = asyncio.Semaphore(AT_ONCE)
 
     async def entries(self, account: str, sha256: str) -> Entries:
         """The entries of a manifest that we stored ourselves. Raises NotFound, Invalid (too large)."""
         key = (account, sha256)
         if key not in self._kept:
-            async with self._room:
+            async with self.room:
                 if key not in self._kept:
                     content = await read_manifest(self._store, account, sha256)
                     self._keep(key, len(content), await asyncio.to_thread(orjson.loads, content))

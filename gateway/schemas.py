@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -21,9 +21,19 @@ from domain.execution.job import (
     DISK_BYTES_DEFAULT,
     MEMORY_BYTES_DEFAULT,
     TIMEOUT_SECONDS_DEFAULT,
+    Job,
     Limits,
 )
-from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileRef, FileSet, checked_path, checked_tree
+from domain.files import (
+    ENTRIES_INLINE_MAX,
+    FILES_MAX,
+    PATH_BYTES_MAX,
+    FileRef,
+    FileSet,
+    checked_path,
+    checked_tree,
+    file_set,
+)
 from domain.retry import RETRIES_MAX
 
 ARGS_MAX = 10_000
@@ -130,17 +140,12 @@ class LimitsBody(Body):
         return Limits(self.cpu_millis, self.memory_bytes, self.timeout_seconds, self.disk_bytes)
 
 
-class SubmitBody(Body):
-    """A script to run, with all it needs. Every blob named here must have been uploaded before."""
+class JobBody(Body):
+    """What a run and a batch of runs have in common. Every blob named here must have been uploaded before."""
 
     script: FileBody
     runtime: Literal["python", "node", "sh"]
     args: Annotated[list[Arg], Field(max_length=ARGS_MAX)] = []
-    inputs: Annotated[list[FileBody], Field(max_length=ENTRIES_INLINE_MAX)] = []
-    inputs_manifest: Sha256 | None = None
-    """Instead of `inputs`, for many files: a stored blob with the JSON list of them."""
-    inputs_count: Annotated[int, Field(ge=0, le=FILES_MAX, strict=True), WHOLE] = 0
-    inputs_size_bytes: Bytes = 0
     env: Annotated[
         dict[EnvName, EnvText],
         Field(max_length=ENV_MAX),
@@ -157,28 +162,61 @@ class SubmitBody(Body):
         _mapping(TAG_NAME, TAG_NAME_CHARS_MAX, NO_CONTROL, TAG_CHARS_MAX, TAGS_MAX),
     ] = {}
     priority: Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX, strict=True), WHOLE] = 0
+    memoize: Annotated[bool, Field(strict=True)] = False
+    """An earlier run of the same script, inputs and arguments that succeeded may serve instead."""
 
     @model_validator(mode="after")
-    def _bounded_in_sum(self) -> SubmitBody:
+    def _texts_bounded_in_sum(self) -> Self:
         if sum(len(arg.encode()) for arg in self.args) > ARGS_BYTES_MAX:
             raise ValueError(f"the arguments have more than {ARGS_BYTES_MAX} bytes together")
         if sum(len(name) + len(text.encode()) for name, text in self.env.items()) > ENV_BYTES_MAX:
             raise ValueError(f"the environment has more than {ENV_BYTES_MAX} bytes")
+        return self
+
+    def job(self, inputs: FileSet, shared: FileSet, limits: Limits) -> Job:
+        return Job(
+            runtime=self.runtime,
+            script=self.script.ref(),
+            args=tuple(self.args),
+            inputs=inputs,
+            shared=shared,
+            env=dict(self.env),
+            limits=limits,
+            network=self.network,
+            retries=self.retries,
+        )
+
+
+class SubmitBody(JobBody):
+    """A script to run, with all it needs."""
+
+    inputs: Annotated[list[FileBody], Field(max_length=ENTRIES_INLINE_MAX)] = []
+    inputs_manifest: Sha256 | None = None
+    """Instead of `inputs`, for many files: a stored blob with the JSON list of them."""
+    inputs_count: Annotated[int, Field(ge=0, le=FILES_MAX, strict=True), WHOLE] = 0
+    inputs_size_bytes: Bytes = 0
+
+    @model_validator(mode="after")
+    def _inputs_in_one_form(self) -> Self:
         if self.inputs and self.inputs_manifest:
             raise ValueError("the inputs come either as a list or as a manifest")
         if self.inputs_manifest is None and (self.inputs_count or self.inputs_size_bytes):
             raise ValueError("inputs_count and inputs_size_bytes belong to an inputs_manifest")
-        try:
-            checked_tree([self.script.path, *(each.path for each in self.inputs)])
-        except Invalid as refused:
-            raise ValueError(refused.message) from refused
+        check_tree([self.script.path, *(each.path for each in self.inputs)])
         return self
 
     def input_set(self) -> FileSet:
         if self.inputs_manifest is not None:
             return FileSet(self.inputs_count, self.inputs_size_bytes, (), self.inputs_manifest)
-        entries = tuple(each.ref() for each in self.inputs)
-        return FileSet(len(entries), sum(each.size_bytes for each in entries), entries)
+        return file_set(tuple(each.ref() for each in self.inputs))
+
+
+def check_tree(paths: list[str]) -> None:
+    """Raises ValueError, which a validator may, when two of the paths cannot both be."""
+    try:
+        checked_tree(paths)
+    except Invalid as refused:
+        raise ValueError(refused.message) from refused
 
 
 class BlobBody(Body):
@@ -190,6 +228,8 @@ class BlobsBody(Body):
     """Which of these blobs are missing? The answer has a signed upload URL for each that is."""
 
     blobs: Annotated[list[BlobBody], Field(max_length=BLOBS_MAX)]
+    bundle: Annotated[bool, Field(strict=True)] = False
+    """The client can bring small blobs in bundles: they need no URL each."""
 
 
 class KeyBody(Body):

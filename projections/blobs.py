@@ -1,30 +1,48 @@
-"""Which file contents an account's executions ever named, and since when: what the resolver calls a hit."""
+"""Which file contents an account's executions and batches named, since when, and how many of them still need it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from domain.execution.events import ExecutionSubmitted
-from projections.projection import Meta, On, Projection
-from projections.table import Row, Table
+from projections.projection import Projection
+from projections.rollup import Rollup
+from projections.table import Key, Row, Table
 
-TABLE = Table("blobs", {"account": "text", "sha256": "text", "sequence": "bigint"}, key=("account", "sha256"))
-
-
-def contents(event: ExecutionSubmitted) -> set[str]:
-    """SHA-256 of the script and of every input (or of the manifest that lists them)."""
-    inputs = event.job.inputs
-    found = {event.job.script.sha256, *(entry.sha256 for entry in inputs.entries)}
-    return found | {inputs.manifest} if inputs.manifest else found
-
-
-def seen(row: Row | None, sha256: str, meta: Meta) -> Row:
-    """The first sighting counts."""
-    return row or {"account": meta.account, "sha256": sha256, "sequence": meta.position}
+TABLE = Table(
+    "blobs",
+    {"account": "text", "sha256": "text", "sequence": "bigint", "kind": "text", "holders": "bigint"},
+    key=("account", "sha256"),
+    indexes=("(account, sha256) WHERE kind <> '' AND holders > 0",),
+)
+Change = tuple[int, str, int]
+"""Position, kind of the blob, and how many more (or fewer) need it."""
 
 
-def _key(sha256: Any, meta: Meta) -> tuple[str, str]:
-    return (meta.account, sha256)
+def _held(row: Row | None) -> Sequence[str]:
+    return () if row is None or row["released"] else row["blobs"]
 
 
-BLOBS = Projection(TABLE, {ExecutionSubmitted: On(seen, _key, parts=contents)})
+def changes(old: Row | None, new: Row, position: int) -> Iterator[tuple[Key, Change]]:
+    """The blobs that a row (of an execution or a batch) holds now and did not before, or the other way round."""
+    before, after = _held(old), _held(new)
+    if before is after:
+        return
+    for reference in set(after).symmetric_difference(before):
+        kind, _, sha256 = reference.rpartition(":")
+        yield (new["account"], sha256), (position, kind, 1 if reference in after else -1)
+
+
+def counted(row: Row | None, key: Key, found: Sequence[Change]) -> Row:
+    """The first sighting counts. A blob that lists others stays one, whoever names it as a plain file."""
+    kinds, holders = (row["kind"], row["holders"]) if row else ("", 0)
+    return {
+        "account": key[0],
+        "sha256": key[1],
+        "sequence": min(row["sequence"] if row else found[0][0], *(change[0] for change in found)),
+        "kind": max(kinds, *(change[1] for change in found)),
+        "holders": holders + sum(change[2] for change in found),
+    }
+
+
+BLOBS = Projection(TABLE, {})
+REFERENCES = Rollup(("executions", "batches"), "blobs", changes, counted)

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.execution import events as e
 from domain.execution.job import Job
-from domain.files import FileSet
+from domain.files import FileRef, FileSet
 from domain.money import CURRENCY
 from projections.projection import Meta
 
@@ -21,7 +21,8 @@ def submitted(event: e.ExecutionSubmitted, meta: Meta) -> Doc:
     return {
         "schema_version": SCHEMA_VERSION,
         "id": meta.id,
-        "batch_id": None,
+        "batch_id": event.batch_id or None,
+        "member": event.member or None,
         "name": event.name,
         "project": event.project,
         "tags": dict(event.tags),
@@ -31,6 +32,9 @@ def submitted(event: e.ExecutionSubmitted, meta: Meta) -> Doc:
         "reason": None,
         "exit_code": None,
         "signal": None,
+        "error_line": None,
+        "memoize": event.memoize,
+        "reused_from": None,
         "attempt": 0,
         "attempts_max": event.job.retries + 1,
         "retry_at": None,
@@ -50,18 +54,26 @@ def submitted(event: e.ExecutionSubmitted, meta: Meta) -> Doc:
         "log": None,
         "log_lines": 0,
         "attempts": [],
+        "artifacts_expired": False,
         "submitted_sequence": meta.position,
         "sequence": meta.position,
     }
+
+
+def script(ref: FileRef) -> Doc:
+    return {"path": ref.path, "sha256": ref.sha256, "size_bytes": ref.size_bytes}
 
 
 def _job(job: Job) -> Doc:
     limits = job.limits
     return {
         "runtime": job.runtime,
-        "script": {"path": job.script.path, "sha256": job.script.sha256, "size_bytes": job.script.size_bytes},
+        "script": script(job.script),
         "args": list(job.args),
-        "inputs": {"count": job.inputs.count, "size_bytes": job.inputs.size_bytes},
+        "inputs": {
+            "count": job.inputs.count + job.shared.count,
+            "size_bytes": job.inputs.size_bytes + job.shared.size_bytes,
+        },
         "env": dict(job.env),
         "limits": {
             "cpu_millis": limits.cpu_millis,
@@ -101,6 +113,7 @@ def attempt(event: e.ExecutionAssigned, meta: Meta) -> Doc:
         "reason": None,
         "exit_code": None,
         "signal": None,
+        "error_line": None,
         "assigned_at": iso(meta.at_us),
         "started_at": None,
         "finished_at": None,
@@ -120,6 +133,7 @@ def attempt_ended(entry: Doc, result: e.AttemptResult, ended_us: int, *, held_us
         "reason": reason(result.reason),
         "exit_code": result.exit_code,
         "signal": result.signal,
+        "error_line": result.error_line or None,
         "started_at": started,
         "finished_at": iso(ended_us),
         "held_us": held_us,

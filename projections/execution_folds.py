@@ -6,9 +6,11 @@ from typing import Any
 
 from domain.cost import events as cost
 from domain.execution import events as e
+from domain.files import FileRef
 from projections import execution_doc as docs
+from projections.blob_refs import distinct, result_blobs
 from projections.projection import Meta
-from projections.table import Row
+from projections.table import Row, plain_text
 
 
 def cached(row: Row, event: e.ExecutionCached, meta: Meta) -> Row:
@@ -50,7 +52,15 @@ def started(row: Row, event: e.ExecutionStarted, meta: Meta) -> Row:
     at = docs.iso(event.started_at_us)
     attempts = _last_attempt(row, status="running", started_at=at, sandbox=event.sandbox)
     changes = {"status": "running", "started_at": at, "attempts": attempts}
-    return _changed(row, meta, changes, phase="running", status="running", started_at_us=event.started_at_us)
+    return _changed(
+        row,
+        meta,
+        changes,
+        phase="running",
+        status="running",
+        started_at_us=event.started_at_us,
+        first_started_us=row["first_started_us"] or event.started_at_us,
+    )
 
 
 def attempt_failed(row: Row, event: e.ExecutionAttemptFailed, meta: Meta) -> Row:
@@ -68,7 +78,9 @@ def attempt_failed(row: Row, event: e.ExecutionAttemptFailed, meta: Meta) -> Row
         "started_at": None,
         **_attempt_over(row, event, meta, platform=event.platform),
     }
-    return _changed(row, meta, changes, **_QUEUED, not_before_us=event.retry_at_us)
+    return _changed(
+        row, meta, changes, **_QUEUED, not_before_us=event.retry_at_us, blobs=_blobs(row, *result_blobs(event.result))
+    )
 
 
 def cancel_requested(row: Row, event: e.ExecutionCancelRequested, meta: Meta) -> Row:
@@ -87,6 +99,8 @@ def finished(row: Row, event: e.ExecutionFinished, meta: Meta) -> Row:
         "reason": docs.reason(result.reason),
         "exit_code": result.exit_code,
         "signal": result.signal,
+        "error_line": result.error_line or None,
+        "reused_from": event.reused_from or None,
         "retry_at": None,
         "started_at": docs.iso(started_us) if started_us else None,
         "finished_at": docs.iso(ended_us),
@@ -98,6 +112,8 @@ def finished(row: Row, event: e.ExecutionFinished, meta: Meta) -> Row:
         "outputs_refused_count": max(result.outputs_refused_count, len(result.outputs_refused)),
         **_attempt_over(row, event, meta, platform=result.status == "lost"),
     }
+    if event.reused_from:
+        changes |= {"log": docs.log(result.log), "log_lines": result.log.lines}
     return _changed(
         row,
         meta,
@@ -105,9 +121,15 @@ def finished(row: Row, event: e.ExecutionFinished, meta: Meta) -> Row:
         phase="finished",
         status=result.status,
         started_at_us=started_us,
+        first_started_us=row["first_started_us"] or started_us,
         finished_at_us=ended_us,
+        ended_sequence=meta.position,
+        reason_code=plain_text(result.reason.code),
+        exit_code=result.exit_code,
+        error_line=plain_text(result.error_line),
         cancelling=False,
         final_micros=bill["charged_micros"] if settled else None,
+        blobs=_blobs(row, *result_blobs(result)),
     )
 
 
@@ -115,7 +137,19 @@ def retried(row: Row, event: e.ExecutionRetried, meta: Meta) -> Row:
     """What was billed stays billed; the bill is just not final any more."""
     doc = row["doc"]
     cleared = dict.fromkeys(
-        ("reason", "exit_code", "signal", "retry_at", "node_id", "started_at", "finished_at", "duration_ms", "usage")
+        (
+            "reason",
+            "exit_code",
+            "signal",
+            "retry_at",
+            "node_id",
+            "started_at",
+            "finished_at",
+            "duration_ms",
+            "usage",
+            "error_line",
+            "reused_from",
+        )
     )
     changes = {
         **cleared,
@@ -127,9 +161,36 @@ def retried(row: Row, event: e.ExecutionRetried, meta: Meta) -> Row:
         "outputs_refused_count": 0,
         "cost": {**doc["cost"], "final_micros": None},
     }
-    return _changed(
-        row, meta, changes, **_QUEUED, not_before_us=0, finished_at_us=None, cancelling=False, final_micros=None
-    )
+    columns = {
+        **_QUEUED,
+        **dict.fromkeys(("finished_at_us", "ended_sequence", "reason_code", "exit_code", "final_micros")),
+        "not_before_us": 0,
+        "cancelling": False,
+        "error_line": "",
+    }
+    if event.script is None:
+        return _changed(row, meta, changes, **columns)
+    script = docs.script(event.script)
+    return _changed(row, meta, changes | {"script": script}, **columns, **_mended(row, event.script))
+
+
+def _mended(row: Row, script: FileRef) -> Row:
+    """It runs another script from now on. Its memo key would need all of the job, so it serves for nobody else."""
+    return {**script_columns(script), "memo_key": None, "blobs": _blobs(row, script.sha256)}
+
+
+def script_columns(script: FileRef) -> Row:
+    return {
+        "script_path": plain_text(script.path),
+        "script_name": plain_text(script.path.rpartition("/")[2]),
+        "script_sha256": script.sha256,
+    }
+
+
+def expired(row: Row, event: e.ExecutionArtifactsExpired, meta: Meta) -> Row:
+    """What it needed it needs no more. `kept_until` stays as it was when the files went."""
+    changes = {"artifacts_expired": True, "kept_until": docs.iso(event.kept_until_us)}
+    return _changed(row, meta, changes, released=True)
 
 
 def estimated(row: Row, event: cost.CostEstimated, meta: Meta) -> Row:
@@ -168,6 +229,13 @@ _QUEUED = {"phase": "queued", "status": "queued", "node_id": None, "incarnation"
 
 def _changed(row: Row, meta: Meta, doc: docs.Doc, **columns: Any) -> Row:
     return {**row, **columns, "doc": {**row["doc"], **doc, "sequence": meta.position}}
+
+
+def _blobs(row: Row, *references: str) -> list[str]:
+    """What it needs, and more; the same list when there is nothing new, which says so to who compares."""
+    known: list[str] = row["blobs"]
+    fresh = [each for each in references if each not in known]
+    return distinct([*known, *fresh]) if fresh else known
 
 
 def _last_attempt(row: Row, **changes: Any) -> list[docs.Doc]:

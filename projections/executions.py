@@ -7,7 +7,9 @@ from typing import Any
 from domain.cost import events as cost
 from domain.errors import DamagedHistory
 from domain.execution import events as e
+from domain.memo import memo_key
 from projections import execution_doc as docs
+from projections.blob_refs import own_blobs
 from projections.execution_folds import (
     assigned,
     attempt_failed,
@@ -16,12 +18,15 @@ from projections.execution_folds import (
     cancel_requested,
     delayed,
     estimated,
+    expired,
     finished,
     retried,
+    script_columns,
     started,
 )
 from projections.projection import Fold, Meta, On, Projection
 from projections.table import Row, Table, plain_text
+from projections.tags import tag_texts
 
 TABLE = Table(
     "executions",
@@ -37,6 +42,9 @@ TABLE = Table(
         "script_name": "text",
         "script_sha256": "text",
         "batch_id": "text",
+        "member": "text",
+        "member_index": "int",
+        "memo_key": "text",
         "tags": "text[]",
         "priority": "int",
         "runtime": "text",
@@ -45,7 +53,12 @@ TABLE = Table(
         "submitted_at_us": "bigint",
         "assigned_at_us": "bigint",
         "started_at_us": "bigint",
+        "first_started_us": "bigint",
         "finished_at_us": "bigint",
+        "ended_sequence": "bigint",
+        "reason_code": "text",
+        "exit_code": "int",
+        "error_line": "text",
         "not_before_us": "bigint",
         "attempt": "int",
         "settled_attempt": "int",
@@ -53,6 +66,8 @@ TABLE = Table(
         "incarnation": "text",
         "cancelling": "boolean",
         "final_micros": "bigint",
+        "released": "boolean",
+        "blobs": "text[]",
         "doc": "json",
     },
     key=("account", "id"),
@@ -66,6 +81,11 @@ TABLE = Table(
         "(account, name, sequence) WHERE name <> ''",
         "(sequence) WHERE phase <> 'finished'",
         "(sequence) WHERE phase = 'finished' AND final_micros IS NULL",
+        "(account, batch_id, sequence) WHERE batch_id IS NOT NULL",
+        "(account, batch_id, status, sequence) WHERE batch_id IS NOT NULL",
+        "(account, batch_id, ended_sequence) WHERE batch_id IS NOT NULL AND ended_sequence IS NOT NULL",
+        "(account, memo_key, sequence) WHERE status = 'succeeded' AND NOT released",
+        "(finished_at_us) WHERE phase = 'finished' AND NOT released",
         "USING gin (tags) WHERE tags <> '{}'",
     ),
 )
@@ -81,10 +101,11 @@ def submitted(row: Row | None, event: e.ExecutionSubmitted, meta: Meta) -> Row:
         "status": "queued",
         "project": plain_text(event.project),
         "name": plain_text(event.name),
-        "script_path": plain_text(job.script.path),
-        "script_name": plain_text(job.script.path.rpartition("/")[2]),
-        "script_sha256": job.script.sha256,
-        "batch_id": None,
+        **script_columns(job.script),
+        "batch_id": event.batch_id or None,
+        "member": plain_text(event.member),
+        "member_index": row["member_index"] if row else None,
+        "memo_key": memo_key(job),
         "tags": tag_texts(event.tags),
         "priority": event.priority,
         "runtime": job.runtime,
@@ -93,7 +114,12 @@ def submitted(row: Row | None, event: e.ExecutionSubmitted, meta: Meta) -> Row:
         "submitted_at_us": meta.at_us,
         "assigned_at_us": None,
         "started_at_us": None,
+        "first_started_us": None,
         "finished_at_us": None,
+        "ended_sequence": None,
+        "reason_code": None,
+        "exit_code": None,
+        "error_line": "",
         "not_before_us": 0,
         "attempt": 0,
         "settled_attempt": 0,
@@ -101,13 +127,10 @@ def submitted(row: Row | None, event: e.ExecutionSubmitted, meta: Meta) -> Row:
         "incarnation": None,
         "cancelling": False,
         "final_micros": None,
+        "released": False,
+        "blobs": own_blobs(event),
         "doc": docs.submitted(event, meta),
     }
-
-
-def tag_texts(tags: dict[str, str]) -> list[str]:
-    """Tags as they are filtered by: `["k=v", ...]`, sorted."""
-    return sorted(plain_text(f"{key}={value}") for key, value in tags.items())
 
 
 def _known(fold: Fold) -> Fold:
@@ -130,6 +153,7 @@ _FOLDS: dict[type, Any] = {
     e.ExecutionCancelRequested: cancel_requested,
     e.ExecutionFinished: finished,
     e.ExecutionRetried: retried,
+    e.ExecutionArtifactsExpired: expired,
     cost.CostEstimated: estimated,
     cost.CostFinalized: billed,
 }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from domain.errors import DamagedHistory
 from projections.projection import Fold, Meta, RecordedLike, meta_of
 from projections.table import Key, Row, Table
-from projections.tables import ROUTES, TABLES, TABLES_BY_NAME
+from projections.tables import ROLLUPS, ROLLUPS_OF, ROUTES, TABLES, TABLES_BY_NAME
 
 ROWS_CACHED_MAX = 50_000
 Load = Callable[[Table, Sequence[Key]], Awaitable[list[Row]]]
@@ -27,6 +27,8 @@ Slot = tuple[str, Key]
 """Table and key: one row."""
 Step = tuple[Slot, Fold, Any, Meta]
 """One fold to do: on this row, of this part of an event."""
+Found = dict[str, dict[Key, list[Any]]]
+"""By table and key of a row that sums up others: what changed of them."""
 
 
 @dataclass
@@ -56,9 +58,10 @@ class Folding:
             except Exception as error:
                 unrouted.append(Poison(recorded, error))
         await self._load_missing(routed)
-        changed, poisons = self._folded(routed, careful=False)
+        changed, found, poisons = self._folded(routed, careful=False)
         if not _storable(changed):
-            changed, poisons = self._folded(routed, careful=True)
+            changed, found, poisons = self._folded(routed, careful=True)
+        await self._roll_up(changed, found)
         self._merge(changed)
         return unrouted + poisons
 
@@ -85,33 +88,69 @@ class Folding:
                 if key not in self.tables[name].rows:
                     missing.setdefault(name, {})[key] = None
         for name, keys in missing.items():
-            table, rows = TABLES_BY_NAME[name], self.tables[name]
-            found = await self._load(table, list(keys))
-            rows.rows.update(dict.fromkeys(keys))
-            for row in found:
-                rows.rows[table.key_of(row)] = row
-                rows.stored.add(table.key_of(row))
+            await self._load_rows(name, keys)
+
+    async def _load_rows(self, name: str, keys: Iterable[Key]) -> None:
+        table, rows = TABLES_BY_NAME[name], self.tables[name]
+        missing = [key for key in keys if key not in rows.rows]
+        if not missing:
+            return
+        found = await self._load(table, missing)
+        rows.rows.update(dict.fromkeys(missing))
+        for row in found:
+            key = table.key_of(row)
+            rows.rows[key] = row
+            rows.stored.add(key)
 
     def _folded(
         self, routed: list[tuple[RecordedLike, list[Step]]], *, careful: bool
-    ) -> tuple[dict[Slot, Row], list[Poison]]:
-        """The rows that change. `careful` looks at every row after every commit, to find which one Postgres would refuse."""
+    ) -> tuple[dict[Slot, Row], Found, list[Poison]]:
+        """The rows that change, and what that means for others. `careful` looks at every row after every commit, to find
+        which one Postgres would refuse."""
         changed: dict[Slot, Row] = {}
+        found: Found = {rollup.target: {} for rollup in ROLLUPS}
         poisons: list[Poison] = []
         for recorded, steps in routed:
             try:
                 rows = self._committed(steps, changed)
                 if careful:
                     _check(rows)
-                changed.update(rows)
+                news = [
+                    (rollup, each)
+                    for slot, row in rows.items()
+                    for rollup in ROLLUPS_OF[slot[0]]
+                    for each in rollup.changes(self._before(slot, changed), row, recorded.position)
+                ]
             except Exception as error:
                 poisons.append(Poison(recorded, error))
-        return changed, poisons
+                continue
+            changed.update(rows)
+            for rollup, (key, change) in news:
+                found[rollup.target].setdefault(key, []).append(change)
+        return changed, found, poisons
+
+    def _before(self, slot: Slot, changed: dict[Slot, Row]) -> Row | None:
+        return changed.get(slot) or self.tables[slot[0]].rows[slot[1]]
+
+    async def _roll_up(self, changed: dict[Slot, Row], found: Found) -> None:
+        """Bring the rows up to date that sum up others."""
+        for number, rollup in enumerate(ROLLUPS):
+            await self._load_rows(
+                rollup.target, [key for key in found[rollup.target] if (rollup.target, key) not in changed]
+            )
+            for key, changes in found[rollup.target].items():
+                slot = (rollup.target, key)
+                before = changed.get(slot) or self.tables[rollup.target].rows[key]
+                after = changed[slot] = rollup.apply(before, key, changes)
+                for later in ROLLUPS[number + 1 :]:
+                    if rollup.target in later.sources:
+                        for other, change in later.changes(before, after, after["sequence"]):
+                            found[later.target].setdefault(other, []).append(change)
 
     def _committed(self, steps: list[Step], changed: dict[Slot, Row]) -> dict[Slot, Row]:
         rows: dict[Slot, Row] = {}
         for slot, fold, part, meta in steps:
-            before = rows.get(slot) or changed.get(slot) or self.tables[slot[0]].rows[slot[1]]
+            before = rows.get(slot) or self._before(slot, changed)
             after = fold(before, part, meta)
             if after is not None and after is not before:
                 rows[slot] = after

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 
 from domain.errors import Invalid
-from projections.executions import tag_texts
 from projections.table import plain_text
+from projections.tags import tag_texts
 
 PAGE_MAX = 200
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from domain.errors import Invalid, NotFound
+from projections.batch_queries import BatchQueries
 from projections.bills import LINES_SQL, Bills, ChargeLine, bills_of, bills_sql
-from projections.grid_queries import GridQueries
+from projections.history_queries import HistoryQueries
+from projections.ids import EXECUTION_IDS
 from projections.listing import Filters, Page, cursor_of, page_sql
 
-LAST = "@last"
-PREFIX = re.compile(r"^[a-z0-9_]{1,64}$")
-ID_PREFIX = "exec_"
 _NO_FILTERS = Filters()
 
 
@@ -29,7 +26,7 @@ class KeyRow:
 _KEY = ", ".join(KeyRow.__slots__)
 
 
-class Queries(GridQueries):
+class Queries(BatchQueries, HistoryQueries):
     """What people ask, every account apart."""
 
     async def get_execution(self, account: str, execution_id: str) -> bytes:
@@ -37,30 +34,13 @@ class Queries(GridQueries):
         sql = "SELECT doc FROM live.executions WHERE account = $1 AND id = $2"
         row = await self._database.fetch_one(sql, account, execution_id)
         if row is None:
-            raise _unknown(execution_id)
+            raise EXECUTION_IDS.not_found(execution_id)
         doc: str = row[0]
         return doc.encode()
 
     async def resolve_id(self, account: str, text: str) -> str:
         """The id that `text` means: itself, a unique prefix (with or without `exec_`), or `@last`, the last submitted."""
-        if text == LAST:
-            sql = "SELECT id FROM live.executions WHERE account = $1 ORDER BY sequence DESC LIMIT 1"
-            row = await self._database.fetch_one(sql, account)
-            if row is None:
-                raise NotFound("There is no execution yet. Start one: rgrid run SCRIPT", details={"id": text})
-            return str(row[0])
-        prefix = text.lower()
-        prefix = prefix if prefix.startswith(ID_PREFIX) else ID_PREFIX + prefix
-        if not PREFIX.match(prefix) or prefix == ID_PREFIX:
-            raise _unknown(text)
-        sql = "SELECT id FROM live.executions WHERE account = $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT 3"
-        found = [row[0] for row in await self._database.fetch(sql, account, prefix, prefix + "\x7f")]
-        if not found:
-            raise _unknown(text)
-        if len(found) > 1 and found[0] != prefix:
-            message = f"{text!r} is the beginning of several ids. Type more of it."
-            raise Invalid(message, code="AMBIGUOUS_ID", details={"id": text, "matches": found})
-        return str(found[0])
+        return await EXECUTION_IDS.resolve(self._database, account, text)
 
     async def list_executions(
         self, account: str, filters: Filters = _NO_FILTERS, *, cursor: str | None = None, limit: int = 50
@@ -97,7 +77,3 @@ class Queries(GridQueries):
     async def charges(self, account: str, execution_id: str) -> list[ChargeLine]:
         """The lines of one execution's bill."""
         return [ChargeLine(*row) for row in await self._database.fetch(LINES_SQL, account, execution_id)]
-
-
-def _unknown(text: str) -> NotFound:
-    return NotFound(f"There is no execution {text[:80]!r}. List them with: rgrid ps", details={"id": text[:80]})

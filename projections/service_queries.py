@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from projections.grid_queries import GridQueries
+from projections.batch_service_queries import BatchServiceQueries
+from projections.history_queries import HistoryQueries
+from projections.retention_queries import RetentionQueries
 from projections.table import plain_text
 
 HISTORY_RUNS = 20
@@ -20,7 +22,7 @@ class Seen:
     inputs: frozenset[str]
 
 
-class ServiceQueries(GridQueries):
+class ServiceQueries(BatchServiceQueries, HistoryQueries, RetentionQueries):
     """Hints, not truth: a service decides on the log."""
 
     async def open_executions(self) -> list[tuple[str, str]]:
@@ -58,6 +60,13 @@ class ServiceQueries(GridQueries):
             sql, account, before, script_sha256, plain_text(script_path), sorted(hashes)
         )
         return Seen(row[0], row[1], frozenset(row[2])) if row else Seen(False, False, frozenset())
+
+    async def last_of_script(self, account: str, script_path: str, before: int) -> str | None:
+        """The last execution of the script at that path that was submitted before position `before`."""
+        sql = """SELECT id FROM live.executions WHERE account = $1 AND script_path = $2 AND sequence < $3
+                 ORDER BY sequence DESC LIMIT 1"""
+        row = await self._database.fetch_one(sql, account, plain_text(script_path), before)
+        return row[0] if row else None
 
     async def history_seconds(self, account: str, script_sha256: str) -> float | None:
         """Median wall time of the last runs of this script that succeeded, None when there were none."""

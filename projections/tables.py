@@ -5,23 +5,42 @@ from __future__ import annotations
 import hashlib
 
 from projections.accounts import ACCOUNTS, KEYS
-from projections.blobs import BLOBS
+from projections.batch_sums import SUMS
+from projections.batches import BATCHES
+from projections.blobs import BLOBS, REFERENCES
 from projections.charges import CHARGES
 from projections.executions import EXECUTIONS
 from projections.nodes import NODES
 from projections.projection import On, Projection
+from projections.retentions import RETENTIONS
+from projections.rollup import Rollup
 from projections.table import Table
 
-PROJECTIONS: tuple[Projection, ...] = (EXECUTIONS, CHARGES, NODES, ACCOUNTS, KEYS, BLOBS)
+PROJECTIONS: tuple[Projection, ...] = (
+    EXECUTIONS,
+    BATCHES,
+    CHARGES,
+    NODES,
+    ACCOUNTS,
+    KEYS,
+    RETENTIONS,
+    BLOBS,
+)
 TABLES: tuple[Table, ...] = tuple(projection.table for projection in PROJECTIONS)
+ROLLUPS: tuple[Rollup, ...] = (SUMS, REFERENCES)
+"""In this order: what one changes the next ones are told of."""
 LIVE = "live"
-FOLDS_VERSION = 1
+FOLDS_VERSION = 2
 """Raise it when a fold writes something else than before: the read models are then built anew at the next start."""
 
 TABLES_BY_NAME = {table.name: table for table in TABLES}
 ROUTES: dict[type, tuple[tuple[str, On], ...]] = {
     event: tuple((projection.table.name, projection.on[event]) for projection in PROJECTIONS if event in projection.on)
     for event in {event for projection in PROJECTIONS for event in projection.on}
+}
+
+ROLLUPS_OF: dict[str, tuple[Rollup, ...]] = {
+    table.name: tuple(rollup for rollup in ROLLUPS if table.name in rollup.sources) for table in TABLES
 }
 
 

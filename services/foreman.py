@@ -29,7 +29,7 @@ async def react(context: Context, item: EventItem | FactItem) -> None:
             command = StartExecution(fact.attempt, item.node_id, fact.started_at_us, fact.sandbox)
             await _report(context, item, fact, command)
         case FinishedFact() as fact:
-            finish = FinishExecution(fact.attempt, item.node_id, fact.result, item.at_us)
+            finish = FinishExecution(fact.attempt, item.node_id, fact.result, item.at_us, fact.sandbox)
             await _report(context, item, fact, finish)
         case JoinedFact() as fact:
             await context.ensure_node(item.node_id)

@@ -6,9 +6,10 @@ import orjson
 
 from domain.execution.job import Job
 from domain.execution.state import Execution
+from services.artifacts import bundling
 from services.artifacts.store import ArtifactStore
 from services.runtime.log import Ref
-from services.runtime.messages import URLS_MAX, BlobRef, UrlsGiven, UrlsWanted
+from services.runtime.messages import URLS_MAX, UrlsGiven, UrlsWanted
 from services.runtime.nodes import answer_urls
 from services.runtime.service import Context, Service
 
@@ -20,7 +21,7 @@ class Porter:
     def __init__(self, context: Context, store: ArtifactStore) -> None:
         self.context = context
         self.store = store
-        self._manifests: dict[str, frozenset[str]] = {}
+        self._manifests: dict[tuple[str, str], frozenset[str]] = {}
 
     async def answer(self, node_id: str, wanted: UrlsWanted) -> UrlsGiven:
         """URLs by SHA-256, or an error by code: STALE_LEASE, TOO_MANY, INVALID_REQUEST, NOT_YOURS."""
@@ -41,14 +42,17 @@ class Porter:
                 {blob.sha256: self.store.download_url(ref.account, blob.sha256, scope) for blob in wanted.blobs}
             )
         if wanted.direction == "upload":
-            missing: list[BlobRef] = await self.store.missing(ref.account, wanted.blobs)
-            return UrlsGiven(
-                {
-                    blob.sha256: self.store.upload_url(ref.account, blob.sha256, blob.size_bytes, scope)
-                    for blob in missing
-                }
-            )
+            return await self._upload(ref.account, wanted, scope)
         return UrlsGiven(error="INVALID_REQUEST", message="The direction is download or upload.")
+
+    async def _upload(self, account: str, wanted: UrlsWanted, scope: str) -> UrlsGiven:
+        missing = await self.store.missing(account, wanted.blobs)
+        small = bundling.worthwhile(missing) if wanted.bundles else {}
+        alone = [blob for blob in missing if blob.sha256 not in small]
+        urls = {blob.sha256: self.store.upload_url(account, blob.sha256, blob.size_bytes, scope) for blob in alone}
+        if not small:
+            return UrlsGiven(urls)
+        return UrlsGiven(urls, self.store.bundle_url(account, bundling.BYTES_MAX, scope), tuple(small))
 
     async def _held(self, ref: Ref, node_id: str, attempt: int) -> Execution | None:
         state: Execution = await self.context.state(ref)
@@ -57,16 +61,23 @@ class Porter:
         return state if state.held_by(node_id, attempt) else None
 
     async def _blobs(self, account: str, job: Job) -> set[str]:
-        """Every blob that the job names, directly or in the manifest of its inputs."""
-        blobs = {job.script.sha256, *(entry.sha256 for entry in job.inputs.entries)}
-        if job.inputs.manifest is None:
-            return blobs
-        known = self._manifests.get(job.inputs.manifest)
+        """Every blob that the job names, directly or in the manifests of its inputs and of what it shares."""
+        blobs = {job.script.sha256}
+        for files in (job.inputs, job.shared):
+            blobs.update(entry.sha256 for entry in files.entries)
+            if files.manifest is not None:
+                blobs.add(files.manifest)
+                blobs |= await self._listed(account, files.manifest)
+        return blobs
+
+    async def _listed(self, account: str, manifest: str) -> frozenset[str]:
+        """The blobs in a manifest of this account."""
+        known = self._manifests.get((account, manifest))
         if known is None:
-            pieces = [piece async for piece in self.store.open(account, job.inputs.manifest)]
+            pieces = [piece async for piece in self.store.open(account, manifest)]
             known = frozenset(entry["sha256"] for entry in orjson.loads(b"".join(pieces)))
-            self._manifests = {**dict(list(self._manifests.items())[-MANIFESTS_MAX:]), job.inputs.manifest: known}
-        return blobs | known | {job.inputs.manifest}
+            self._manifests = {**dict(list(self._manifests.items())[-MANIFESTS_MAX:]), (account, manifest): known}
+        return known
 
 
 async def run(context: Context) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from services import foreman, janitor, meter, porter, projector, resolver, scheduler, watchdog
+from services import foreman, janitor, meter, porter, projector, resolver, scheduler, steward, watchdog
 from services.runtime.service import Service
 
 SERVICES: tuple[Service, ...] = (
+    steward.SERVICE,
     resolver.SERVICE,
     scheduler.SERVICE,
     foreman.SERVICE,

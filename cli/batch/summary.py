@@ -62,7 +62,7 @@ def next_after(doc: dict[str, Any], home: str = "") -> None:
     if failed_count(doc):
         following(f"rgrid retry {doc['id']} --failed")
     elif home:
-        following(f"rgrid batch {doc['id']}")
+        following(f"rgrid cost --batch {doc['id']}")
     else:
         following(
             f"rgrid download {doc['id']}" if (doc.get("outputs") or {}).get("count") else f"rgrid batch {doc['id']}"

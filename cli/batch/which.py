@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import UsageProblem
 from ..wire.transport import Api, segment
 
-PREFIX = "batch"
+PREFIX = "batch_"
 LAST = "@last"
 
 
@@ -39,4 +39,4 @@ def last_batch(api: Api) -> dict[str, Any]:
 
 
 def is_batch(doc: dict[str, Any]) -> bool:
-    return str(doc.get("id", "")).startswith(f"{PREFIX}_")
+    return str(doc.get("id", "")).startswith(PREFIX)

@@ -10,21 +10,27 @@ from typing import Any
 import click
 
 from ..errors import UsageProblem
+from .fanout.words import collected
 from .script import BY_EXTENSION
 
 BEHIND = "rgrid.behind"
+BATCH = "rgrid.batch"
+SHOWN = 3
+"""So many words of --batch are repeated when a command is suggested: a shell may have made thousands of them."""
 
 
 class RunCommand(click.Command):
-    """A command whose words behind the first `--` are kept apart, in `ctx.meta[BEHIND]`."""
+    """A command whose words behind the first `--` are kept apart, in `ctx.meta[BEHIND]`, those behind --batch in
+    `ctx.meta[BATCH]` (None: not typed)."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         before, behind = split(args)
         ctx.meta[BEHIND] = behind
+        before, ctx.meta[BATCH] = collected(before, takes_value(self))
         try:
             return super().parse_args(ctx, list(before))
         except click.NoSuchOption as unknown:
-            raise unknown_option(unknown, before, behind, self) from None
+            raise unknown_option(unknown, before, behind, self, ctx.meta[BATCH] or []) from None
 
 
 def split(args: list[str]) -> tuple[list[str], list[str]]:
@@ -36,12 +42,16 @@ def split(args: list[str]) -> tuple[list[str], list[str]]:
 
 
 def unknown_option(
-    unknown: click.NoSuchOption, before: list[str], behind: list[str], command: click.Command
+    unknown: click.NoSuchOption,
+    before: list[str],
+    behind: list[str],
+    command: click.Command,
+    inputs: list[str],
 ) -> UsageProblem:
     """`No such option '--lr'. To pass it to your script: rgrid run train.py -- --lr 0.1`"""
     near = difflib.get_close_matches(unknown.option_name, takes_value(command), 1, cutoff=0.75)
     guess = f" Did you mean {near[0]}?" if near else ""
-    typed = suggestion(before, behind, takes_value(command))
+    typed = suggestion(before, behind, takes_value(command), inputs)
     return UsageProblem(f"No such option '{unknown.option_name}'.{guess} To pass it to your script: {typed}")
 
 
@@ -54,8 +64,8 @@ def takes_value(command: click.Command) -> dict[str, bool]:
     return known
 
 
-def suggestion(before: list[str], behind: list[str], known: dict[str, bool]) -> str:
-    """The command with everything that is not ours moved behind `--`."""
+def suggestion(before: list[str], behind: list[str], known: dict[str, bool], inputs: list[str]) -> str:
+    """The command with everything that is not ours moved behind `--`; `inputs` are the words of --batch."""
     ours: list[str] = []
     plain: list[str] = []
     theirs: list[str] = []
@@ -74,7 +84,9 @@ def suggestion(before: list[str], behind: list[str], known: dict[str, bool]) -> 
         script = next((word for word in theirs if Path(word).suffix in BY_EXTENSION or Path(word).is_file()), "SCRIPT")
         theirs = [word for word in theirs if word != script]
         plain = [script]
-    return shlex.join(["rgrid", "run", *ours, *plain, "--", *theirs, *behind])
+    batch = ["--batch", *inputs[:SHOWN]] if inputs else []
+    more = " …" if len(inputs) > SHOWN else ""
+    return f"{shlex.join(['rgrid', 'run', *ours, *plain, *batch])}{more} {shlex.join(['--', *theirs, *behind])}"
 
 
 def pairs(items: list[str], option: str) -> dict[str, str]:

@@ -14,8 +14,9 @@ from ..errors import UsageProblem
 from ..terminal.screen import clean, warn
 from ..wire.grid import home
 
-SCALARS = ("output", "runtime", "cpu", "memory", "disk", "timeout", "retries", "name", "project", "priority")
-SWITCHES = ("network", "remote-only", "detach")
+SCALARS: tuple[str, ...] = ("output", "runtime", "cpu", "memory", "disk", "timeout", "retries", "name", "project")
+SCALARS += ("priority", "parallel", "max-failures")
+SWITCHES = ("network", "remote-only", "detach", "memoize", "fail-fast", "flat", "watch")
 LISTS = ("input", "env", "tag")
 NAMES = SCALARS + SWITCHES + LISTS
 GRID_NAMES: tuple[str, ...] = (

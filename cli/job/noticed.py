@@ -20,14 +20,14 @@ FILE_LIKE = re.compile(r"[^\s=:]*[^\s=:./]\.[A-Za-z][A-Za-z0-9]{0,4}")
 NEAR = 0.75
 
 
-def notice(script: Path, runtime: str, args: Iterable[str], plan: Plan) -> None:
-    """Warn of all of it; nothing stops."""
+def notice(script: Path, runtime: str, args: Iterable[str], plan: Plan, *, stdin: bool = True) -> None:
+    """Warn of all of it; nothing stops. `stdin`: nobody else reads it."""
     for word in args:
         if text := mistyped(word):
             warn(text)
     for line in left_behind(script, plan) if runtime == "python" else []:
         warn(line)
-    if stdin_waits():
+    if stdin and stdin_waits():
         warn("your stdin is not passed to the script; give it a file: rgrid run SCRIPT FILE")
 
 

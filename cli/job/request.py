@@ -18,6 +18,7 @@ LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
 }
 RETRIES_MAX = 100
 PRIORITY_MAX = 1000
+MEMBERS_MAX = 100_000
 
 
 def request_of(options: Mapping[str, Any], runtime: str, args: list[str], own: Mapping[str, str]) -> dict[str, Any]:
@@ -30,6 +31,8 @@ def request_of(options: Mapping[str, Any], runtime: str, args: list[str], own: M
         body["retries"] = whole(options["retries"], "--retries", 0, RETRIES_MAX)
     if "priority" in options:
         body["priority"] = whole(options["priority"], "--priority", -PRIORITY_MAX, PRIORITY_MAX)
+    if options.get("memoize"):
+        body["memoize"] = True
     for name in ("name", "project"):
         if options.get(name):
             body[name] = str(options[name])
@@ -40,6 +43,18 @@ def request_of(options: Mapping[str, Any], runtime: str, args: list[str], own: M
     check_text(body)
     check_labels(body.get("name", ""), body.get("project", ""), body.get("env", ()), body.get("tags", ()))
     return body
+
+
+def batch_fields(options: Mapping[str, Any]) -> dict[str, int]:
+    """What a batch has beside a run: `parallel` and `failures_max`; what nobody set is left out. Raises UsageProblem."""
+    fields: dict[str, int] = {}
+    if "parallel" in options:
+        fields["parallel"] = whole(options["parallel"], "--parallel", 1, MEMBERS_MAX)
+    if "max-failures" in options:
+        fields["failures_max"] = whole(options["max-failures"], "--max-failures", 1, MEMBERS_MAX)
+    elif options.get("fail-fast"):
+        fields["failures_max"] = 1
+    return fields
 
 
 def parsed(name: str, value: Any, parse: Callable[[str], Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +10,17 @@ from typing import Any
 from ..errors import CliError, Interrupted, Unreachable
 from ..terminal.formats import count, size
 from ..terminal.screen import detail, state, warn
-from ..wire.blob import Blob, entry, of_bytes, of_file
+from ..wire.blob import Blob, entry, of_file
 from ..wire.interrupt import Interrupts
 from ..wire.reply import why
 from ..wire.transport import Api
 from ..wire.upload import upload
+from .files import hashed, listed, manifest_of
 from .inputs import Plan, mode_of
 
-INLINE_MAX = 256
-"""More inputs than this travel as a manifest blob, a JSON list of entries."""
 ROUNDS = 3
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
+"""How long a grid that is away is asked again with the same request."""
 PAUSE_SECONDS = 0.3
 
 
@@ -42,36 +41,42 @@ def submit(api: Api, script: Path, plan: Plan, body: dict[str, Any], interrupts:
     """
     sent = Sent(script=of_file(script))
     assert sent.script is not None
-    hashed = {name: of_file(path) for name, path in sorted(plan.files.items())}
-    sent.inputs = list(hashed.values())
-    entries = [entry(name, blob, mode_of(plan.files[name])) for name, blob in hashed.items()]
+    files = hashed(plan)
+    sent.inputs = list(files.values())
+    entries = listed(files, plan)
+    manifest = manifest_of(entries)
+    blobs = [sent.script, *sent.inputs, *([manifest] if manifest else [])]
     body = {**body, "script": entry(plan.script, sent.script, mode_of(script))}
-    blobs = [sent.script, *sent.inputs]
-    if len(entries) > INLINE_MAX:
-        manifest = of_bytes(json.dumps(entries, separators=(",", ":")).encode())
-        blobs.append(manifest)
+    if manifest:
         total = sum(blob.size_bytes for blob in sent.inputs)
         body |= {"inputs_manifest": manifest.sha256, "inputs_count": len(entries), "inputs_size_bytes": total}
     else:
         body["inputs"] = entries
+    deliver(api, "/executions", body, blobs, sent, interrupts, key)
+    return sent
+
+
+def deliver(
+    api: Api, path: str, body: dict[str, Any], blobs: list[Blob], sent: Sent, interrupts: Interrupts, key: str
+) -> None:
+    """Upload what is missing and post the body; blobs that went missing meanwhile are uploaded and it is posted again."""
     for tries in range(ROUNDS):
         sent.uploaded |= upload(api, blobs)
         interrupts.raising = False
         try:
-            sent.answer = post(api, body, key, interrupts)
-            return sent
+            sent.answer = post(api, path, body, key, interrupts)
+            return
         except CliError as refused:
             if refused.code != "BLOBS_MISSING" or tries == ROUNDS - 1:
                 raise
-    raise AssertionError("the last round returns or raises")
 
 
-def post(api: Api, body: dict[str, Any], key: str, interrupts: Interrupts) -> dict[str, Any]:
-    """POST /executions; a broken connection is no answer, so it is asked again under the same key."""
+def post(api: Api, path: str, body: dict[str, Any], key: str, interrupts: Interrupts) -> dict[str, Any]:
+    """POST `path`; a broken connection is no answer, so it is asked again under the same key."""
     deadline, told = time.monotonic() + PATIENCE_SECONDS, False
     while True:
         try:
-            reply = api.call("POST", "/executions", body, {"Idempotency-Key": key}, patient=False)
+            reply = api.call("POST", path, body, {"Idempotency-Key": key}, patient=False)
             answer: dict[str, Any] = reply.json()
             return answer
         except Unreachable as lost:
@@ -93,10 +98,16 @@ def tell_submitted(sent: Sent) -> None:
     assert sent.script is not None
     words = [str(sent.answer["id"]), "script " + ("uploaded" if sent.script.sha256 in sent.uploaded else "known")]
     if sent.inputs:
-        fresh = [blob for blob in sent.inputs if blob.sha256 in sent.uploaded]
-        text = f"{count(len(sent.inputs), 'input')} ({size(sum(blob.size_bytes for blob in sent.inputs))})"
-        partly = "uploaded" if len(fresh) == len(sent.inputs) else "known" if not fresh else f"{len(fresh):,} uploaded"
-        words.append(f"{text} {partly}" if not fresh or len(fresh) == len(sent.inputs) else f"{text}, {partly}")
+        words.append(arrived(sent.inputs, sent.uploaded))
     state("busy", "submitted", " · ".join([*words, "no dependencies"]))
     if sent.answer.get("created") is False:
         detail("known", "this very request was submitted before; it is the same execution")
+
+
+def arrived(inputs: list[Blob], uploaded: set[str], noun: str = "input") -> str:
+    """`3 inputs (1.2 MB), 1 uploaded`"""
+    fresh = [blob for blob in inputs if blob.sha256 in uploaded]
+    text = f"{count(len(inputs), noun)} ({size(sum(blob.size_bytes for blob in inputs))})"
+    if fresh and len(fresh) != len(inputs):
+        return f"{text}, {len(fresh):,} uploaded"
+    return f"{text} {'uploaded' if fresh else 'known'}"

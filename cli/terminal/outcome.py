@@ -71,6 +71,8 @@ def cost_words(cost: dict[str, Any]) -> str:
     if known is None:
         return ""
     text = money(known) if final is not None else f"estimated {money(known)}"
+    if final is not None and cost.get("estimated_micros"):
+        text += f" (estimated {money(cost['estimated_micros'])})"
     equivalent = cost.get("equivalent_micros")
     if equivalent is not None and not known:
         text += f" ({about(equivalent)} on a {clean(cost.get('reference') or 'cx23')})"
@@ -83,6 +85,8 @@ def closing(doc: dict[str, Any]) -> None:
     reason = doc.get("reason") or {}
     attempts = int(doc.get("attempt") or 0)
     text = (f"attempt {attempts} · " if attempts > 1 else "") + figures(doc)
+    if doc.get("reused_from"):
+        text = f"reused {clean(doc['reused_from'])} · {money(0)}"
     cost = cost_words(doc.get("cost") or {})
     if cost and interactive() and COLUMN + 3 + width_of(text) > shutil.get_terminal_size().columns:
         text = text.removesuffix(cost).removesuffix(" · ")  # a line of its own is easier to read than a broken one

@@ -31,12 +31,12 @@ def optional_id(ctx: Any, param: Any, value: str | None) -> str | None:
 
 
 def one_id(text: str) -> str:
-    """`exec_7f3k2m`, a beginning of it, or @last."""
+    """`exec_7f3k2m` or `batch_7f3k2m`, a beginning of it, or @last."""
     word = text.strip().rstrip("….").lower()
-    if word == "@last" or (ID.fullmatch(word) and word not in ("exec_"[: len(word)], "batch_"[: len(word)])):
+    if word == "@last" or (ID.fullmatch(word) and word not in ("exec_"[: len(word)], "batch_", "batch")):
         return word
     raise UsageProblem(
-        f"{clean(text)!r} is no id: an id is exec_… or batch_…, a unique beginning of one, or @last.",
+        f"{clean(text)!r} is no id: an id is exec_… or batch_…, or a unique beginning of one, or @last.",
         "The ids: rgrid ps      Batches: rgrid batch",
     )
 

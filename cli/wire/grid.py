@@ -33,7 +33,8 @@ OWN_VARIABLES: tuple[str, ...] = (
     "TAG",
     "ENV",
 )
-OWN_VARIABLES += ("INPUT", "OUTPUT", "REMOTE_ONLY", "DETACH", "API_URL", "API_KEY")
+OWN_VARIABLES += ("INPUT", "OUTPUT", "REMOTE_ONLY", "DETACH", "API_URL", "API_KEY", "DISK", "PARALLEL", "MAX_FAILURES")
+OWN_VARIABLES += ("MEMOIZE", "FAIL_FAST", "FLAT", "WATCH")
 
 
 @dataclass(frozen=True, slots=True)

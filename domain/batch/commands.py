@@ -26,9 +26,16 @@ class SubmitBatch:
 
 @dataclass(frozen=True, slots=True)
 class ExpandBatch:
-    """All members were written."""
+    """All members were written; after a retry: those that go again do."""
 
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class DelayBatch:
+    """Why members of it wait."""
+
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +70,4 @@ class FinishBatch:
     round: int
 
 
-BatchCommand = SubmitBatch | ExpandBatch | StopBatch | CancelBatch | RetryBatch | FinishBatch
+BatchCommand = SubmitBatch | ExpandBatch | DelayBatch | StopBatch | CancelBatch | RetryBatch | FinishBatch

@@ -1,8 +1,11 @@
 """The life of a batch.
 
 submitted ─► open (all members are there) ─► finished
-              │ stopped, cancelling            │
-              └──────── retried ◄──────────────┘   a new round: neither stopped nor cancelled any more
+    ▲         │ stopped, cancelling            │
+    └───── retried ◄───────────────────────────┘   a new round: neither stopped nor cancelled any more
+
+A retry makes it `submitted` again until those that go again do (`ExpandBatch`): before that nobody can tell whether all
+members have ended in this round.
 
 The order of the log is the rule when a cancel and a retry meet: each reaches the members as they are when it was decided,
 and the later one has the last word.
@@ -39,6 +42,7 @@ class Batch:
     parallel: int = 0
     failures_max: int = 0
     memoize: bool = False
+    delay: Reason | None = None
     stopped: Reason | None = None
     cancelling: bool = False
     round: int = 0
@@ -70,13 +74,15 @@ def evolve(state: Batch, event: e.BatchEvent) -> Batch:
             )
         case e.BatchExpanded():
             return replace(state, phase="open")
+        case e.BatchDelayed():
+            return replace(state, delay=event.reason)
         case e.BatchStopped():
             return replace(state, stopped=event.reason)
         case e.BatchCancelRequested():
             return replace(state, cancelling=True)
         case e.BatchRetried():
             job = replace(state.job, script=event.script) if state.job and event.script else state.job
-            return replace(state, phase="open", job=job, stopped=None, cancelling=False, round=state.round + 1)
+            return replace(state, phase="submitted", job=job, stopped=None, cancelling=False, round=state.round + 1)
         case e.BatchFinished():
             return replace(state, phase="finished")
 
@@ -90,6 +96,10 @@ def decide(state: Batch, command: c.BatchCommand) -> list[e.BatchEvent]:
     match command:
         case c.ExpandBatch():
             return [e.BatchExpanded(command.count)] if state.phase == "submitted" else []
+        case c.DelayBatch():
+            if state.phase == "finished" or state.halted or state.delay == command.reason:
+                return []
+            return [e.BatchDelayed(command.reason)]
         case c.StopBatch():
             if state.phase == "finished" or state.halted or command.round != state.round:
                 return []
@@ -132,12 +142,12 @@ def _submit(state: Batch, command: c.SubmitBatch) -> list[e.BatchEvent]:
 
 
 def _retry(state: Batch, command: c.RetryBatch) -> list[e.BatchEvent]:
+    if command.round != state.round:
+        return []
     if state.phase == "submitted":
-        raise WrongState("Its members are still being written, so there is nothing to retry.")
+        raise WrongState("Its members are still being written or retried. Try again in a moment.")
     strange = sorted(set(command.statuses) - set(RETRIABLE))
     if strange or not command.statuses:
         message = f"Members can be retried by how they ended: {', '.join(RETRIABLE)}."
         raise Invalid(message, details={"statuses": strange})
-    if command.round != state.round:
-        return []
     return [e.BatchRetried(command.statuses, command.requested_by, command.script)]

@@ -44,9 +44,16 @@ class BatchSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class BatchExpanded:
-    """Every member stands in the log."""
+    """Every member stands in the log; after a retry: those that go again do. From here on the round can finish."""
 
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDelayed:
+    """Members of it wait, and this is why. Said once per change of reason, for all of them."""
+
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +87,6 @@ class BatchFinished:
     counts: dict[str, int]
 
 
-BatchEvent = BatchSubmitted | BatchExpanded | BatchStopped | BatchCancelRequested | BatchRetried | BatchFinished
+BatchEvent = (
+    BatchSubmitted | BatchExpanded | BatchDelayed | BatchStopped | BatchCancelRequested | BatchRetried | BatchFinished
+)

@@ -43,5 +43,15 @@ def estimate(job: Job, node_type: str, history_seconds: float | None) -> Estimat
     return EstimateCost(estimated, equivalent_micros(held_us, *_share(job)), seconds, basis, VERSION)
 
 
+def estimate_reused() -> EstimateCost:
+    """What a run costs for which an earlier one serves."""
+    return EstimateCost(0, 0, 0.0, "nothing runs: an earlier run serves", VERSION)
+
+
+def settle_reused() -> FinalizeCost:
+    """Its bill."""
+    return FinalizeCost((), VERSION)
+
+
 def _share(job: Job | None) -> tuple[int, int]:
     return (job.limits.cpu_millis, job.limits.memory_bytes) if job else (0, 0)

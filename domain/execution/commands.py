@@ -68,12 +68,16 @@ class StartExecution:
 
 @dataclass(frozen=True, slots=True)
 class FinishExecution:
-    """The runner's word on how an attempt ended; the decider says whether that is the end or another attempt follows."""
+    """The runner's word on how an attempt ended; the decider says whether that is the end or another attempt follows.
+
+    When its start was not reported by itself, it is learned of here (`result.started_at_us`, `sandbox`).
+    """
 
     attempt: int
     node_id: str
     result: AttemptResult
     now_us: int
+    sandbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)

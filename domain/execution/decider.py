@@ -103,16 +103,28 @@ def _finish(state: Execution, command: c.FinishExecution) -> list[e.ExecutionEve
     if state.phase == "finished" and command.attempt == state.attempt and command.node_id == state.node_id:
         return []
     _check_lease(state, command.attempt, command.node_id)
+    return [*_late_start(state, command), _ended(state, command)]
+
+
+def _late_start(state: Execution, command: c.FinishExecution) -> list[e.ExecutionEvent]:
+    """A script that was over in no time is reported once; that it began is part of its story all the same."""
+    started_at_us = command.result.started_at_us
+    if state.phase != "assigned" or started_at_us is None:
+        return []
+    return [e.ExecutionStarted(command.attempt, command.node_id, started_at_us, command.sandbox)]
+
+
+def _ended(state: Execution, command: c.FinishExecution) -> e.ExecutionEvent:
     result = command.result
     if result.status == "lost":
-        return [_platform_fault(state, result, command.now_us)]
+        return _platform_fault(state, result, command.now_us)
     held = held_us(state.assigned_at_us, command.now_us)
     failures = state.script_failures + 1
     again = result.status in ("failed", "timed_out") and state.job is not None and failures <= state.job.retries
     if again and not state.cancelling:
         retry_at_us = command.now_us + int(script_backoff_seconds(failures) * 1e6)
-        return [e.ExecutionAttemptFailed(command.attempt, result, False, retry_at_us, held)]
-    return [e.ExecutionFinished(command.attempt, result, held)]
+        return e.ExecutionAttemptFailed(command.attempt, result, False, retry_at_us, held)
+    return e.ExecutionFinished(command.attempt, result, held)
 
 
 def _platform_fault(state: Execution, result: e.AttemptResult, now_us: int) -> e.ExecutionEvent:

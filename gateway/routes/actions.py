@@ -13,6 +13,7 @@ from gateway.described import COUNT, TEXT, errors, shape
 from gateway.idempotency import IdempotencyKey, command_id
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ExecutionId, answer, resolved
+from services.runtime.handle import Handled
 from services.runtime.log import Ref
 
 router = APIRouter(tags=["executions"])
@@ -29,8 +30,7 @@ async def cancel(
     parts: PartsDep, caller: CallerDep, execution_id: ExecutionId, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Cancel it. When it runs, its end comes once its processes were seen gone."""
-    command = CancelExecution(caller.actor, time.time_ns() // 1000)
-    return await _handle(parts, caller, execution_id, command, idempotency_key)
+    return _answer(*await handled(parts, caller, execution_id, command_of("cancel", caller), idempotency_key))
 
 
 @router.post(
@@ -45,20 +45,30 @@ async def retry(
     parts: PartsDep, caller: CallerDep, execution_id: ExecutionId, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Run it once more, as the same execution with a new attempt. Only after it has ended (WRONG_STATE)."""
-    return await _handle(parts, caller, execution_id, RetryExecution(caller.actor), idempotency_key)
+    return _answer(*await handled(parts, caller, execution_id, command_of("retry", caller), idempotency_key))
 
 
-async def _handle(
+def command_of(op: str, caller: Caller) -> CancelExecution | RetryExecution:
+    """`op`: cancel or retry."""
+    return RetryExecution(caller.actor) if op == "retry" else CancelExecution(caller.actor, time.time_ns() // 1000)
+
+
+async def handled(
     parts: Parts, caller: Caller, text: str, command: CancelExecution | RetryExecution, key: str | None
-) -> Response:
+) -> tuple[str, Handled]:
+    """The full id, and what the command came to. Raises Refused, Conflict, Unavailable."""
     execution = await resolved(parts, caller, text)
-    handled = await parts.handler.handle(
+    done = await parts.handler.handle(
         Ref(caller.account, "execution", execution),
         command,
         command_id=command_id(type(command).__name__, key, execution),
         actor=caller.actor,
     )
-    state = handled.state
-    status = state.shown_status
-    done = {"id": execution, "sequence": handled.position, "status": status, "cancelling": state.cancelling}
-    return answer(done)
+    return execution, done
+
+
+def _answer(execution: str, done: Handled) -> Response:
+    state = done.state
+    return answer(
+        {"id": execution, "sequence": done.position, "status": state.shown_status, "cancelling": state.cancelling}
+    )

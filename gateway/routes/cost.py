@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from domain.money import CURRENCY
 from gateway.auth import Caller
+from gateway.batch_reading import resolved_batch
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ID_PATTERN, Instant, MinSeq, answer, document, fresh, micros_of, priced, resolved
@@ -69,6 +70,7 @@ async def cost(
         Query(max_length=TAGS_MAX),
     ] = None,
     script: Annotated[str | None, Query(max_length=4096)] = None,
+    batch: Annotated[str | None, Query(pattern=ID_PATTERN, description="Members of this batch only.")] = None,
     min_seq: MinSeq = None,
 ) -> Response:
     """What was charged. `equivalent_micros` is what the same time would cost on the cheapest cloud node.
@@ -82,7 +84,12 @@ async def cost(
     begins = [micros_of(since), now_us - int(last[:-1]) * UNITS_US[last[-1]] if last else None]
     since_us = max((begin for begin in begins if begin is not None), default=None)
     until_us = micros_of(until)
-    filters = Filters(project=project, tags=dict(each.split("=", 1) for each in tag or ()), script=script)
+    filters = Filters(
+        project=project,
+        tags=dict(each.split("=", 1) for each in tag or ()),
+        script=script,
+        batch=await resolved_batch(parts, caller, batch) if batch else None,
+    )
     bills = await parts.queries.bills(caller.account, by, filters, since_us=since_us, until_us=until_us)
     return answer(
         {

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.auth import Caller
+from gateway.batch_reading import resolved_batch
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import (
+    ID_PATTERN,
     ExecutionId,
     Instant,
     MinSeq,
@@ -61,6 +63,7 @@ async def listed(
     ] = None,
     name: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
     script: Annotated[str | None, Query(max_length=4096)] = None,
+    batch: Annotated[str | None, Query(pattern=ID_PATTERN, description="Members of this batch only.")] = None,
     since: Instant | None = None,
     until: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
@@ -75,6 +78,7 @@ async def listed(
         tags=dict(each.split("=", 1) for each in tag or ()),
         name=name,
         script=script,
+        batch=await resolved_batch(parts, caller, batch) if batch else None,
         since_us=micros_of(since),
         until_us=micros_of(until),
     )

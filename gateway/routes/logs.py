@@ -21,6 +21,7 @@ from gateway.reading import ID_PATTERN, ExecutionId, Instant, micros_of, resolve
 from gateway.stream.attempt_log import Sources
 from gateway.stream.follow import frames
 from gateway.stream.history import Wish, ndjson, raw
+from gateway.stream.lent import lent
 from gateway.stream.query import ATTEMPT_MAX, CHUNK_MAX, wanted_of
 from gateway.stream.story import Story
 from gateway.stream.tail import TAIL_MAX
@@ -70,7 +71,7 @@ async def history(
     execution = await resolved(parts, caller, execution_id)
     story = Story(parts.log, caller.account, execution)
     await story.begin()
-    sources = Sources(parts.chunks, parts.store, caller.account, execution)
+    sources = await lent(Sources(parts.chunks, parts.store, caller.account, execution), parts.log, story)
     if format == "ndjson":
         return StreamingResponse(ndjson(sources, story, wish), media_type="application/x-ndjson")
     return StreamingResponse(raw(sources, story, wish), media_type="application/octet-stream")

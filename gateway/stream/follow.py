@@ -15,6 +15,7 @@ from typing import Any
 
 from domain.errors import Unavailable
 from gateway.stream.attempt_log import AttemptLog, Gap, Piece, Sources
+from gateway.stream.lent import lent
 from gateway.stream.story import Attempt, Story
 from gateway.stream.tail import tail_start, without_lines
 from services.runtime.log import EventLog
@@ -45,7 +46,7 @@ async def frames(sources: Sources, events: EventLog, wanted: Wanted) -> AsyncGen
     try:
         story = Story(events, sources.account, sources.execution)
         first = await story.begin()
-        following = _Following(sources, live, story, wanted)
+        following = _Following(sources, events, live, story, wanted)
         await following.locate()
         yield {"type": "hello", "execution": sources.execution, "attempt": following.number, "schema_version": 1}
         yield first
@@ -59,11 +60,12 @@ async def frames(sources: Sources, events: EventLog, wanted: Wanted) -> AsyncGen
 class _Following:
     """One reader's way through the attempts."""
 
-    def __init__(self, sources: Sources, live: LiveExecution, story: Story, wanted: Wanted) -> None:
+    def __init__(self, sources: Sources, events: EventLog, live: LiveExecution, story: Story, wanted: Wanted) -> None:
         self.number = wanted.attempt
         self._after = wanted.after_chunk
         self._skip_lines = 0
         self._sources = sources
+        self._events = events
         self._live = live
         self._story = story
         self._wanted = wanted
@@ -72,6 +74,7 @@ class _Following:
 
     async def locate(self) -> None:
         """Begin `tail` lines before the end of the last attempt, if that was wanted."""
+        self._sources = await lent(self._sources, self._events, self._story)
         if self._wanted.tail is None or not self._story.attempts:
             return
         attempt = self._story.attempts[max(self._story.attempts)]
@@ -97,6 +100,7 @@ class _Following:
         heard, self._live.heard = self._live.heard, {}
         for frame in await self._story.news(heard):
             yield frame
+        self._sources = await lent(self._sources, self._events, self._story)
         while (attempt := self._story.attempts.get(self.number)) is not None:
             if self._log is None:
                 self._log = AttemptLog(self._sources, self._after)

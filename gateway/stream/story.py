@@ -32,14 +32,21 @@ class Attempt:
 class Story:
     """Reads the history of one execution again and again; never the read model, which may lag."""
 
-    def __init__(self, log: EventLog, account: str, execution: str) -> None:
+    def __init__(self, log: EventLog, account: str, execution: str, *, until: int | None = None) -> None:
+        """`until`: what happened behind that position is left out."""
         self._log = log
+        self._until = until
         self._refs = {name: Ref(account, name, execution) for name in ("execution", "cost")}
         self._positions = {"execution": 0, "cost": 0}
         self.state = EXECUTION.initial
         self.attempts: dict[int, Attempt] = {}
         self.finished: e.ExecutionFinished | None = None
         self.position = 0
+
+    @property
+    def reused_from(self) -> str:
+        """The execution that served for this one; empty: it ran, or is to."""
+        return self.finished.reused_from if self.finished else ""
 
     async def begin(self) -> dict[str, Any]:
         """Read what is there; the frame says how it stands. Raises NotFound, Unavailable."""
@@ -70,6 +77,8 @@ class Story:
         for recorded in history.commits:
             if wanted is not None:
                 wanted.discard(recorded.commit.command_id)
+            if self._until is not None and recorded.position > self._until:
+                break
             if recorded.position > self._positions[name]:
                 frames += self._apply(recorded)
         self._positions[name] = max(self._positions[name], history.position)
@@ -117,6 +126,7 @@ class Story:
         }
         if isinstance(event, e.ExecutionCached):
             frame["cache"] = {level: _plain(getattr(event, level)) for level in ("script", "environment", "inputs")}
+            frame["memo"] = _plain(event.memo)
         if isinstance(event, CostFinalized):
             frame["cost"] = {"final_micros": event.total_micros, "equivalent_micros": event.equivalent_total_micros}
         return frame
@@ -133,6 +143,7 @@ class Story:
             "signal": result.signal,
             "reason": _plain(result.reason),
             "log": _plain(result.log),
+            "reused_from": self.finished.reused_from or None,
             "sequence": self._positions["execution"],
         }
 

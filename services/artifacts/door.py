@@ -1,7 +1,8 @@
 """The blob door: an ASGI application that takes and gives blobs of a LocalStore to holders of signed URLs.
 
 `…/<account>/<sha256>?op=…`: PUT takes a blob whole; HEAD (of an upload URL) says how far it got, PATCH goes on from there;
-GET and HEAD (of a download URL) give it. It needs no key: the signature in the URL is the permission.
+GET and HEAD (of a download URL) give it. `…/<account>/bundle?op=bundle`: POST takes many small ones.
+It needs no key: the signature in the URL is the permission.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import Forbidden, Invalid, NotFound, Refused, RgridError
-from services.artifacts import downloads, refusals
+from services.artifacts import bundles, downloads, refusals
 from services.artifacts.bodies import ClientGone, Receive
 from services.artifacts.local import LocalStore
 from services.artifacts.signing import Grant
@@ -26,7 +27,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 DOCS = "docs/errors.md"
 NUMBER = re.compile(r"[0-9]{1,18}")
-OPERATION_OF = {"PUT": ("put",), "PATCH": ("put",), "HEAD": ("put", "get"), "GET": ("get",)}
+OPERATION_OF = {"PUT": ("put",), "PATCH": ("put",), "HEAD": ("put", "get"), "GET": ("get",), "POST": ("bundle",)}
 log = logging.getLogger(__name__)
 
 
@@ -65,13 +66,16 @@ class Door:
                 await self._standing(request, grant, await self._uploads.patch(grant, offset, zstd, request.receive))
             case "HEAD", "put":
                 await self._standing(request, grant, await self._uploads.offset(grant))
+            case "POST", _:
+                await bundles.take(self._store, grant, request.receive)
+                await request.answer(200, [("blob-complete", "1")])
             case _:
                 await self._give(request, grant)
 
     def _grant(self, request: _Request) -> Grant:
         """What the URL allows, if that is what the method wants."""
         if request.method not in OPERATION_OF:
-            raise Refused("The blob door knows GET, HEAD, PATCH and PUT.", code="METHOD_NOT_ALLOWED")
+            raise Refused("The blob door knows GET, HEAD, PATCH, POST and PUT.", code="METHOD_NOT_ALLOWED")
         parts = request.path.split("/")
         if len(parts) < 2:
             raise NotFound("There is nothing here.")

@@ -36,6 +36,9 @@ class ArtifactStore(Protocol):
     def upload_url(self, account: str, sha256: str, size_bytes: int, scope: str) -> str:
         """A URL that takes exactly this content by PUT."""
 
+    def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
+        """A URL that takes bundles (services.artifacts.bundles) of at most `size_bytes` by POST."""
+
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         """A URL that gives this content by GET, also in ranges."""
 

@@ -13,12 +13,13 @@ from services.runner import explain, keep
 from services.runner.collect import Collected
 from services.runner.disk import DiskFull, wait_for_room
 from services.runner.download import Damaged
-from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending
+from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending, dropped
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.prepare import prepare
 from services.runner.sandbox.box import Spec, StartFailed
-from services.runner.stage import Unfit
+from services.runner.stage import Print, Unfit
+from services.runner.start import Start
 from services.runner.urls import Urls
 from services.runner.watching import watch
 from services.runtime.messages import RunWork, StartedFact
@@ -36,12 +37,23 @@ class Attempt:
         self.folder = node.folder / "attempts" / f"{work.execution}.{work.attempt}"
         self._ending = Ending()
         self._spool = Spool(self.folder / "log", work.attempt, node.log_bytes_max)
-        self._started: asyncio.Task[None] | None = None
+        self._start: Start | None = None
+        self._files: asyncio.Task[dict[str, Print]] | None = None
         self._started_at_us: int | None = None
 
     def end(self, cause: str) -> None:
         """`cancelled` (a person wants it), `stale` (another attempt holds the lease), `stopped` (the runner ends)."""
         self._ending.set(cause)
+
+    def fetch(self) -> None:
+        """Begin to get its files, while it is not decided yet whether it runs; `drop` it, or `run` it."""
+        if self._files is None:
+            self._files = asyncio.create_task(self._prepare())
+
+    async def drop(self) -> None:
+        """It will not run here."""
+        if self._files is not None:
+            await dropped(self._files)
 
     @property
     def cause(self) -> str:
@@ -72,16 +84,14 @@ class Attempt:
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
         finally:
             self._spool.close()
-        if self._started is not None:
-            await self._started
+        if self._start is not None:
+            await self._start.settled()
         return None if self.cause == STALE else result
 
     async def _run(self) -> AttemptResult:
         work = self.folder / "work"
         try:
-            await self._ending.unless_wanted(wait_for_room(self._node.folder))
-            work.mkdir(parents=True)
-            staged = await self._ending.unless_wanted(prepare(self._node, self.work.job, self._urls, work))
+            staged = await self._ending.unless_wanted(self._files or self._prepare())
         except Unfit as error:
             return self._result("failed", explain.input_damaged(error.message))
         running = await self._node.sandbox.start(self._spec())
@@ -107,11 +117,18 @@ class Attempt:
             status, reason = self._ending.result()
         return replace(result, status=status, reason=reason, log=self._spool.summary())
 
+    async def _prepare(self) -> dict[str, Print]:
+        await wait_for_room(self._node.folder)
+        work = self.folder / "work"
+        work.mkdir(parents=True)
+        return await prepare(self._node, self.work.job, self._urls, work)
+
     def _say_started(self) -> None:
         self._started_at_us = _now_us()
         work = self.work
         fact = StartedFact(work.account, work.execution, work.attempt, self._started_at_us, self._node.sandbox.kind)
-        self._started = asyncio.create_task(self._node.reports.attempt(fact))
+        self._start = Start(self._node.reports, fact)
+        self._spool.on_first = self._start.say
 
     async def _bring_home(self, result: AttemptResult, found: Collected) -> AttemptResult:
         """Raises Unavailable, StaleLease, OSError."""

@@ -42,14 +42,13 @@ class Ending:
             return "lost", explain.runner_stopped()
         return CANCELLED, explain.cancelled()
 
-    async def unless_wanted(self, doing: Coroutine[Any, Any, T]) -> T:
+    async def unless_wanted(self, doing: Coroutine[Any, Any, T] | asyncio.Task[T]) -> T:
         """Do it, unless somebody wants it over meanwhile: then raise Ended."""
-        task = asyncio.create_task(doing)
+        task = doing if isinstance(doing, asyncio.Task) else asyncio.create_task(doing)
         await asyncio.wait((task, self.wanted), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
+        if not self.wanted.done():
             return task.result()
-        task.cancel()
-        await asyncio.wait((task,))
+        await dropped(task)
         raise Ended
 
     async def in_time(self, doing: Coroutine[Any, Any, T]) -> T:
@@ -63,3 +62,11 @@ class Ending:
         task.cancel()
         await asyncio.wait((task,))
         raise Ended
+
+
+async def dropped(task: asyncio.Task[Any]) -> None:
+    """End it; nobody asks for what came of it."""
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled():
+        task.exception()

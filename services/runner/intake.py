@@ -118,12 +118,16 @@ class Intake:
         self._spawn(self._hold(attempt, pulled))
 
     async def _hold(self, attempt: Attempt, pulled: Pulled) -> None:
-        """On disk first, then acknowledged, then begun as soon as there is room."""
+        """On disk first, then acknowledged, then begun as soon as there is room; its files are fetched meanwhile."""
         work = attempt.work
+        if not self._waiting and self._fits(attempt):
+            attempt.fetch()
         try:
             await self._journal.hold(work.account, work.execution, work.attempt)
         except OSError as error:
             del self._attempts[work.execution, work.attempt]
+            await attempt.drop()
+            remove_tree(attempt.folder)
             log.error("%s is not taken: the journal cannot be written: %s", work.execution, error)
             await self._answer(pulled, NOT_NOW)
             return
@@ -155,7 +159,9 @@ class Intake:
         try:
             result = await attempt.run()
             if result is not None:
-                await self._node.reports.attempt(FinishedFact(work.account, work.execution, work.attempt, result))
+                kind = self._node.sandbox.kind
+                fact = FinishedFact(work.account, work.execution, work.attempt, result, kind)
+                await self._node.reports.attempt(fact)
             self._journal.done(*key)
             self.forget(key)
         finally:

@@ -46,6 +46,8 @@ def stage(folder: Path, files: Iterable[FileRef], cache: BlobCache, owned_by_box
     prints: dict[str, Print] = {}
     made = {folder}
     for file in files:
+        if file.path in prints:
+            raise Unfit(f"two files of the job have the path {file.path!r}")
         try:
             path = folder / checked_path(file.path)
             if path.parent not in made:

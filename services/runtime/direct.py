@@ -1,9 +1,12 @@
-"""Batched direct gets (NATS ADR-31): the stored messages of a subject filter from a sequence on, without a consumer."""
+"""Batched direct gets (NATS ADR-31), without a consumer: the stored messages of a filter from a sequence on, the last one
+of every subject, or the one at a sequence."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -11,6 +14,8 @@ from domain.errors import Unavailable
 from services.runtime.bus import NO_RESPONDERS, TIMEOUT_SECONDS, Bus
 from services.runtime.client import STATUS, Message
 
+LAST_MAX = 1024
+"""The server refuses to answer for more subjects than this (413)."""
 END_OF_BATCH = "204"
 NOT_FOUND = "404"
 
@@ -30,6 +35,24 @@ async def read_direct(bus: Bus, stream: str, subject_filter: str, start: int, ba
 
     Raises Unavailable, also when the stream is not there or does not allow direct gets.
     """
+    return await _ask(bus, stream, {"batch": batch, "seq": start, "next_by_subj": subject_filter})
+
+
+async def read_last(bus: Bus, stream: str, subject_filters: Sequence[str]) -> list[Stored]:
+    """The last message of every subject that matches one of the filters, as of one moment; LAST_MAX subjects at most.
+
+    The server may send fewer; then `pending` of the last is > 0. Raises Unavailable.
+    """
+    return await _ask(bus, stream, {"batch": LAST_MAX, "multi_last": list(subject_filters)})
+
+
+async def read_at(bus: Bus, stream: str, sequence: int) -> Stored | None:
+    """The message at `sequence`, None when there is none. Raises Unavailable."""
+    found = await _ask(bus, stream, {"batch": 1, "seq": sequence})
+    return found[0] if found and found[0].sequence == sequence else None
+
+
+async def _ask(bus: Bus, stream: str, wanted: Mapping[str, Any]) -> list[Stored]:
     found: list[Message] = []
     done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -42,7 +65,6 @@ async def read_direct(bus: Bus, stream: str, subject_filter: str, start: int, ba
         elif message is not None:
             found.append(message)
 
-    wanted = {"batch": batch, "seq": start, "next_by_subj": subject_filter}
     token = bus.expect(answered)
     timer = done.get_loop().call_later(2 * TIMEOUT_SECONDS, answered, None)
     try:

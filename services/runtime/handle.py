@@ -9,43 +9,19 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from domain.catalog import AGGREGATES, Aggregate
-from domain.errors import Conflict, Refused
-from services.runtime.log import Commit, EventLog, Recorded, Ref
+from domain.catalog import AGGREGATES
+from domain.errors import Conflict, DamagedHistory, Refused
+from services.runtime.log import Commit, EventLog, History, Recorded, Ref
+from services.runtime.orders import Folded, Handled, Order, decided, fold
+
+__all__ = ["Handled", "Handler"]
 
 ATTEMPTS_MAX = 20
 CACHE_ENTRIES_MAX = 20_000
 CACHE_WEIGHT_MAX = 200_000
 """Of all entries together, see `weight`: about 100 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """What a command came to: its events (none when it was done before), the aggregate's position and state after it."""
-
-    events: tuple[Any, ...]
-    position: int
-    state: Any
-
-
-@dataclass(slots=True)
-class Folded:
-    """A state and the position of the last commit in it."""
-
-    state: Any
-    position: int
-    commands: frozenset[str] = frozenset()
-    """Ids of all commands in it: a repeat is known however long ago the first was, whatever the decider says."""
-    fresh: bool = False
-
-    @property
-    def weight(self) -> int:
-        """How much it keeps in memory, in units of about half a kilobyte: a file of a job, a command."""
-        job = getattr(self.state, "job", None)
-        return 1 + len(self.commands) + (len(job.inputs.entries) if job is not None else 0)
 
 
 class Handler:
@@ -66,22 +42,25 @@ class Handler:
 
         Raises Refused (the decider's), Conflict (others were faster ATTEMPTS_MAX times), Unavailable, DamagedHistory.
         """
-        aggregate = AGGREGATES[ref.aggregate]
-        folded = self._cached(ref)
+        return await self.fulfil(Order(ref, (command,), command_id), actor=actor, cause=cause, now_us=now_us)
+
+    async def fulfil(self, order: Order, *, actor: str, cause: int = 0, now_us: int | None = None) -> Handled:
+        """The same for an order of several commands."""
+        ref, aggregate = order.ref, AGGREGATES[order.ref.aggregate]
+        folded = self.cached(ref)
         for _ in range(ATTEMPTS_MAX):
             if folded is None:
-                folded = await self._load(ref, aggregate)
+                folded = await self.load(ref)
             try:
-                repeated = command_id in folded.commands
-                events = () if repeated else tuple(aggregate.decide(folded.state, command))
+                events = decided(aggregate, folded, order)
             except Refused:
                 if folded.fresh:
                     raise
                 events = ()
             if events:
                 at_us = time.time_ns() // 1000 if now_us is None else now_us
-                commit = Commit(ref, command_id, at_us, actor, events, cause)
-                handled = await self._append(aggregate, commit, folded)
+                commit = Commit(ref, order.command_id, at_us, actor, events, cause)
+                handled = await self._append(commit, folded)
                 if handled is not None:
                     return handled
             elif folded.fresh:
@@ -93,12 +72,12 @@ class Handler:
 
     async def state(self, ref: Ref) -> tuple[Any, int]:
         """The state of an aggregate now, and its position; of the log itself, not of the cache."""
-        folded = await self._load(ref, AGGREGATES[ref.aggregate])
+        folded = await self.load(ref)
         return folded.state, folded.position
 
     async def state_at(self, ref: Ref, at_least: int = 0) -> Any:
         """The state as of position `at_least` or later: the cached one when it is that new, else the log's."""
-        known = self._cached(ref)
+        known = self.cached(ref)
         if known is not None and known.position >= at_least:
             return known.state
         return (await self.state(ref))[0]
@@ -110,7 +89,7 @@ class Handler:
         if aggregate is None:
             return
         if recorded.commit.unknown or recorded.commit.damage:
-            self._drop(ref)
+            self.drop(ref)
             return
         known = self._cache.get(ref)
         if known is None:
@@ -119,58 +98,67 @@ class Handler:
         elif known.position == recorded.previous:
             self._keep(ref, fold(aggregate, known, [recorded]))
         elif known.position < recorded.position:
-            self._drop(ref)
+            self.drop(ref)
 
-    async def _append(self, aggregate: Aggregate, commit: Commit, folded: Folded) -> Handled | None:
-        """What came of it; None when somebody else was faster, or when this command was stored before."""
-        try:
-            position = await self.log.append(commit, folded.position)
-        except BaseException as error:
-            self._drop(commit.ref)
-            if isinstance(error, Conflict):
-                return None
-            raise
-        if position <= folded.position:
-            # The log knew this command from an earlier time: what is decided now was not stored.
-            self._drop(commit.ref)
-            return Handled((), folded.position, folded.state)
-        after = fold(aggregate, folded, [Recorded(position, folded.position, commit)])
-        known = self._cache.get(commit.ref)
-        if known is None or known.position < position:
-            self._keep(commit.ref, after)
-        return Handled(commit.events, position, after.state)
+    async def load(self, ref: Ref) -> Folded:
+        """The aggregate as the log has it now, `fresh`. Raises DamagedHistory, Unavailable."""
+        return self._loaded(ref, await self.log.load(ref))
 
-    async def _load(self, ref: Ref, aggregate: Aggregate) -> Folded:
-        history = await self.log.load(ref)
+    async def load_all(self, refs: Sequence[Ref]) -> list[Folded | DamagedHistory]:
+        """Many of them; one with a damaged history is that error. Raises Unavailable."""
+        histories = await self.log.load_all(refs)
+        return [
+            each if isinstance(each, DamagedHistory) else self._loaded(ref, each)
+            for ref, each in zip(refs, histories, strict=True)
+        ]
+
+    def _loaded(self, ref: Ref, history: History) -> Folded:
+        aggregate = AGGREGATES[ref.aggregate]
         folded = fold(aggregate, Folded(aggregate.initial, 0), history.commits)
         if history.position:
             self._keep(ref, folded)
         return Folded(folded.state, folded.position, folded.commands, fresh=True)
 
-    def _cached(self, ref: Ref) -> Folded | None:
+    def cached(self, ref: Ref) -> Folded | None:
+        """The aggregate as it was known last; the log may be further."""
         known = self._cache.get(ref)
         if known is not None:
             self._cache.move_to_end(ref)
         return known
 
-    def _keep(self, ref: Ref, folded: Folded) -> None:
-        self._drop(ref)
-        self._cache[ref] = folded
-        self._weight += folded.weight
-        while self._cache and (len(self._cache) > self._entries_max or self._weight > self._weight_max):
-            self._drop(next(iter(self._cache)))
+    def stored(self, commit: Commit, folded: Folded, position: int) -> Handled:
+        """What came of an append behind `folded` that the log answered with `position`."""
+        ref = commit.ref
+        if position <= folded.position:
+            # The log knew this command from an earlier time: what is decided now was not stored.
+            self.drop(ref)
+            return Handled((), folded.position, folded.state)
+        after = fold(AGGREGATES[ref.aggregate], folded, [Recorded(position, folded.position, commit)])
+        known = self._cache.get(ref)
+        if known is None or known.position < position:
+            self._keep(ref, after)
+        return Handled(commit.events, position, after.state)
 
-    def _drop(self, ref: Ref) -> None:
+    def drop(self, ref: Ref) -> None:
+        """Forget what is cached of `ref`: it is not so, or nobody knows."""
         known = self._cache.pop(ref, None)
         if known is not None:
             self._weight -= known.weight
 
+    async def _append(self, commit: Commit, folded: Folded) -> Handled | None:
+        """What came of it; None when somebody else was faster, or when this command was stored before."""
+        try:
+            position = await self.log.append(commit, folded.position)
+        except BaseException as error:
+            self.drop(commit.ref)
+            if isinstance(error, Conflict):
+                return None
+            raise
+        return self.stored(commit, folded, position)
 
-def fold(aggregate: Aggregate, before: Folded, commits: Sequence[Recorded]) -> Folded:
-    """The state after `commits`, which follow `before`."""
-    state, position = before.state, before.position
-    for recorded in commits:
-        position = recorded.position
-        for event in recorded.commit.events:
-            state = aggregate.evolve(state, event)
-    return Folded(state, position, before.commands.union(each.commit.command_id for each in commits))
+    def _keep(self, ref: Ref, folded: Folded) -> None:
+        self.drop(ref)
+        self._cache[ref] = folded
+        self._weight += folded.weight
+        while self._cache and (len(self._cache) > self._entries_max or self._weight > self._weight_max):
+            self.drop(next(iter(self._cache)))

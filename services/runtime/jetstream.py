@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
 
-from domain.errors import HistoryLost, Unavailable
+from domain.errors import DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
 from services.runtime.bus import ApiError, Bus, checked, is_final
 from services.runtime.codec import Decoded, encode_commit, read_commit
 from services.runtime.direct import Stored, read_direct
+from services.runtime.histories import REFS_MAX, load_page
 from services.runtime.log import Commit, History, Recorded, Ref, check_batch, conflict, same, whole
 from services.runtime.pull import follow_stream
 
@@ -52,6 +53,14 @@ class JetStreamLog:
     async def load(self, ref: Ref) -> History:
         """See EventLog."""
         return await self._retry(lambda: self._load(ref))
+
+    async def load_all(self, refs: Sequence[Ref]) -> list[History | DamagedHistory]:
+        """See EventLog."""
+        found: list[History | DamagedHistory] = []
+        for start in range(0, len(refs), REFS_MAX):
+            page = refs[start : start + REFS_MAX]
+            found += await self._retry(lambda page=page: load_page(self.bus, page, self.load))  # type: ignore[misc]
+        return found
 
     async def append(self, commit: Commit, expected: int) -> int:
         """See EventLog."""

@@ -64,6 +64,10 @@ class EventLog(Protocol):
         """The whole history of one aggregate; raises DamagedHistory when a commit of it cannot be read or does not follow
         the one before it."""
 
+    async def load_all(self, refs: Sequence[Ref]) -> list[History | DamagedHistory]:
+        """The histories of many, in the order of `refs`; one that `load` would raise for is its error. Much faster than
+        one by one where they are short."""
+
     async def append(self, commit: Commit, expected: int) -> int:
         """Append behind position `expected` of the aggregate (0: it is new) and return the new position.
 

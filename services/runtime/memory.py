@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 
+from domain.errors import DamagedHistory
 from services.runtime.codec import encode_commit, read_commit
 from services.runtime.log import Commit, History, Recorded, Ref, check_batch, conflict, same, whole
 
@@ -21,6 +22,16 @@ class MemoryLog:
     async def load(self, ref: Ref) -> History:
         """See EventLog."""
         return whole(ref, [self._recorded(position) for position in self._positions[ref]])
+
+    async def load_all(self, refs: Sequence[Ref]) -> list[History | DamagedHistory]:
+        """See EventLog."""
+        found: list[History | DamagedHistory] = []
+        for ref in refs:
+            try:
+                found.append(await self.load(ref))
+            except DamagedHistory as damage:
+                found.append(damage)
+        return found
 
     async def append(self, commit: Commit, expected: int) -> int:
         """See EventLog."""

@@ -37,7 +37,7 @@ class CancelWork:
 
 @dataclass(frozen=True, slots=True)
 class StartedFact:
-    """`rgrid.report.<node>.<execution>.started`"""
+    """`rgrid.report.<node>.<execution>.started`: the script's process exists; left out for one that is over in no time."""
 
     account: str
     execution: str
@@ -48,12 +48,16 @@ class StartedFact:
 
 @dataclass(frozen=True, slots=True)
 class FinishedFact:
-    """`rgrid.report.<node>.<execution>.finished`: sent when the log is closed and every output is stored."""
+    """`rgrid.report.<node>.<execution>.finished`: sent when the log is closed and every output is stored.
+
+    It speaks of the start too, when that was so short ago that it was not reported by itself.
+    """
 
     account: str
     execution: str
     attempt: int
     result: AttemptResult
+    sandbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class BlobRef:
 class UrlsWanted:
     """Request on `rgrid.ask.<node>.<execution>.urls`: signed URLs for blobs of the attempt this node holds.
 
-    `direction` is `download` or `upload`; at most URLS_MAX blobs.
+    `direction` is `download` or `upload`; at most URLS_MAX blobs. `bundles`: small ones may be named in `bundled` instead.
     """
 
     account: str
@@ -99,6 +103,7 @@ class UrlsWanted:
     attempt: int
     direction: str
     blobs: tuple[BlobRef, ...]
+    bundles: bool = False
 
 
 URLS_MAX = 500
@@ -106,9 +111,14 @@ URLS_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class UrlsGiven:
-    """The answer: url by SHA-256 (for uploads only of blobs that are not stored yet), or an error by `code`."""
+    """The answer: url by SHA-256 (for uploads only of blobs that are not stored yet), or an error by `code`.
+
+    `bundled` are small blobs without a URL of their own: they go in bundles to the URL `bundle`.
+    """
 
     urls: dict[str, str] = field(default_factory=dict)
+    bundle: str = ""
+    bundled: tuple[str, ...] = ()
     error: str = ""
     message: str = ""
 

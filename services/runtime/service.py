@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from domain.errors import DamagedHistory
 from domain.ids import id_from
 from services.runtime import subjects
+from services.runtime.bulk import Outcome, handle_all
 from services.runtime.bus import Bus
 from services.runtime.codec import Decoded
-from services.runtime.handle import Handled, Handler
+from services.runtime.handle import Handler
 from services.runtime.log import Commit, EventLog, Recorded, Ref
 from services.runtime.messages import CancelWork, RunWork
 from services.runtime.nodes import reports_pending
+from services.runtime.orders import Folded, Handled, Order
 from services.runtime.plain import to_json
 from services.runtime.streams import ensure_runner_consumer
 
@@ -108,12 +111,27 @@ class Context:
 
     async def handle(self, ref: Ref, command: Any, *, command_id: str | None = None) -> Handled:
         """Send a command. Raises Undeclared when the service does not declare it, else what Handler.handle raises."""
-        if type(command) not in self.service.sends:
-            raise Undeclared(f"{self.service.name} sends {type(command).__name__}, which it does not declare")
+        self._check_declared(command)
         return await self.shell.handler.handle(
             ref,
             command,
             command_id=command_id or self._command_id(ref, type(command).__name__),
+            actor=f"service:{self.service.name}",
+            cause=self.item.cause if self.item else 0,
+            now_us=self.shell.now_us(),
+        )
+
+    def order(self, ref: Ref, *commands: Any, when: Callable[[Any], bool] | None = None, new: bool = False) -> Order:
+        """What `handle_all` takes, under a command id that is the same at every delivery of the item."""
+        return Order(ref, commands, self._command_id(ref, type(commands[0]).__name__), when, new)
+
+    async def handle_all(self, orders: Sequence[Order]) -> list[Outcome]:
+        """Send many commands to as many aggregates (services.runtime.bulk). Raises Undeclared, else what that raises."""
+        for kind in {type(command): command for order in orders for command in order.commands}.values():
+            self._check_declared(kind)
+        return await handle_all(
+            self.shell.handler,
+            orders,
             actor=f"service:{self.service.name}",
             cause=self.item.cause if self.item else 0,
             now_us=self.shell.now_us(),
@@ -126,6 +144,10 @@ class Context:
     async def load(self, ref: Ref) -> tuple[Any, int]:
         """The folded state and its position as the log has them now."""
         return await self.shell.handler.state(ref)
+
+    async def load_all(self, refs: Sequence[Ref]) -> list[Folded | DamagedHistory]:
+        """The same for many, in few requests; one with a damaged history is that error."""
+        return await self.shell.handler.load_all(refs)
 
     async def publish_work(self, node_id: str, work: RunWork | CancelWork) -> int:
         """Hand `work` to a node; a repeat within ten minutes is stored once."""
@@ -164,6 +186,10 @@ class Context:
     @property
     def logger(self) -> logging.Logger:
         return logging.getLogger(f"rgrid.{self.service.name}")
+
+    def _check_declared(self, command: Any) -> None:
+        if type(command) not in self.service.sends:
+            raise Undeclared(f"{self.service.name} sends {type(command).__name__}, which it does not declare")
 
     def _command_id(self, ref: Ref, command: str) -> str:
         """The same at every delivery of the item: what was sent before is then recognised. Random outside of items."""

@@ -7,7 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-NAMES = ("starting", "commands", "first_line", "lifecycles", "flood", "rebuild", "reads", "transfer", "log_append")
+NAMES = (
+    *("starting", "commands", "first_line", "lifecycles", "flood", "rebuild", "reads", "transfer", "log_append"),
+    *("batch", "members", "open_at_once", "attempts"),
+)
 
 
 def main(chosen: list[str]) -> int:

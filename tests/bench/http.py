@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,13 +44,16 @@ class Connection:
         self._writer.close()
 
 
-async def stored_script(connection: Connection, text: bytes) -> dict[str, Any]:
-    """Upload `text` as a script; the `script` of a submission."""
-    import hashlib
-
-    sha256 = hashlib.sha256(text).hexdigest()
-    _, answer = await connection.post("/api/v1/blobs", {"blobs": [{"sha256": sha256, "size_bytes": len(text)}]})
+async def stored_blob(connection: Connection, data: bytes) -> dict[str, Any]:
+    """Upload `data`; its hash and size."""
+    blob = {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+    _, answer = await connection.post("/api/v1/blobs", {"blobs": [blob]})
     for url in orjson.loads(answer)["missing"].values():
         parts = urlsplit(url)
-        await connection.post(f"{parts.path}?{parts.query}", text, "PUT")
-    return {"path": "script.py", "sha256": sha256, "size_bytes": len(text)}
+        await connection.post(f"{parts.path}?{parts.query}", data, "PUT")
+    return blob
+
+
+async def stored_script(connection: Connection, text: bytes) -> dict[str, Any]:
+    """Upload `text` as a script; the `script` of a submission."""
+    return {"path": "script.py", **await stored_blob(connection, text)}

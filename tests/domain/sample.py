@@ -46,7 +46,7 @@ def started(attempt: int = 1, node: str = "n1") -> e.ExecutionStarted:
 
 def result(status: str = "succeeded", seconds: int = 2) -> e.AttemptResult:
     reason = e.Reason(status.upper(), f"It {status}.")
-    return e.AttemptResult(status, reason, started_at_us=NOW, ended_at_us=NOW + seconds * SECOND)
+    return e.AttemptResult(status, reason, ended_at_us=NOW + seconds * SECOND)
 
 
 def finish(status: str = "succeeded", attempt: int = 1, node: str = "n1") -> c.FinishExecution:

@@ -77,6 +77,16 @@ def test_it_does_not_finish_before_its_members_are_there() -> None:
     batch.given(*OPEN).when(finish()).then(FINISHED)
 
 
+def test_why_its_members_wait_is_said_once_per_change_of_reason() -> None:
+    full, wide = Reason("WAITING_FOR_CPU", "full"), Reason("BATCH_PARALLEL", "3 run")
+    told = e.BatchDelayed(full)
+    batch.given(SUBMITTED).when(c.DelayBatch(full)).then(told)
+    batch.given(*OPEN, told).when(c.DelayBatch(full)).then()
+    batch.given(*OPEN, told).when(c.DelayBatch(wide)).then(e.BatchDelayed(wide))
+    for end in (STOPPED, CANCELLED, FINISHED):
+        batch.given(*OPEN, end).when(c.DelayBatch(full)).then()
+
+
 def test_failures_stop_it_once() -> None:
     batch.given(*OPEN).when(stop()).then(STOPPED)
     batch.given(*OPEN, STOPPED).when(stop()).then()
@@ -98,7 +108,7 @@ def test_what_has_ended_is_not_cancelled() -> None:
 def test_a_retry_begins_a_round_that_is_neither_stopped_nor_cancelled() -> None:
     story = batch.given(*OPEN, STOPPED, CANCELLED, FINISHED).when(retry())
     story.then(RETRIED)
-    assert (story.state.phase, story.state.halted, story.state.round) == ("open", False, 1)
+    assert (story.state.phase, story.state.halted, story.state.round) == ("submitted", False, 1)
 
 
 def test_two_people_who_retry_the_same_round_begin_one() -> None:
@@ -106,10 +116,17 @@ def test_two_people_who_retry_the_same_round_begin_one() -> None:
 
 
 def test_news_of_an_earlier_round_is_no_news() -> None:
-    again = (*OPEN, FINISHED, RETRIED)
+    again = (*OPEN, FINISHED, RETRIED, EXPANDED)
     batch.given(*again).when(finish(0)).then()
     batch.given(*again).when(stop(0)).then()
     batch.given(*again).when(finish(1)).then(FINISHED)
+
+
+def test_a_round_does_not_finish_before_those_that_go_again_do() -> None:
+    retried = (*OPEN, FINISHED, RETRIED)
+    batch.given(*retried).when(finish(1)).then()
+    batch.given(*retried).when(retry(1)).then_refused(WrongState)
+    batch.given(*retried).when(EXPAND, finish(1)).then(FINISHED)
 
 
 def test_a_retry_with_a_mended_script_changes_what_is_run() -> None:

@@ -131,6 +131,15 @@ def test_it_starts_once() -> None:
     execution.given(*RUNNING).when(start()).then()
 
 
+@pytest.mark.parametrize("status", ["succeeded", "failed", "lost"])
+def test_a_start_that_was_not_reported_by_itself_is_learned_of_at_the_end(status: str) -> None:
+    how = replace(result(status), started_at_us=NOW)
+    command = c.FinishExecution(1, "n1", how, NOW, "bubblewrap")
+    late = execution.given(*ASSIGNED).when(command)
+    assert late.outcome[0] == started()
+    assert late.outcome[1:] == execution.given(*RUNNING).when(command).outcome
+
+
 @pytest.mark.parametrize("status", ["succeeded", "cancelled"])
 @pytest.mark.parametrize("past", [ASSIGNED, RUNNING])
 def test_it_ends_as_the_runner_says(past: tuple[Any, ...], status: str) -> None:

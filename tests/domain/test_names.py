@@ -80,6 +80,7 @@ def test_the_stored_names_stay_as_they_are() -> None:
         "account.key_revoked",
         "account.opened",
         "batch.cancel_requested",
+        "batch.delayed",
         "batch.expanded",
         "batch.finished",
         "batch.retried",

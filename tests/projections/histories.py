@@ -1,43 +1,31 @@
-"""Random but legal histories: random commands, sent through the real deciders; what they refuse does not happen."""
+"""Legal histories for tests: commands sent through the real deciders; what those refuse does not happen."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import Any
 
-from domain.account import commands as account
 from domain.catalog import AGGREGATES
 from domain.cost.settlement import estimate, settle
 from domain.errors import Refused
 from domain.execution import commands as c
-from domain.execution.events import AttemptResult, LogSummary, Lookup, Reason, RefusedOutput, Usage
+from domain.execution.events import AttemptResult, LogSummary, Lookup, Reason, Usage
 from domain.execution.job import Job, Limits
-from domain.execution.state import Execution
 from domain.files import FileRef, FileSet, file_set
-from domain.node import commands as node
-from domain.node.offer import Offer
 from services.runtime.log import Commit, Recorded, Ref
 
 START_US = 1_760_000_000_000_000
-ACCOUNTS = ("local", "other")
-NODES = ("local-1", "cloud-1")
-NODE_TYPES = {"local-1": "local", "cloud-1": "cx23"}
-TEXTS = ("", "x", "über\u0000null", "a b")
 
 
 class World:
-    """Aggregates and their log, driven by a seed; `lifecycles` makes plain whole lives, `step` anything at all."""
+    """Aggregates and their log, driven by a seed."""
 
-    def __init__(self, seed: int = 0, executions: int = 6) -> None:
+    def __init__(self, seed: int = 0) -> None:
         self.random = random.Random(seed)
         self.now_us = START_US
         self.log: list[Recorded] = []
         self.states: dict[Ref, Any] = {}
         self.positions: dict[Ref, int] = {}
-        self.executions = [
-            Ref(self.random.choice(ACCOUNTS), "execution", f"exec_{number:012d}") for number in range(executions)
-        ]
 
     def send(self, ref: Ref, command: Any) -> bool:
         """One command; whether anything came of it."""
@@ -48,26 +36,16 @@ class World:
             return False
         for event in events:
             self.states[ref] = aggregate.evolve(self.states.get(ref, aggregate.initial), event)
-            position = len(self.log) + 1
-            commit = Commit(ref, f"cmd_{position}", self.now_us, "key:k1", (event,))
-            self.log.append(Recorded(position, self.positions.get(ref, 0), commit))
-            self.positions[ref] = position
+        if events:
+            self.record(ref, *events)
         return bool(events)
 
-    def step(self) -> None:
-        """Some command to somebody."""
-        self.now_us += self.random.randrange(20_000_000)
-        pick = self.random.random()
-        if pick < 0.06:
-            self._node()
-        elif pick < 0.1:
-            self._account()
-        else:
-            ref = self.random.choice(self.executions)
-            if pick < 0.25:
-                self._cost(ref)
-            else:
-                self.send(ref, self._command(self.states.get(ref, Execution())))
+    def record(self, ref: Ref, *events: Any) -> None:
+        """One commit, whatever a decider would say."""
+        position = len(self.log) + 1
+        commit = Commit(ref, f"cmd_{position}", self.now_us, "key:k1", events)
+        self.log.append(Recorded(position, self.positions.get(ref, 0), commit))
+        self.positions[ref] = position
 
     def lifecycle(self, ref: Ref, job: Job | None = None, **submit: Any) -> None:
         """Submitted to billed, as most executions go."""
@@ -104,63 +82,9 @@ class World:
         limits = Limits(cpu_millis=500 * (number + 1), timeout_seconds=1.5)
         manifest = FileSet(300, 1000, (), f"{number + 200:064x}")
         chosen = manifest if number == 3 else inputs
-        return Job("python", script, ("--x", "1"), chosen, {"A": "b"}, limits, number == 1, retries=number)
-
-    def _command(self, state: Execution) -> Any:
-        """Mostly what fits, sometimes what does not."""
-        attempt, node_id = state.attempt, state.node_id or self.random.choice(NODES)
-        started_us = self.now_us - 5_000_000 if self.random.random() < 0.7 else None
-        status = self.random.choice(("succeeded", "failed", "timed_out", "cancelled", "lost"))
-        result = replace(
-            self.result(status, started_us),
-            outputs_refused=(RefusedOutput("../x", "outside"),) * self.random.randrange(3),
-            exit_code=self.random.choice((None, 0, 7)),
+        return Job(
+            "python", script, ("--x", "1"), chosen, env={"A": "b"}, limits=limits, network=number == 1, retries=number
         )
-        tags = dict(self.random.sample((("k", "v"), ("k2", "v 2"), ("team", "x")), self.random.randrange(4)))
-        name, project = self.random.choice(TEXTS), self.random.choice(("default", "p2"))
-        return self.random.choice(
-            (
-                c.SubmitExecution(self.job(), "f", name, project, tags, self.random.randrange(3)),
-                c.ResolveExecution(Lookup("hit", "seen"), Lookup("miss", "none"), Lookup("miss", "new")),
-                c.DelayExecution(Reason("WAITING_FOR_CPU", f"{self.random.randrange(2)}")),
-                c.AssignExecution(attempt + 1, node_id, "i1", NODE_TYPES[node_id], self.now_us),
-                c.StartExecution(attempt, node_id, self.now_us, "process"),
-                c.FinishExecution(attempt, node_id, result, self.now_us),
-                c.FinishExecution(attempt, node_id, result, self.now_us),
-                c.LoseExecution(attempt, Reason("NODE_LOST", "It is gone."), self.now_us),
-                *((c.CancelExecution("key:k1", self.now_us),) if self.random.random() < 0.3 else ()),
-                c.RetryExecution("key:k1"),
-            )
-        )
-
-    def _cost(self, ref: Ref) -> None:
-        state: Execution = self.states.get(ref, Execution())
-        bill = Ref(ref.account, "cost", ref.id)
-        if state.job is not None:
-            self.send(bill, settle(state) if state.phase == "finished" else estimate(state.job, "cx23", 2.5))
-
-    def _node(self) -> None:
-        node_id, incarnation = self.random.choice(NODES), f"i{self.random.randrange(3)}"
-        commands = (
-            node.JoinNode(
-                incarnation, Offer(NODE_TYPES[node_id], 2000, 4 << 30, "process", ("python",), "1", {"a": "b"})
-            ),
-            node.LoseNode(incarnation, 35.5),
-            node.LeaveNode(incarnation),
-        )
-        self.send(Ref("grid", "node", node_id), self.random.choice(commands))
-
-    def _account(self) -> None:
-        name, key = self.random.choice(ACCOUNTS), f"k{self.random.randrange(3)}"
-        commands = (account.OpenAccount(name), account.IssueKey(key, "ee" * 32, "lap\x00top"), account.RevokeKey(key))
-        self.send(Ref(name, "account", name), self.random.choice(commands))
-
-
-def history(seed: int, steps: int = 150) -> list[Recorded]:
-    world = World(seed)
-    for _ in range(steps):
-        world.step()
-    return world.log
 
 
 class ListLog:

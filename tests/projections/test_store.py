@@ -20,7 +20,8 @@ from projections.queries import Queries
 from projections.rebuild import rebuild
 from projections.store import Gap, Projector
 from tests.projections.conftest import no_poison
-from tests.projections.histories import ListLog, history, lifecycles
+from tests.projections.histories import ListLog, lifecycles
+from tests.projections.random_world import history
 
 
 async def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:

@@ -32,6 +32,8 @@ class Spool:
         self._numbers = Numbering()
         self._dropped_open: set[str] = set()
         self.chunks = self.size_bytes = self.dropped_lines = self.dropped_bytes = 0
+        self.on_first: Callable[[], None] = _nobody_asked
+        """Called when the first chunk is kept."""
         self.broken = ""
         """Why nothing is kept any more: the node's disk failed. The log is not whole then, and the attempt is lost."""
         self.offset = 0
@@ -66,6 +68,8 @@ class Spool:
         except OSError as error:
             self.broken = error.strerror or str(error)
             return
+        if not self.chunks:
+            self.on_first()
         self.chunks, self.size_bytes, self.offset = chunks, self.size_bytes + len(data), self.offset + len(frames)
 
     def _store(self, frames: bytearray) -> None:
@@ -98,6 +102,10 @@ class Spool:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def _nobody_asked() -> None:
+    """What `on_first` is by default."""
 
 
 def frames(data: bytes) -> Iterator[tuple[bytes, bytes]]:

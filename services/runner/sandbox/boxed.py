@@ -101,7 +101,7 @@ class Boxed:
         if self._init is None:
             return []
         pids = self._group.pids() if self._group is not None else descendants(self._init)
-        return [pid for pid in pids if pid != self._init]
+        return [pid for pid in pids if pid not in (self._init, self._child.pid)]
 
     def _reap_init(self) -> None:
         """Without groups its end tells what the box used, where this process is the one to inherit it."""

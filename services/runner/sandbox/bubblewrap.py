@@ -6,6 +6,7 @@ an unprivileged user inside it; as anybody else it uses a user namespace.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import resource
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.execution.job import Limits
+from services.runner.sandbox.born import born
 from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
 from services.runner.sandbox.boxed import Boxed
 from services.runner.sandbox.cgroup import Group, Groups, empty
@@ -27,7 +29,7 @@ from services.runner.sandbox.rootfs import (
     program_arguments,
     system_arguments,
 )
-from services.runner.sandbox.spawn import Child, close_all, pipe, readable
+from services.runner.sandbox.spawn import Birth, Child, close_all, pipe, readable
 
 PIPE_BYTES = 256 * 1024
 WORK = "/work"
@@ -55,7 +57,7 @@ class Bubblewrap:
         fds, group = _Pipes(spec.env), None
         try:
             group = self._groups.create(spec.name, spec.limits) if self._groups else None
-            child = self._spawn(spec, fds)
+            child, inside = await born(self._birth(spec, fds), group)
         except OSError as error:
             fds.close_all()
             if group is not None:
@@ -63,7 +65,7 @@ class Bubblewrap:
             raise StartFailed(f"the box cannot be made: {error}") from error
         fds.close_childs()
         try:
-            return await self._enter(spec, child, fds, group)
+            return await self._enter(spec, child, fds, group, inside)
         except BaseException as error:
             child.kill()
             await child.wait()
@@ -76,16 +78,16 @@ class Bubblewrap:
                 raise StartFailed(f"the box cannot be entered: {error}") from error
             raise
 
-    def _spawn(self, spec: Spec, fds: _Pipes) -> Child:
-        given = fds.for_child()
-        argv = self._arguments(spec, fds)
-        return Child(argv, spec.base_env, stdout=fds.out_writing, stderr=fds.err_writing, inherit=given)
+    def _birth(self, spec: Spec, fds: _Pipes) -> Birth:
+        return Birth(self._arguments(spec, fds), spec.base_env, fds.out_writing, fds.err_writing, fds.for_child())
 
-    async def _enter(self, spec: Spec, child: Child, fds: _Pipes, group: Group | None) -> Boxed:
+    async def _enter(self, spec: Spec, child: Child, fds: _Pipes, group: Group | None, inside: bool) -> Boxed:
         """While bwrap's inner process waits at the gate: put it into its group and under its limits."""
         init = await _inner_pid(fds.status)
         if init is not None:
             with contextlib.suppress(ProcessLookupError):
+                if group is not None and not inside:
+                    await asyncio.to_thread(group.add, init)
                 _limit(init, spec.limits, group)
         running = Boxed(child, init, group, fds.out, fds.err, fds.status)
         if init is not None:
@@ -144,9 +146,7 @@ async def _inner_pid(status: int) -> int | None:
 
 
 def _limit(pid: int, limits: Limits, group: Group | None) -> None:
-    """Before the script begins: into its group, and under the limits that no group keeps."""
-    if group is not None:
-        group.add(pid)
+    """Before the script begins: under the limits that no group keeps."""
     for kind, bound in rlimits(limits, group is not None):
         resource.prlimit(pid, kind, (bound, bound))
 

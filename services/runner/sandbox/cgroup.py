@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -25,7 +26,10 @@ class Group(Protocol):
     """The group of one attempt."""
 
     def add(self, pid: int) -> None:
-        """Put a process (and what it forks from now on) into the group."""
+        """Put a process (and what it forks from now on) into the group. The kernel may take milliseconds for it."""
+
+    def joined(self) -> AbstractContextManager[bool]:
+        """Meanwhile the calling thread is in the group, and so is what it starts; False where threads cannot be moved."""
 
     def pids(self) -> list[int]:
         """The processes that are in it."""

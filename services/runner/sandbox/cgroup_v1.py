@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from domain.execution.job import Limits
@@ -45,6 +45,17 @@ class GroupV1:
     def add(self, pid: int) -> None:
         for folder in self._distinct:
             write(folder / "cgroup.procs", str(pid))
+
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[bool]:
+        """A thread that moves itself waits for nobody; to move a process the kernel waits for all of its processors."""
+        try:
+            for folder in self._distinct:
+                write(folder / "tasks", "0")
+            yield True
+        finally:
+            for folder in self._distinct:
+                write(folder.parent / "tasks", "0")
 
     def pids(self) -> list[int]:
         return pids_of(self._folders["pids"] / "cgroup.procs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from domain.execution.job import Limits
@@ -38,6 +39,10 @@ class GroupV2:
 
     def add(self, pid: int) -> None:
         write(self._folder / "cgroup.procs", str(pid))
+
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[bool]:
+        yield False
 
     def pids(self) -> list[int]:
         return pids_of(self._folder / "cgroup.procs")

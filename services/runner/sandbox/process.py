@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from domain.execution.events import Usage
+from services.runner.sandbox.born import born
 from services.runner.sandbox.box import Exit, Spec, StartFailed
 from services.runner.sandbox.cgroup import Group, Groups, empty, kill_each
 from services.runner.sandbox.orphans import end_orphans, orphans
 from services.runner.sandbox.rlimits import rlimits
-from services.runner.sandbox.spawn import Child, base_python, close_all, pipe
+from services.runner.sandbox.spawn import Birth, Child, base_python, close_all, pipe
 from services.runner.sandbox.tree import children, descendants
 
 PIPE_BYTES = 256 * 1024
@@ -46,15 +47,15 @@ class Process:
         childs = (order, gate_reading, answer_writing)
         try:
             argv = [base_python(), "-I", "-S", SHIM, *(str(fd) for fd in childs)]
-            child = Child(argv, {}, stdout=out_writing, stderr=err_writing, inherit=childs, session=True)
+            child, inside = await born(Birth(argv, {}, out_writing, err_writing, childs, session=True), group)
         except OSError as error:
             close_all(out, err, answer, gate)
             raise StartFailed(f"the process cannot be made: {error}") from error
         finally:
             close_all(out_writing, err_writing, *childs)
         with contextlib.suppress(OSError):
-            if group is not None:
-                group.add(child.pid)
+            if group is not None and not inside:
+                await asyncio.to_thread(group.add, child.pid)
             os.write(gate, b"x")
         close_all(gate)
         return Plain(child, group, before, (out, err, answer))

@@ -11,38 +11,54 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 SIGNALS_DEFAULT = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Python ignores SIGPIPE, and an ignored signal stays ignored across exec: `yes | head` would never end in a script."""
 
 
-class Child:
-    """A child of this process. Spawn from the main thread: PDEATHSIG of the boxes follows the spawning thread.
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What a child is to be. `inherit`: descriptors that it gets beside its outputs. `session`: it begins a session of its
+    own, otherwise a group in ours."""
 
-    `session`: it begins a session of its own, otherwise a group in ours. `living`: the pids that are not reaped yet.
-    """
+    argv: list[str]
+    env: Mapping[str, str]
+    stdout: int
+    stderr: int
+    inherit: Sequence[int] = ()
+    session: bool = False
+
+    def spawn(self) -> int:
+        """Its pid. The thread that calls this must live as long as we do: PDEATHSIG of the boxes follows it."""
+        files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+        files += [(os.POSIX_SPAWN_DUP2, self.stdout, 1), (os.POSIX_SPAWN_DUP2, self.stderr, 2)]  # type: ignore[list-item]
+        where: dict[str, Any] = {"setsid": True} if self.session else {"setpgroup": 0}
+        for number in self.inherit:
+            os.set_inheritable(number, True)
+        try:
+            return os.posix_spawn(
+                self.argv[0],
+                self.argv,
+                self.env,
+                file_actions=files,
+                setsigdef=SIGNALS_DEFAULT,
+                setsigmask=(),
+                **where,
+            )
+        finally:
+            for number in self.inherit:
+                os.set_inheritable(number, False)
+
+
+class Child:
+    """A child of this process. `living`: the pids that are not reaped yet."""
 
     living: ClassVar[set[int]] = set()
 
-    def __init__(
-        self,
-        argv: list[str],
-        env: Mapping[str, str],
-        *,
-        stdout: int,
-        stderr: int,
-        inherit: Sequence[int] = (),
-        session: bool = False,
-    ) -> None:
-        for number in inherit:
-            os.set_inheritable(number, True)
-        files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-        files += [(os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]  # type: ignore[list-item]
-        where: dict[str, Any] = {"setsid": True} if session else {"setpgroup": 0}
-        self.pid = os.posix_spawn(
-            argv[0], argv, env, file_actions=files, setsigdef=SIGNALS_DEFAULT, setsigmask=(), **where
-        )
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
         Child.living.add(self.pid)
         self.pidfd = os.pidfd_open(self.pid)
         self.status: int | None = None

@@ -40,6 +40,21 @@ async def test_a_script_with_an_input_runs_and_everything_comes_home(grid: Grid)
     assert grid.facts("started", execution)[0]["sandbox"] == "bubblewrap"
 
 
+async def test_who_is_over_in_no_time_is_reported_once(make_grid: Make) -> None:
+    grid = await make_grid("instant")
+    execution, result = await grid.run("pass")
+    assert [verb for verb, fact in grid.reports if fact.get("execution") == execution] == ["finished"]
+    assert result.started_at_us is not None
+    assert grid.facts("finished", execution)[0]["sandbox"] == "instant"
+
+
+async def test_who_says_nothing_for_long_is_reported_as_started(grid: Grid) -> None:
+    execution = await grid.send(await grid.job("import time; time.sleep(1000)"))
+    await grid.until(lambda: grid.facts("started", execution))
+    await grid.cancel(execution)
+    await grid.finished(execution)
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "exit_code", "number"),
     [
@@ -305,7 +320,7 @@ async def test_a_second_delivery_changes_nothing(make_grid: Make) -> None:
     await grid.finished(execution)
     await grid.send(job, execution=execution)
     await grid.run("pass")
-    assert len(grid.facts("started", execution)) == 1
+    assert len(grid.facts("finished", execution)) == 1
 
 
 async def test_the_script_goes_on_while_nats_is_away(grid: Grid, nats_server: NatsServer) -> None:

@@ -1,0 +1,102 @@
+"""What runs may take and cost, before anything is submitted: asked, not done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from domain import prices
+from domain.errors import Unavailable
+from domain.forecast import Durations, Forecast, forecast
+from domain.node.offer import Offer
+from gateway.batch_schemas import EstimateBody
+from gateway.described import COUNT, TEXT, errors, shape
+from gateway.parts import CallerDep, Parts, PartsDep
+from gateway.reading import answer
+from gateway.routes.submit import SHA_EXAMPLE, limits_of
+from services.runtime.messages import BlobRef
+
+router = APIRouter(tags=["cost"])
+OBJECT = {"type": "object"}
+FORECAST = {
+    "count": COUNT,
+    "seconds_each": OBJECT,
+    "wall_seconds": OBJECT,
+    "slots": COUNT,
+    "node_types": {"type": "array", "items": TEXT},
+    "cost_micros": OBJECT,
+    "equivalent_micros": OBJECT,
+    "price_version": TEXT,
+    "stored": OBJECT,
+}
+EXAMPLE = {
+    "count": 500,
+    "seconds_each": {
+        "low": 0.4,
+        "typical": 0.5,
+        "high": 0.9,
+        "basis": "history",
+        "runs": 40,
+        "note": "From 40 earlier runs of this script.",
+    },
+    "wall_seconds": {"low": 118.0, "high": 160.0},
+    "slots": 2,
+    "node_types": ["local"],
+    "cost_micros": {"low": 0, "high": 0},
+    "equivalent_micros": {"low": 210, "high": 290},
+    "price_version": prices.VERSION,
+    "stored": {"blobs": 480, "size_bytes": 9_400_000},
+}
+ASKED_EXAMPLE = {"script": {"path": "wordcount.py", "sha256": SHA_EXAMPLE}, "runtime": "python", "count": 500}
+
+
+@router.post(
+    "/estimates",
+    response_class=Response,
+    responses={200: shape("Ranges, and what they stand on.", FORECAST, EXAMPLE), **errors(413)},
+    openapi_extra={"requestBody": {"content": {"application/json": {"example": ASKED_EXAMPLE}}}},
+)
+async def estimate(parts: PartsDep, caller: CallerDep, body: EstimateBody) -> Response:
+    """How long `count` runs of a script may take and what they may cost, out of its earlier runs or an assumption."""
+    nodes = await _nodes(parts, body.runtime)
+    ran = await parts.queries.durations(caller.account, body.script.sha256)
+    history = Durations(ran.p10, ran.p50, ran.p90, ran.runs) if ran else None
+    limits = await limits_of(parts, body.limits)
+    expected = forecast(body.count, limits, nodes, history, body.parallel)
+    types = sorted({node.node_type for node in nodes}) or [parts.settings.node_type]
+    stored = await _stored(parts, caller.account, [BlobRef(each.sha256, each.size_bytes) for each in body.blobs])
+    return answer({"count": body.count, **_shown(expected), "node_types": types, "stored": stored})
+
+
+async def _nodes(parts: Parts, runtime: str) -> list[Offer]:
+    """What the nodes offer that have the runtime; none while nobody can tell."""
+    try:
+        joined = await parts.queries.nodes_joined()
+    except Unavailable:
+        return []
+    return [node.offer for node in joined.values() if runtime in node.offer.runtimes]
+
+
+async def _stored(parts: Parts, account: str, blobs: list[BlobRef]) -> dict[str, int]:
+    wanted = {blob.sha256: blob for blob in blobs}
+    missing = {blob.sha256 for blob in await parts.store.missing(account, blobs)}
+    there = [blob.size_bytes for sha256, blob in wanted.items() if sha256 not in missing]
+    return {"blobs": len(there), "size_bytes": sum(there)}
+
+
+def _shown(expected: Forecast) -> dict[str, Any]:
+    each = expected.each
+    return {
+        "seconds_each": {name: getattr(each, name) for name in each.__slots__},
+        "wall_seconds": _range(expected.wall_seconds),
+        "slots": expected.slots,
+        "cost_micros": _range(expected.cost_micros),
+        "equivalent_micros": _range(expected.equivalent_micros),
+        "price_version": prices.VERSION,
+    }
+
+
+def _range(bounds: tuple[float, float]) -> dict[str, float]:
+    return {"low": bounds[0], "high": bounds[1]}
