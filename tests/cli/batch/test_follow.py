@@ -84,7 +84,7 @@ def test_everything_comes_home_while_it_runs(batch, capfd):
     assert said["members"][7]["cost_micros"] == 1
     err = capfd.readouterr().err
     assert "✔ succeeded   all 40" in err and "40 members, 40 files" in err
-    assert f"rgrid batch {BATCH}" in err
+    assert f"rgrid cost --batch {BATCH}" in err
 
 
 def test_nobody_is_asked_per_member(batch):
