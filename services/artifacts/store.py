@@ -28,7 +28,10 @@ class ArtifactStore(Protocol):
     """
 
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
-        """Those of `blobs` that are not stored (completely), each once, in their order."""
+        """Those of `blobs` that are not stored (completely), each once, in their order.
+
+        The others were asked for by that, and stay for most of a day even if nothing else needs them (`remove_stale`).
+        """
 
     async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         """Those of `blobs` that are stored and have another size than they say."""
@@ -50,6 +53,13 @@ class ArtifactStore(Protocol):
 
     async def delete(self, account: str, sha256: str) -> None:
         """Remove it; nothing happens when it is not there."""
+
+    def stale(self, seconds: float) -> AsyncIterator[tuple[str, list[str]]]:
+        """(account, some SHA-256) of the blobs that nobody put or asked for in the last `seconds`."""
+
+    async def remove_stale(self, account: str, sha256: str, seconds: float) -> int | None:
+        """Remove it unless somebody put it or asked for it in the last `seconds`: whoever does so meanwhile either keeps it or
+        hears that it is missing. Its bytes in the store; None when it stays, or is not there."""
 
     async def sweep_parts(self) -> int:
         """Remove what uploads left that nobody went on with for a day; returns how many."""

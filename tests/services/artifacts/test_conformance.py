@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -73,3 +74,20 @@ async def test_odd_names_are_refused(store: ArtifactStore, account: str) -> None
         store.download_url(account, sha(DATA), SCOPE)
     with pytest.raises(Invalid):
         await store.missing(ACCOUNT, [BlobRef(account, 1)])
+
+
+async def test_only_what_nobody_asked_for_is_stale(client: Client, store: ArtifactStore) -> None:
+    put(client, store, DATA)
+    assert [found async for found in store.stale(3600)] == []
+    assert await store.remove_stale(ACCOUNT, sha(DATA), 3600) is None
+    assert await content(store, DATA) == DATA
+    assert await store.remove_stale(ACCOUNT, sha(b"never stored"), 0) is None
+
+
+async def test_what_is_stale_can_be_removed(client: Client, store: ArtifactStore) -> None:
+    put(client, store, DATA)
+    await asyncio.sleep(0.01)
+    assert [found async for found in store.stale(0)] == [(ACCOUNT, [sha(DATA)])]
+    assert await store.remove_stale(ACCOUNT, sha(DATA), 0) is not None
+    assert await store.missing(ACCOUNT, [BlobRef(sha(DATA), len(DATA))])
+    assert await store.remove_stale(ACCOUNT, sha(DATA), 0) is None
