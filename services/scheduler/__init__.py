@@ -26,7 +26,7 @@ from services.scheduler.concluding import Concluding
 from services.scheduler.entry import Entry
 from services.scheduler.explaining import EXPLAIN_AFTER_SECONDS, Explaining
 from services.scheduler.loading import Loading
-from services.scheduler.placing import choose
+from services.scheduler.placing import assignment, choose
 
 logger = logging.getLogger("rgrid.scheduler")
 
@@ -92,7 +92,7 @@ class Scheduler:
     async def _assign(self, entry: Entry, room: NodeRoom) -> None:
         # It is due by our own clock; a wall clock that jumped back has no say in it.
         now_us = max(self.context.now_us(), entry.state.not_before_us)
-        command = AssignExecution(entry.state.attempt + 1, room.node_id, room.incarnation, room.node_type, now_us)
+        command = assignment(entry, room, now_us)
         handled = await self._tell(entry.ref, command)
         if handled is None:
             self.board.release(entry.ref)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from domain.execution.commands import AssignExecution
 from domain.placement import NodeRoom, place
 from services.scheduler.board import Board
 from services.scheduler.entry import Entry
@@ -30,6 +31,12 @@ def choose(board: Board) -> list[tuple[Entry, NodeRoom]]:
         else:
             turns.passed()
     return chosen
+
+
+def assignment(entry: Entry, room: NodeRoom, now_us: int) -> AssignExecution:
+    """The command for it, which holds only while the execution waits as it did on the board."""
+    state = entry.state
+    return AssignExecution(state.attempt + 1, room.node_id, room.incarnation, room.node_type, now_us, state.round)
 
 
 def _taken(room: NodeRoom, entry: Entry) -> NodeRoom:
