@@ -26,12 +26,12 @@ async def halt(context: Context, item: EventItem) -> None:
     again = later.index(b.BatchRetried) if b.BatchRetried in later else len(later)
     if b.BatchFinished in later or b.BatchExpanded in later[again:]:
         return
-    wanted = await members(context, item.ref, state, open_only=True)
+    wanted = await members(context, item.ref, state)
     if again < len(later):
         # Another round was decided on meanwhile. Who was opened again since then is of that round, and not ours to end.
         histories = await context.log.load_all(wanted)
         wanted = [ref for ref, each in zip(wanted, histories, strict=True) if last_retried(each) < item.position]
-    cancel = cancel_of(context, item.event)
+    cancel = cancel_of(context, item.ref.id, item.event)
     when = _waits if isinstance(item.event, b.BatchStopped) else _open
     for start in range(0, len(wanted), PAGE):
         page = wanted[start : start + PAGE]
@@ -49,10 +49,10 @@ async def back_in_queue(context: Context, item: EventItem) -> None:
         return
     state, _ = await context.load(batch)
     if state.halted and state.phase != "finished":
-        await context.handle_all([context.order(item.ref, cancel_of(context, state), when=_waits)])
+        await context.handle_all([context.order(item.ref, cancel_of(context, batch.id, state), when=_waits)])
 
 
-def cancel_of(context: Context, why: Batch | b.BatchCancelRequested | b.BatchStopped) -> CancelExecution:
+def cancel_of(context: Context, batch_id: str, why: Batch | b.BatchCancelRequested | b.BatchStopped) -> CancelExecution:
     """The command for a member, and why it ends when it has not begun."""
     if isinstance(why, b.BatchCancelRequested):
         return _cancel(context, why.requested_by)
@@ -60,7 +60,7 @@ def cancel_of(context: Context, why: Batch | b.BatchCancelRequested | b.BatchSto
     if stopped is None or (isinstance(why, Batch) and why.cancelling):
         return _cancel(context, context.actor)
     message = f"Its batch was stopped before it ran: {stopped.message}"
-    hint = "Run those that did not run with: rgrid retry BATCH"
+    hint = f"Run it, and those that failed: rgrid retry {batch_id} --failed --cancelled"
     return CancelExecution(context.actor, context.now_us(), Reason("BATCH_STOPPED", message, hint))
 
 
