@@ -63,7 +63,9 @@ async def listed(
     ] = None,
     name: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
     script: Annotated[str | None, Query(max_length=4096)] = None,
-    batch: Annotated[str | None, Query(pattern=ID_PATTERN, description="Members of this batch only; none: of no batch.")] = None,
+    batch: Annotated[
+        str | None, Query(pattern=ID_PATTERN, description="Members of this batch only; none: of no batch.")
+    ] = None,
     since: Instant | None = None,
     until: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
