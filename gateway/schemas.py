@@ -34,6 +34,7 @@ from domain.files import (
     checked_tree,
     file_set,
 )
+from domain.retention import DAYS_MAX
 from domain.retry import RETRIES_MAX
 
 ARGS_MAX = 10_000
@@ -236,3 +237,9 @@ class KeyBody(Body):
     """A new key. `label` says what it is for."""
 
     label: Annotated[str, StringConstraints(max_length=LABEL_CHARS_MAX, pattern=NO_CONTROL)] = ""
+
+
+class ProjectBody(Body):
+    """What a project keeps: files and logs for so many days after the end of what made them."""
+
+    retention_days: Annotated[int, Field(ge=1, le=DAYS_MAX, strict=True), WHOLE]

@@ -9,6 +9,7 @@ from projections.bills import LINES_SQL, Bills, ChargeLine, bills_of, bills_sql
 from projections.history_queries import HistoryQueries
 from projections.ids import EXECUTION_IDS
 from projections.listing import Filters, Page, cursor_of, page_sql
+from projections.project_queries import ProjectQueries
 
 _NO_FILTERS = Filters()
 
@@ -26,7 +27,7 @@ class KeyRow:
 _KEY = ", ".join(KeyRow.__slots__)
 
 
-class Queries(BatchQueries, HistoryQueries):
+class Queries(BatchQueries, HistoryQueries, ProjectQueries):
     """What people ask, every account apart."""
 
     async def get_execution(self, account: str, execution_id: str) -> bytes:
