@@ -231,6 +231,8 @@ class BlobsBody(Body):
     blobs: Annotated[list[BlobBody], Field(max_length=BLOBS_MAX)]
     bundle: Annotated[bool, Field(strict=True)] = False
     """The client can bring small blobs in bundles: they need no URL each."""
+    parts: Annotated[bool, Field(strict=True)] = False
+    """The client can bring large blobs in parts, straight to the store."""
 
 
 class KeyBody(Body):

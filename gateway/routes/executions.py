@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.auth import Caller
-from gateway.batch_reading import resolved_batch
+from gateway.batch_reading import existing_batch
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import (
@@ -26,7 +26,7 @@ from gateway.reading import (
 )
 from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX
 from gateway.stream.story import Story
-from projections.listing import PAGE_MAX, Filters
+from projections.listing import NO_BATCH, PAGE_MAX, Filters
 
 router = APIRouter(tags=["executions"])
 WAIT_SECONDS_MAX = 60.0
@@ -50,7 +50,7 @@ PAGE = {"items": {"type": "array", "items": {"type": "object"}}, "next_cursor": 
 @router.get(
     "/executions",
     response_class=Response,
-    responses={200: shape("Newest first.", PAGE, {"items": [DOC_EXAMPLE], "next_cursor": None}), **errors(409)},
+    responses={200: shape("Newest first.", PAGE, {"items": [DOC_EXAMPLE], "next_cursor": None}), **errors(404, 409)},
 )
 async def listed(
     parts: PartsDep,
@@ -63,7 +63,9 @@ async def listed(
     ] = None,
     name: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
     script: Annotated[str | None, Query(max_length=4096)] = None,
-    batch: Annotated[str | None, Query(pattern=ID_PATTERN, description="Members of this batch only.")] = None,
+    batch: Annotated[
+        str | None, Query(pattern=ID_PATTERN, description="Members of this batch only; none: of no batch.")
+    ] = None,
     since: Instant | None = None,
     until: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
@@ -78,7 +80,7 @@ async def listed(
         tags=dict(each.split("=", 1) for each in tag or ()),
         name=name,
         script=script,
-        batch=await resolved_batch(parts, caller, batch) if batch else None,
+        batch=await existing_batch(parts, caller, batch) if batch and batch != NO_BATCH else batch,
         since_us=micros_of(since),
         until_us=micros_of(until),
     )

@@ -20,7 +20,7 @@ from services.artifacts.disk import sync, sync_all
 from services.artifacts.parts import PACKED_SUFFIX, Part, resumed
 from services.artifacts.signing import BUNDLE, Grant, Signer
 from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
-from services.runtime.messages import BlobRef
+from services.runtime.messages import BlobRef, PartsGiven
 
 THREADS = 8
 PART_SECONDS_MAX = 24 * 3600
@@ -56,6 +56,9 @@ class LocalStore:
 
     def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
         return self.signer.url(Grant("bundle", account, BUNDLE, size_bytes, scope))
+
+    async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
+        return {}
 
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         return self.signer.url(Grant("get", account, sha256, 0, scope))
