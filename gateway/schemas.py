@@ -15,6 +15,7 @@ from domain.execution.job import (
     Limits,
 )
 from domain.files import FileRef, checked_tree
+from domain.retention import DAYS_MAX
 from gateway.fields import (
     BLOBS_MAX,
     CPU_MILLIS_MAX,
@@ -94,3 +95,9 @@ class KeyBody(Body):
     """A new key. `label` says what it is for."""
 
     label: Annotated[str, StringConstraints(max_length=LABEL_CHARS_MAX, pattern=NO_CONTROL)] = ""
+
+
+class ProjectBody(Body):
+    """What a project keeps: files and logs for so many days after the end of what made them."""
+
+    retention_days: Annotated[int, Field(ge=1, le=DAYS_MAX, strict=True), WHOLE]
