@@ -10,17 +10,16 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from domain.errors import NotFound
-from services.artifacts import reading
+from services.artifacts import reading, stale
 from services.artifacts.disk import sync, sync_all
 from services.artifacts.parts import PACKED_SUFFIX, Part, resumed
 from services.artifacts.signing import BUNDLE, Grant, Signer
-from services.artifacts.store import IDLE_SECONDS, BlobDamaged, checked_account, checked_sha256
+from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
 from services.runtime.messages import BlobRef, PartsGiven
 
 THREADS = 8
@@ -41,7 +40,7 @@ class LocalStore:
 
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         unique = list({blob.sha256: blob for blob in blobs}.values())
-        return await self.run(lambda: [blob for blob in unique if not self._touched(account, blob.sha256)])
+        return await self.run(lambda: [blob for blob in unique if self.find(account, blob.sha256) is None])
 
     async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         """Asked beside `missing`: a size that is not so would stand in every listing and sum."""
@@ -80,12 +79,17 @@ class LocalStore:
         for path in (self._path(account, sha256), _packed(self._path(account, sha256))):
             await self.run(partial(path.unlink, missing_ok=True))
 
-    async def delete_idle(self, account: str, sha256: str, idle_seconds: float = IDLE_SECONDS) -> bool:
-        found = await self.run(lambda: self.find(account, sha256))
-        if found is None or found.path.stat().st_mtime > time.time() - idle_seconds:
-            return False
-        await self.delete(account, sha256)
-        return True
+    async def stale(self, seconds: float) -> AsyncIterator[tuple[str, list[str]]]:
+        before = time.time() - seconds
+        for folder in await self.run(lambda: list(stale.folders(self.folder))):
+            found = await self.run(partial(stale.stale, folder, before))
+            if found:
+                yield folder.parent.name, found
+
+    async def remove_stale(self, account: str, sha256: str, seconds: float) -> int | None:
+        path, before = self._path(account, sha256), time.time() - seconds
+        sizes = [await self.run(partial(stale.removed, known, before)) for known in (path, _packed(path))]
+        return max((size for size in sizes if size is not None), default=None)
 
     async def sweep_parts(self, older_than_seconds: float = PART_SECONDS_MAX, now: float | None = None) -> int:
         """Remove the parts of uploads that nobody went on with; returns how many. `now`: seconds since 1970."""
@@ -106,13 +110,15 @@ class LocalStore:
     # What follows blocks, for the door and the methods above to call in threads.
 
     def find(self, account: str, sha256: str) -> reading.Blob | None:
-        """The stored blob, None when there is none."""
+        """The stored blob, None when there is none. That it was asked for keeps it (services.artifacts.stale)."""
         path = self._path(account, sha256)
         try:
-            return reading.plain_blob(path, sha256) or reading.packed_blob(_packed(path), sha256)
+            blob = reading.plain_blob(path, sha256) or reading.packed_blob(_packed(path), sha256)
         except BlobDamaged as damage:
             self.set_aside(account, sha256, damage)
             return None
+        there = blob is not None and stale.renewed(blob.path, blob.renewed_at, time.time())
+        return blob if there else None
 
     def found(self, account: str, sha256: str) -> reading.Blob:
         """The stored blob; raises NotFound."""
@@ -120,14 +126,6 @@ class LocalStore:
         if blob is None:
             raise NotFound(f"There is no blob {sha256}.", details={"sha256": sha256})
         return blob
-
-    def _touched(self, account: str, sha256: str) -> bool:
-        """Whether it is stored; if so it is young again."""
-        found = self.find(account, sha256)
-        if found is not None:
-            with suppress(FileNotFoundError):
-                os.utime(found.path)
-        return found is not None
 
     def own_part(self, grant: Grant, packed: bool) -> Part:
         """A new part that one request alone writes to."""

@@ -18,10 +18,12 @@ from minio.commonconfig import REPLACE, CopySource
 
 from domain.errors import NotFound, RgridError
 from services.artifacts.s3_client import CONNECTIONS, S3Place, translated
-from services.artifacts.store import IDLE_SECONDS, BlobDamaged, checked_account, checked_sha256
+from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
 
 PIECE_BYTES = 512 * 1024
 KNOWN_SECONDS, KNOWN_MAX = 60.0, 100_000
+RENEWED_SECONDS = 12 * 3600.0
+"""The time of a blob is renewed at most so often: in S3 that is a copy."""
 BINARY = "application/octet-stream"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -57,8 +59,8 @@ class Objects:
         """The name of the object that is the blob."""
         return f"{self.place.prefix}{checked_account(account)}/{checked_sha256(sha256)[:2]}/{sha256}"
 
-    def stored_size(self, account: str, sha256: str, *, touch: bool = False) -> int | None:
-        """Bytes of a blob, None when it is not stored; remembered for a minute. `touch`: it is about to be used."""
+    def stored_size(self, account: str, sha256: str) -> int | None:
+        """Bytes of a blob, None when it is not stored; remembered for a minute. Asked for, it is young again."""
         key = self.key(account, sha256)
         known = self._known.get(key)
         if known is not None and known[0] > time.monotonic():
@@ -68,9 +70,8 @@ class Objects:
                 found = self.client.stat_object(self.place.bucket, key)
         except NotFound:
             return None
-        age = datetime.now(UTC) - (found.last_modified or datetime.now(UTC))
-        if touch and age.total_seconds() > IDLE_SECONDS / 2:
-            self._touched(key, sha256)
+        if age_seconds(found.last_modified) > RENEWED_SECONDS:
+            self._renewed(key, sha256)
         return self.remember(key, found.size or 0)
 
     def remember(self, key: str, size_bytes: int) -> int:
@@ -117,7 +118,7 @@ class Objects:
             self.client.copy_object(self.place.bucket, f"{key}.damaged", CopySource(self.place.bucket, key))
         self.removed(key)
 
-    def _touched(self, key: str, sha256: str) -> None:
+    def _renewed(self, key: str, sha256: str) -> None:
         """Make it young: the store knows no other way than to copy it onto itself."""
         try:
             with translated(self.place, sha256):
@@ -132,17 +133,22 @@ class Objects:
         except RgridError as error:
             log.warning("%s could not be touched: %s", key, error.message)
 
-    def removed_when_idle(self, key: str, idle_seconds: float) -> bool:
+    def removed_stale(self, key: str, seconds: float) -> int | None:
+        """Remove an object that is older; its bytes, None when it is not, or is not there."""
         try:
             with translated(self.place):
                 found = self.client.stat_object(self.place.bucket, key)
         except NotFound:
-            return False
-        age = datetime.now(UTC) - (found.last_modified or datetime.now(UTC))
-        if age.total_seconds() < idle_seconds:
-            return False
+            return None
+        if age_seconds(found.last_modified) < seconds:
+            return None
         self.removed(key)
-        return True
+        return found.size or 0
+
+
+def age_seconds(at: datetime | None) -> float:
+    """How old something of that time is, by our clock."""
+    return (datetime.now(UTC) - at).total_seconds() if at else 0.0
 
 
 def released(answer: Any) -> None:

@@ -14,10 +14,6 @@ TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,160}")
 
 
-IDLE_SECONDS = 24 * 3600.0
-"""A blob that somebody asked for (`missing`) or stored within that time may be about to be used."""
-
-
 class BlobDamaged(RgridError):
     """What is stored under a hash is not what was stored there. It was moved aside; uploading it again heals it."""
 
@@ -34,7 +30,7 @@ class ArtifactStore(Protocol):
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         """Those of `blobs` that are not stored (completely), each once, in their order.
 
-        The others are safe from `delete_idle` for a day: whoever asks is about to use them.
+        The others were asked for by that, and stay for most of a day even if nothing else needs them (`remove_stale`).
         """
 
     async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
@@ -61,8 +57,12 @@ class ArtifactStore(Protocol):
     async def delete(self, account: str, sha256: str) -> None:
         """Remove it; nothing happens when it is not there."""
 
-    async def delete_idle(self, account: str, sha256: str, idle_seconds: float = IDLE_SECONDS) -> bool:
-        """Remove it unless it was stored, or found by `missing`, within `idle_seconds`; whether it was removed."""
+    def stale(self, seconds: float) -> AsyncIterator[tuple[str, list[str]]]:
+        """(account, some SHA-256) of the blobs that nobody put or asked for in the last `seconds`."""
+
+    async def remove_stale(self, account: str, sha256: str, seconds: float) -> int | None:
+        """Remove it unless somebody put it or asked for it in the last `seconds`: whoever does so meanwhile either keeps it or
+        hears that it is missing. Its bytes in the store; None when it stays, or is not there."""
 
     async def sweep_parts(self) -> int:
         """Remove what uploads left that nobody went on with for a day; returns how many."""
