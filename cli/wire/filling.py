@@ -126,7 +126,8 @@ class Filling:
     def get(self, url: str, stretch: Stretch) -> tuple[int, str, float]:
         """One GET from where it stands: the status, what else there is to say, Retry-After."""
         whole = stretch.at == 0 and stretch.stop == self.size_bytes
-        answer = door.exchange("GET", url, headers={} if whole else {"Range": f"bytes={stretch.at}-{stretch.stop - 1}"})
+        last = "" if stretch.stop == self.size_bytes else str(stretch.stop - 1)
+        answer = door.exchange("GET", url, headers={} if whole else {"Range": f"bytes={stretch.at}-{last}"})
         headers = {name.lower(): value for name, value in answer.headers.items()}
         try:
             if answer.status >= 300 or is_page(headers):
