@@ -74,8 +74,11 @@ class Objects:
         except NotFound:
             return None
         age = datetime.now(UTC) - (found.last_modified or datetime.now(UTC))
-        if touch and age.total_seconds() > TOUCHED_SECONDS:
-            self._touched(key, sha256)
+        if age.total_seconds() > TOUCHED_SECONDS:
+            if not touch:
+                return found.size or 0  # not remembered: who is about to use it must find it old
+            if not self._touched(key, sha256):
+                return None
         return self.remember(key, found.size or 0)
 
     def remember(self, key: str, size_bytes: int) -> int:
@@ -122,8 +125,8 @@ class Objects:
             self.client.copy_object(self.place.bucket, f"{key}.damaged", CopySource(self.place.bucket, key))
         self.removed(key)
 
-    def _touched(self, key: str, sha256: str) -> None:
-        """Make it young: the store knows no other way than to copy it onto itself."""
+    def _touched(self, key: str, sha256: str) -> bool:
+        """Make it young: the store knows no other way than to copy it onto itself. False when it went meanwhile."""
         try:
             with translated(self.place, sha256):
                 source = CopySource(self.place.bucket, key)
@@ -134,8 +137,11 @@ class Objects:
                     metadata={"touched": str(int(time.time()))},
                     metadata_directive=REPLACE,
                 )
+        except NotFound:
+            return False
         except RgridError as error:
             log.warning("%s could not be touched: %s", key, error.message)
+        return True
 
     def stale(self, seconds: float) -> Iterator[tuple[str, list[str]]]:
         """(account, some SHA-256) of the blobs that were neither put nor asked for in the last `seconds`."""
