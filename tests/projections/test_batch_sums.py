@@ -6,20 +6,13 @@ import asyncio
 import random
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.batch import commands as b
-from domain.batch.events import MemberList
 from projections import batches
 from projections.database import Database
-from projections.folding import Folding
 from projections.store import Projector
-from projections.table import Key, Row, Table
-from services.runtime.log import Ref
 from tests.projections.conftest import no_poison
-from tests.projections.histories import World
 from tests.projections.random_world import history
 
 GROUPED = f"""
