@@ -10,11 +10,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 PIECE = 1 << 16
-HTML = b"<html><body>429 slow down</body></html>"
+EXPIRED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+ANSWERS = {
+    "403": ("application/xml", EXPIRED),
+    "429": ("text/html", b"<html><body>429 slow down</body></html>"),
+    "503": ("text/html", b"<html><body>503 no healthy upstream</body></html>"),
+}
 
 
 class Relay(ThreadingHTTPServer):
-    """`fault(method, path)` names what happens to a request: "", "503", "429", "cut", "corrupt", "short", "gone"."""
+    """`fault(method, path)` names what happens to a request: "", "403", "429", "503", "cut", "corrupt", "short", "gone"."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -65,14 +70,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        if kind in ("503", "429"):
+        if kind in ANSWERS:
             self._drain(length)
+            content_type, body = ANSWERS[kind]
             self.send_response(int(kind))
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(HTML)))
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
             self.send_header("Retry-After", "0")
             self.end_headers()
-            self.wfile.write(HTML)
+            self.wfile.write(body)
             return
         if kind == "cut":
             self._drain(length // 2)
