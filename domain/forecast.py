@@ -96,8 +96,8 @@ def _total(each: Seconds, count: int) -> tuple[float, float]:
     less the more runs there are, and is known the better the more there were: by the root of each.
     """
     mean = 0.3 * each.low + 0.4 * each.typical + 0.3 * each.high
-    scatter = min(1.0, 1 / sqrt(count) + 1 / sqrt(each.runs)) if each.runs else 1.0
-    return count * (mean - (mean - each.low) * scatter), count * (mean + (each.high - mean) * scatter)
+    known = 1 - min(1.0, 1 / sqrt(count) + 1 / sqrt(each.runs)) if each.runs else 0.0
+    return count * (each.low + (mean - each.low) * known), count * (each.high - (each.high - mean) * known)
 
 
 def _wall(each: Seconds, runs: tuple[float, float], count: int, slots: int) -> tuple[float, float]:

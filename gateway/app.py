@@ -37,7 +37,7 @@ from gateway.routes import (
     submit_batch,
     tickets,
 )
-from services.artifacts.door import Door
+from services.artifacts.chosen import door_of
 from services.runtime.versions import VERSION
 
 BASE = "/api/v1"
@@ -80,7 +80,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
         lifespan=lifespan,
         middleware=[
             Middleware(RequestIds),
-            Middleware(Beside, prefix=f"{BLOBS}/", door=Door(parts.store)),
+            Middleware(Beside, prefix=f"{BLOBS}/", door=door_of(parts.store)),
             Middleware(BodyLimit),
             Middleware(Authenticate, keys=parts.keys, tickets=parts.tickets, hosts=_hosts(parts)),
         ],

@@ -8,16 +8,16 @@ from pydantic import Field, StringConstraints, model_validator
 
 from domain.batch.decider import FAILURES
 from domain.batch.members import LIST_BYTES_MAX, MEMBERS_MAX
-from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, FileSet, file_set
+from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileSet, file_set
 from gateway.reading import ID_PATTERN
 from gateway.schemas import (
     BLOBS_MAX,
+    NO_NUL,
     WHOLE,
     BlobBody,
     Body,
     Bytes,
     FileBody,
-    FilePath,
     JobBody,
     LimitsBody,
     Sha256,
@@ -93,7 +93,7 @@ class BulkBody(Body):
 
 
 class ScriptBody(Body):
-    path: FilePath
+    path: Annotated[str, StringConstraints(min_length=1, max_length=PATH_BYTES_MAX, pattern=NO_NUL)]
     sha256: Sha256
 
 

@@ -228,6 +228,10 @@ class BlobsBody(Body):
     """Which of these blobs are missing? The answer has a signed upload URL for each that is."""
 
     blobs: Annotated[list[BlobBody], Field(max_length=BLOBS_MAX)]
+    bundle: Annotated[bool, Field(strict=True)] = False
+    """The client can bring small blobs in bundles: they need no URL each."""
+    parts: Annotated[bool, Field(strict=True)] = False
+    """The client can bring large blobs in parts, straight to the store."""
 
 
 class KeyBody(Body):

@@ -6,9 +6,10 @@ import orjson
 
 from domain.execution.job import Job
 from domain.execution.state import Execution
+from services.artifacts.offers import offer
 from services.artifacts.store import ArtifactStore
 from services.runtime.log import Ref
-from services.runtime.messages import URLS_MAX, BlobRef, UrlsGiven, UrlsWanted
+from services.runtime.messages import URLS_MAX, UrlsGiven, UrlsWanted
 from services.runtime.nodes import answer_urls
 from services.runtime.service import Context, Service
 
@@ -41,14 +42,12 @@ class Porter:
                 {blob.sha256: self.store.download_url(ref.account, blob.sha256, scope) for blob in wanted.blobs}
             )
         if wanted.direction == "upload":
-            missing: list[BlobRef] = await self.store.missing(ref.account, wanted.blobs)
-            return UrlsGiven(
-                {
-                    blob.sha256: self.store.upload_url(ref.account, blob.sha256, blob.size_bytes, scope)
-                    for blob in missing
-                }
-            )
+            return await self._upload(ref.account, wanted, scope)
         return UrlsGiven(error="INVALID_REQUEST", message="The direction is download or upload.")
+
+    async def _upload(self, account: str, wanted: UrlsWanted, scope: str) -> UrlsGiven:
+        found = await offer(self.store, account, wanted.blobs, scope, bundles=wanted.bundles, parts=wanted.parts)
+        return UrlsGiven(found.urls, found.bundle, found.bundled, found.parts)
 
     async def _held(self, ref: Ref, node_id: str, attempt: int) -> Execution | None:
         state: Execution = await self.context.state(ref)

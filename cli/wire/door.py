@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import http.client
 import threading
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from .transport import ANSWER_SECONDS, connection
+
+Answer = tuple[int, str, dict[str, str]]
+"""Status, text, headers (lower case) of a short answer."""
+Send = Callable[[], Answer]
 
 _own = threading.local()
 
@@ -27,10 +32,8 @@ def exchange(
         raise
 
 
-def finished(
-    method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> tuple[int, str, dict]:
-    """Status, text and headers (lower case) of an exchange whose answer is short."""
+def finished(method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+    """An exchange whose answer is short."""
     answer = exchange(method, url, body, headers)
     try:
         text = answer.read()

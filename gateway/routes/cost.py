@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from domain.money import CURRENCY
 from gateway.auth import Caller
-from gateway.batch_reading import resolved_batch
+from gateway.batch_reading import existing_batch
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ID_PATTERN, Instant, MinSeq, answer, document, fresh, micros_of, priced, resolved
@@ -88,7 +88,7 @@ async def cost(
         project=project,
         tags=dict(each.split("=", 1) for each in tag or ()),
         script=script,
-        batch=await resolved_batch(parts, caller, batch) if batch else None,
+        batch=await existing_batch(parts, caller, batch) if batch else None,
     )
     bills = await parts.queries.bills(caller.account, by, filters, since_us=since_us, until_us=until_us)
     return answer(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.auth import Caller
-from gateway.batch_reading import resolved_batch
+from gateway.batch_reading import existing_batch
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import (
@@ -50,7 +50,7 @@ PAGE = {"items": {"type": "array", "items": {"type": "object"}}, "next_cursor": 
 @router.get(
     "/executions",
     response_class=Response,
-    responses={200: shape("Newest first.", PAGE, {"items": [DOC_EXAMPLE], "next_cursor": None}), **errors(409)},
+    responses={200: shape("Newest first.", PAGE, {"items": [DOC_EXAMPLE], "next_cursor": None}), **errors(404, 409)},
 )
 async def listed(
     parts: PartsDep,
@@ -78,7 +78,7 @@ async def listed(
         tags=dict(each.split("=", 1) for each in tag or ()),
         name=name,
         script=script,
-        batch=await resolved_batch(parts, caller, batch) if batch and batch != NO_BATCH else batch,
+        batch=await existing_batch(parts, caller, batch) if batch and batch != NO_BATCH else batch,
         since_us=micros_of(since),
         until_us=micros_of(until),
     )

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.auth import Caller
-from gateway.batch_reading import BatchId, resolved_batch
+from gateway.batch_reading import BatchId, existing_batch
 from gateway.described import COUNT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import SEQUENCE_MAX, MinSeq, answer, fresh
@@ -68,7 +68,7 @@ async def members(
 ) -> Response:
     """A page of the members and how each of them is."""
     await fresh(parts, min_seq)
-    batch = await resolved_batch(parts, caller, batch_id)
+    batch = await existing_batch(parts, caller, batch_id)
     page = await parts.queries.batch_members(caller.account, batch, status=status, cursor=cursor, limit=limit)
     return answer({"items": page.items, "next_cursor": page.next_cursor})
 
@@ -95,7 +95,7 @@ async def results(
 ) -> Response:
     """Members that have ended, with signed URLs (15 minutes) for what they wrote. One that is retried comes once more."""
     await fresh(parts, min_seq)
-    batch = await resolved_batch(parts, caller, batch_id)
+    batch = await existing_batch(parts, caller, batch_id)
     page = await parts.queries.batch_results(caller.account, batch, after=after, limit=limit)
     found = _cut(page.items)
     for item in found:
@@ -129,5 +129,5 @@ def _sign(parts: Parts, caller: Caller, item: dict[str, Any]) -> None:
 async def failures(parts: PartsDep, caller: CallerDep, batch_id: BatchId, min_seq: MinSeq = None) -> Response:
     """Members that failed, grouped by why: reason, exit code and the last line on stderr; one of each as an example."""
     await fresh(parts, min_seq)
-    batch = await resolved_batch(parts, caller, batch_id)
+    batch = await existing_batch(parts, caller, batch_id)
     return answer({"items": await parts.queries.batch_failures(caller.account, batch)})

@@ -8,18 +8,19 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from domain.errors import NotFound
-from services.artifacts import reading
+from services.artifacts import reading, stale
+from services.artifacts.disk import sync, sync_all
 from services.artifacts.parts import PACKED_SUFFIX, Part, resumed
-from services.artifacts.signing import Grant, Signer
+from services.artifacts.signing import BUNDLE, Grant, Signer
 from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
-from services.runtime.messages import BlobRef
+from services.runtime.messages import BlobRef, PartsGiven
 
 THREADS = 8
 PART_SECONDS_MAX = 24 * 3600
@@ -53,6 +54,12 @@ class LocalStore:
     def upload_url(self, account: str, sha256: str, size_bytes: int, scope: str) -> str:
         return self.signer.url(Grant("put", account, sha256, size_bytes, scope))
 
+    def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
+        return self.signer.url(Grant("bundle", account, BUNDLE, size_bytes, scope))
+
+    async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
+        return {}
+
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         return self.signer.url(Grant("get", account, sha256, 0, scope))
 
@@ -71,6 +78,18 @@ class LocalStore:
     async def delete(self, account: str, sha256: str) -> None:
         for path in (self._path(account, sha256), _packed(self._path(account, sha256))):
             await self.run(partial(path.unlink, missing_ok=True))
+
+    async def stale(self, seconds: float) -> AsyncIterator[tuple[str, list[str]]]:
+        before = time.time() - seconds
+        for folder in await self.run(lambda: list(stale.folders(self.folder))):
+            found = await self.run(partial(stale.stale, folder, before))
+            if found:
+                yield folder.parent.name, found
+
+    async def remove_stale(self, account: str, sha256: str, seconds: float) -> int | None:
+        path, before = self._path(account, sha256), time.time() - seconds
+        sizes = [await self.run(partial(stale.removed, known, before)) for known in (path, _packed(path))]
+        return max((size for size in sizes if size is not None), default=None)
 
     async def sweep_parts(self, older_than_seconds: float = PART_SECONDS_MAX, now: float | None = None) -> int:
         """Remove the parts of uploads that nobody went on with; returns how many. `now`: seconds since 1970."""
@@ -91,13 +110,15 @@ class LocalStore:
     # What follows blocks, for the door and the methods above to call in threads.
 
     def find(self, account: str, sha256: str) -> reading.Blob | None:
-        """The stored blob, None when there is none."""
+        """The stored blob, None when there is none. That it was asked for keeps it (services.artifacts.stale)."""
         path = self._path(account, sha256)
         try:
-            return reading.plain_blob(path, sha256) or reading.packed_blob(_packed(path), sha256)
+            blob = reading.plain_blob(path, sha256) or reading.packed_blob(_packed(path), sha256)
         except BlobDamaged as damage:
             self.set_aside(account, sha256, damage)
             return None
+        there = blob is not None and stale.renewed(blob.path, blob.renewed_at, time.time())
+        return blob if there else None
 
     def found(self, account: str, sha256: str) -> reading.Blob:
         """The stored blob; raises NotFound."""
@@ -130,8 +151,34 @@ class LocalStore:
         path = self._path(grant.account, grant.sha256)
         self._make(path.parent)
         part.path.rename(_packed(path) if part.packed else path)
-        _sync(path.parent)
+        sync(path.parent)
         return True
+
+    def written_aside(self, account: str, sha256: str, content: bytes) -> Path:
+        """`content` in a file beside the blobs, not on the disk yet, for `adopt` to make a blob of."""
+        path = self._parts(account) / f"{sha256}.{secrets.token_hex(8)}"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(handle, "wb", buffering=0) as file:
+                view = memoryview(content)
+                while view:
+                    view = view[file.write(view) :]
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
+    def adopt(self, account: str, written: Mapping[str, Path]) -> None:
+        """Make blobs of verified files, all of which are on the disk when it returns. Raises OSError."""
+        if not written:
+            return
+        targets = {sha256: self._path(account, sha256) for sha256 in written}
+        sync_all(written.values(), self.folder)
+        for folder in {path.parent for path in targets.values()}:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for sha256, path in written.items():
+            path.rename(targets[sha256])
+        sync_all({parent for path in targets.values() for parent in path.parents[:3]}, self.folder)
 
     def set_aside(self, account: str, sha256: str, damage: BlobDamaged) -> None:
         """Move a damaged blob out of the way, so that it counts as missing and can be uploaded again."""
@@ -155,7 +202,7 @@ class LocalStore:
             return
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for parent in (folder.parent, folder.parent.parent):
-            _sync(parent)
+            sync(parent)
         self._folders.add(folder)
 
     def _sweep(self, before: float) -> int:
@@ -172,11 +219,3 @@ class LocalStore:
 
 def _packed(path: Path) -> Path:
     return path.with_name(path.name + PACKED_SUFFIX)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

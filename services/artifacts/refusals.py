@@ -39,7 +39,7 @@ def response(error: RgridError, request_id: str, docs: str) -> tuple[int, list[t
     if error.code == "RANGE_NOT_SATISFIABLE":
         headers.append(("content-range", f"bytes */{error.details['size_bytes']}"))
     if error.code == "METHOD_NOT_ALLOWED":
-        headers.append(("allow", "GET, HEAD, PATCH, PUT"))
+        headers.append(("allow", "GET, HEAD, PATCH, POST, PUT"))
     if error.code == "UPLOAD_STALLED":
         headers.append(("connection", "close"))
     return STATUS_BY_CODE[code], headers, json.dumps({"error": content}).encode()

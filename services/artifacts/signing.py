@@ -14,11 +14,18 @@ from services.artifacts.store import checked_account, checked_scope, checked_sha
 
 SECONDS_MAX = 15 * 60
 KEY_BYTES_MIN = 16
+SIZED = ("put", "bundle", "finish")
+BUNDLE = "bundle"
+"""Stands for the SHA-256 in the URL of a bundle, whose blobs name their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a signed URL allows: `op` (get or put) on one blob of one account; `size_bytes` is 0 for op get."""
+    """What a signed URL allows: `op` (get or put) on one blob of one account; `size_bytes` is 0 for op get.
+
+    With op bundle: to bring bundles of at most `size_bytes` each, of whatever blobs; `sha256` is BUNDLE then. That overwrites
+    nothing, since a blob is stored under the hash that it has. With op finish: to say that all parts of the blob are there.
+    """
 
     op: str
     account: str
@@ -47,7 +54,7 @@ class Signer:
         _check(grant)
         expires = int(self.now()) + self.seconds
         query = {"op": grant.op, "exp": expires, "scope": grant.scope}
-        if grant.op == "put":
+        if grant.op in SIZED:
             query["size"] = grant.size_bytes
         query["sig"] = self._signature(grant, expires)
         return f"{self.base_url.rstrip('/')}/blobs/{grant.account}/{grant.sha256}?{urlencode(query)}"
@@ -71,10 +78,11 @@ class Signer:
 
 def _check(grant: Grant) -> None:
     checked_account(grant.account)
-    checked_sha256(grant.sha256)
+    if grant.op != BUNDLE or grant.sha256 != BUNDLE:
+        checked_sha256(grant.sha256)
     checked_scope(grant.scope)
-    if grant.op not in ("get", "put") or grant.size_bytes < 0:
-        raise Invalid("A blob URL is for op=get or op=put.", details={"op": grant.op[:20]})
+    if grant.op not in ("get", *SIZED) or grant.size_bytes < 0:
+        raise Invalid("A blob URL is for op=get, op=put, op=bundle or op=finish.", details={"op": grant.op[:20]})
 
 
 def _fields(query: bytes) -> dict[str, str]:

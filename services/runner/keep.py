@@ -11,11 +11,11 @@ from pathlib import Path
 
 from domain.files import ENTRIES_INLINE_MAX, FileRef, FileSet, file_set
 from services.runner import manifest
+from services.runner.bundles import Upload
 from services.runner.collect import Collected, collect
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.stage import Print
-from services.runner.upload import Upload
 from services.runner.urls import Urls
 
 INLINE_ENTRIES_MAX = 8

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import zstandard
 
 from domain.errors import Unavailable
+from services.runner.bundles import Bundles, Upload
 from services.runner.parallel import together
 from services.runner.urls import Urls
 from services.runtime.messages import BlobRef
@@ -25,20 +25,12 @@ TRIES_MAX = 60
 PAUSE_SECONDS_MAX = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that is to be stored under its hash; it does not change any more."""
-
-    path: Path
-    sha256: str
-    size_bytes: int
-
-
 class Uploads:
     """Stores what is not stored yet, several at once; memory is bounded by PARALLEL small or PARALLEL_LARGE steps."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
+        self._bundles = Bundles(http)
         self._small, self._large = asyncio.Semaphore(PARALLEL), asyncio.Semaphore(PARALLEL_LARGE)
 
     async def store(self, files: list[Upload], urls: Urls) -> None:
@@ -46,7 +38,9 @@ class Uploads:
         by_hash = {file.sha256: file for file in files}
         if not by_hash:
             return
-        given = await urls.upload([BlobRef(file.sha256, file.size_bytes) for file in by_hash.values()])
+        given, bundles = await urls.bring([BlobRef(file.sha256, file.size_bytes) for file in by_hash.values()])
+        for url, bundled in bundles:
+            given |= await self._bundles.bring([by_hash[sha256] for sha256 in bundled], url, urls)
         waiting = iter(given.items())
 
         async def some() -> None:

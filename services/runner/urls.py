@@ -33,22 +33,33 @@ class Urls:
         """URL by hash, for those that are not stored yet."""
         return await self._ask("upload", blobs)
 
+    async def bring(self, blobs: Sequence[BlobRef]) -> tuple[dict[str, str], list[tuple[str, tuple[str, ...]]]]:
+        """As `upload`, but small ones may stand in (URL for their bundles, their hashes) instead."""
+        urls: dict[str, str] = {}
+        bundles: list[tuple[str, tuple[str, ...]]] = []
+        for at in range(0, len(blobs), URLS_MAX):
+            given = await self._some("upload", tuple(blobs[at : at + URLS_MAX]), bundles=True)
+            urls |= given.urls
+            if given.bundled:
+                bundles.append((given.bundle, given.bundled))
+        return urls, bundles
+
     async def _ask(self, direction: str, blobs: Sequence[BlobRef]) -> dict[str, str]:
         """Raises StaleLease (the attempt is not ours any more), Invalid (refused), Unavailable (no answer for too long)."""
         found: dict[str, str] = {}
         for at in range(0, len(blobs), URLS_MAX):
-            found |= await self._some(direction, tuple(blobs[at : at + URLS_MAX]))
+            found |= (await self._some(direction, tuple(blobs[at : at + URLS_MAX]))).urls
         return found
 
-    async def _some(self, direction: str, blobs: tuple[BlobRef, ...]) -> dict[str, str]:
+    async def _some(self, direction: str, blobs: tuple[BlobRef, ...], *, bundles: bool = False) -> UrlsGiven:
         work = self._work
-        wanted = to_json(UrlsWanted(work.account, work.execution, work.attempt, direction, blobs))
+        wanted = to_json(UrlsWanted(work.account, work.execution, work.attempt, direction, blobs, bundles))
         waited, pause = 0.0, 0.05
         while True:
             try:
                 given = from_json(UrlsGiven, await self._bus.request(self._subject, wanted, ASK_SECONDS))
                 if not given.error:
-                    return given.urls
+                    return given
                 if given.error == StaleLease.code:
                     raise StaleLease(given.message)
                 if given.error in REFUSALS:

@@ -28,6 +28,8 @@ NO_MESSAGE = 10037
 RETRY_SECONDS_MAX = 10.0
 PAUSE_SECONDS_FIRST = 0.05
 LOAD_BATCH = 1000
+APPENDS_OF_MANY_MAX = 8
+"""At the same time, of one process. The server refuses more than 50 of all."""
 T = TypeVar("T")
 
 
@@ -48,6 +50,7 @@ class JetStreamLog:
         self._ask_remembered = remembered
         self._remembered = 0
         self._in_doubt = True
+        self._many = asyncio.Semaphore(APPENDS_OF_MANY_MAX)
         bus.on_reconnect(self._doubt)
 
     async def load(self, ref: Ref) -> History:
@@ -75,7 +78,10 @@ class JetStreamLog:
         check_batch(commits)
         encoded = [encode_commit(commit, expected) for commit, expected in commits]
         await self._assure()
-        return await self._retry(lambda: self._append_all(commits, encoded))
+        async with self._many:
+            positions = await self._retry(lambda: self._append_all(commits, encoded))
+        self._remembered = max(self._remembered, *positions)
+        return positions
 
     async def read(
         self, after: int = 0, *, until: int | None = None, batch: int = 1000

@@ -116,7 +116,7 @@ class Context:
             ref,
             command,
             command_id=command_id or self._command_id(ref, type(command).__name__),
-            actor=f"service:{self.service.name}",
+            actor=self.actor,
             cause=self.item.cause if self.item else 0,
             now_us=self.shell.now_us(),
         )
@@ -132,7 +132,7 @@ class Context:
         return await handle_all(
             self.shell.handler,
             orders,
-            actor=f"service:{self.service.name}",
+            actor=self.actor,
             cause=self.item.cause if self.item else 0,
             now_us=self.shell.now_us(),
         )
@@ -182,6 +182,11 @@ class Context:
 
     def now_us(self) -> int:
         return self.shell.now_us()
+
+    @property
+    def actor(self) -> str:
+        """Who the commits of this service say they are by."""
+        return f"service:{self.service.name}"
 
     @property
     def logger(self) -> logging.Logger:

@@ -1,13 +1,13 @@
-"""Who goes where now: higher priority first, then who came first, and whoever does not fit stands in nobody's way."""
+"""Who goes where now: turn by turn, and whoever does not fit stands in nobody's way."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
 from dataclasses import replace
 
 from domain.placement import NodeRoom, place
-from services.scheduler.board import Board, Entry
+from services.scheduler.board import Board
+from services.scheduler.entry import Entry
+from services.scheduler.turns import Turns
 
 
 def choose(board: Board) -> list[tuple[Entry, NodeRoom]]:
@@ -17,33 +17,23 @@ def choose(board: Board) -> list[tuple[Entry, NodeRoom]]:
     """
     rooms = {room.node_id: room for room in board.rooms()}
     chosen: list[tuple[Entry, NodeRoom]] = []
-    heads = [_head(board, iter(entries.values())) for entries in list(board.lines.values())]
-    queue = [head for head in heads if head is not None]
-    heapq.heapify(queue)
-    while queue and any(room.cpu_free_millis > 0 for room in rooms.values()):
-        _, _, entry, rest = heapq.heappop(queue)
+    turns = Turns(board)
+    while any(room.cpu_free_millis > 0 for room in rooms.values()):
+        entry = turns.next()
+        if entry is None:
+            break
         room = place(entry.job, list(rooms.values()))
-        if not isinstance(room, NodeRoom):
-            continue
-        chosen.append((entry, room))
-        rooms[room.node_id] = _taken(room, entry)
-        head = _head(board, rest)
-        if head is not None:
-            heapq.heappush(queue, head)
+        if isinstance(room, NodeRoom):
+            chosen.append((entry, room))
+            rooms[room.node_id] = _taken(room, entry)
+            turns.taken()
+        else:
+            turns.passed()
     return chosen
 
 
-Head = tuple[int, int, Entry, Iterator[Entry]]
-"""Whose turn it is in one line, and who stands behind."""
-
-
-def _head(board: Board, rest: Iterator[Entry]) -> Head | None:
-    entry = next((each for each in rest if each.ref not in board.reserved), None)
-    return None if entry is None else (-entry.state.priority, entry.turn, entry, rest)
-
-
 def _taken(room: NodeRoom, entry: Entry) -> NodeRoom:
-    limits = entry.job.limits
+    limits = entry.limits
     return replace(
         room,
         cpu_free_millis=room.cpu_free_millis - limits.cpu_millis,

@@ -30,6 +30,9 @@ class Store:
     def upload_url(self, account: str, sha256: str, size_bytes: int, scope: str) -> str:
         return f"put {account} {size_bytes} {scope}"
 
+    def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
+        return f"bundle {account} {scope}"
+
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         return [blob for blob in blobs if blob.sha256 != SCRIPT]
 
@@ -38,7 +41,7 @@ class Store:
         yield orjson.dumps([{"path": "x", "sha256": LISTED, "size_bytes": 1}])
 
 
-async def answer(node: str, direction: str, *blobs: str, attempt: int = 1) -> UrlsGiven:
+async def answer(node: str, direction: str, *blobs: str, attempt: int = 1, bundles: bool = False) -> UrlsGiven:
     shared = FileSet(1, 1, (FileRef("model", SHARED, 1),))
     job = Job("python", FileRef("a.py", SCRIPT, 1), inputs=FileSet(1, 1, (), MANIFEST), shared=shared)
     bench = Bench(SERVICE, store=Store())
@@ -48,7 +51,7 @@ async def answer(node: str, direction: str, *blobs: str, attempt: int = 1) -> Ur
         e.ExecutionCached(HIT, HIT, HIT),
         e.ExecutionAssigned(1, "n1", "i1", "local", NOW),
     )
-    wanted = UrlsWanted("a", "exec_x", attempt, direction, tuple(BlobRef(sha256, 7) for sha256 in blobs))
+    wanted = UrlsWanted("a", "exec_x", attempt, direction, tuple(BlobRef(sha256, 7) for sha256 in blobs), bundles)
     return await Porter(bench.context(), bench.store).answer(node, wanted)
 
 
@@ -64,6 +67,12 @@ async def test_blobs_of_another_job_are_not_given() -> None:
 
 async def test_only_what_is_missing_is_uploaded() -> None:
     assert (await answer("n1", "upload", SCRIPT, "9" * 64)).urls == {"9" * 64: "put a 7 exec_x.1"}
+
+
+async def test_small_ones_go_in_bundles_for_a_runner_that_can() -> None:
+    many = [str(number) * 64 for number in range(4, 9)]
+    given = await answer("n1", "upload", SCRIPT, *many, bundles=True)
+    assert (given.urls, given.bundle, given.bundled) == ({}, "bundle a exec_x.1", tuple(many))
 
 
 @pytest.mark.parametrize(("node", "attempt"), [("n2", 1), ("n1", 2), ("n1", 0)])

@@ -18,6 +18,7 @@ from domain.execution.job import Job, Limits
 from domain.files import FileRef, FileSet, file_set
 from domain.ids import id_of
 from domain.node.offer import Offer
+from services.artifacts.bundling import BYTES_MAX, worthwhile
 from services.artifacts.local import LocalStore
 from services.runner import manifest
 from services.runner.agent import Agent
@@ -191,7 +192,10 @@ class Grid:
         if not self.open_uploads.is_set():
             return UrlsGiven(error="UNAVAILABLE", message="held by the test")
         missing = await self.store.missing(ACCOUNT, wanted.blobs)
-        return UrlsGiven({b.sha256: self.store.upload_url(ACCOUNT, b.sha256, b.size_bytes, scope) for b in missing})
+        small = worthwhile(missing) if wanted.bundles else {}
+        alone = [blob for blob in missing if blob.sha256 not in small]
+        urls = {b.sha256: self.store.upload_url(ACCOUNT, b.sha256, b.size_bytes, scope) for b in alone}
+        return UrlsGiven(urls, self.store.bundle_url(ACCOUNT, BYTES_MAX, scope), tuple(small))
 
     async def _chunk(self, message: Any) -> None:
         head, _, raw = message.data.partition(b"\n")
