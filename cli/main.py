@@ -20,6 +20,7 @@ VERBS = {
     "status": "Show one execution.",
     "wait": "Block until an execution has ended; answer its exit code.",
     "attach": "Follow a running execution again, as `run` does.",
+    "batch": "Show how far a batch is, live; or list the batches.",
     "logs": "Print what an execution wrote; -f follows it.",
     "cost": "Show what one execution, or a span of time, cost.",
     "events": "Tell the history of an execution as it stands in the log.",
@@ -36,7 +37,7 @@ VERBS = {
     "nodes": "List the machines of the grid.",
     "projections": "Rebuild the read models from the log, or check them.",
 }
-MODULES = {"open": "open_"}
+MODULES = {"open": "open_", "batch": "batch_"}
 
 
 class Verbs(click.Group):

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .batch.which import found, is_batch
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import duration, moment
 from .terminal.outcome import with_id
@@ -21,18 +22,26 @@ BAR = 30
 @EXECUTION
 @common
 def command(execution: str, api_url: str, as_json: bool) -> int:
-    """Say why an execution waits or how it ended, what the caches knew, and where its time went."""
+    """Say why an execution or batch waits or how it ended, what the caches knew, and where its time went."""
     wire = api(api_url)
-    doc = wire.get(f"/executions/{segment(execution)}")
+    doc = found(wire, execution)
+    if is_batch(doc):
+        from .batch.look import tell
+
+        if as_json:
+            emit(doc)
+        else:
+            tell(wire, doc)
+        return 0
     answer = wire.get(f"/executions/{segment(doc['id'])}/why")
     if as_json:
         emit({"id": doc["id"], "status": doc.get("status"), **answer})
         return 0
     heading(doc, answer)
     timeline([phase for phase in answer.get("phases") or [] if isinstance(phase, dict)])
-    for level, found in (answer.get("cache") or doc.get("cache") or {}).items():
-        if isinstance(found, dict):
-            show(f"{'cache':<11} {clean(level)} {clean(found.get('result'))}: {clean(found.get('reason'))}")
+    for level, known in (answer.get("cache") or doc.get("cache") or {}).items():
+        if isinstance(known, dict):
+            show(f"{'cache':<11} {clean(level)} {clean(known.get('result'))}: {clean(known.get('reason'))}")
     following(f"rgrid {'events' if doc.get('finished_at') else 'attach'} {doc['id']}")
     return 0
 
