@@ -106,7 +106,7 @@ class Lines:
         """Once for every cause, as long as they are few."""
         text = words.cause(group)
         if text in self.causes or len(self.causes) > CAUSES_TOLD:
-            return None
+            return
         self.causes.add(text)
         if len(self.causes) > CAUSES_TOLD:
             warn("members fail for other causes, too; all of them at the end")
