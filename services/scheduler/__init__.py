@@ -1,128 +1,139 @@
-"""Gives every queued execution a node, or a named reason why it waits.
+"""Gives every queued execution a node, or a named reason why it waits; and says when a batch is to stop, and when it is over.
 
 It folds the log into a board and places whenever the board changes. Two schedulers side by side do no harm: an
-assignment is accepted by the log only for the attempt that is next, and only once.
+assignment is accepted by the log only for the attempt that is next, and only once; and a batch's `parallel` holds
+whatever the two know of each other (docs/decisions/0014).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
+from domain.batch import events as b
+from domain.batch.commands import DelayBatch, FinishBatch, StopBatch
 from domain.errors import DamagedHistory, HistoryLost, RgridError
 from domain.execution import events as e
 from domain.execution.commands import AssignExecution, DelayExecution
 from domain.node import events as n
 from domain.placement import NodeRoom
+from services.runtime.handle import Handled
 from services.runtime.log import Ref
 from services.runtime.service import Context, Service
-from services.scheduler.board import Board, Entry
+from services.scheduler.board import Board
+from services.scheduler.concluding import Concluding
+from services.scheduler.entry import Entry
 from services.scheduler.explaining import EXPLAIN_AFTER_SECONDS, Explaining
-from services.scheduler.placing import choose
+from services.scheduler.loading import Loading
+from services.scheduler.placing import assignment, choose
 
 logger = logging.getLogger("rgrid.scheduler")
 
-LOADS_AT_ONCE = 32
+LOOK_AGAIN_SECONDS = 5.0
+"""While a node is kept for somebody: it is only for a while."""
+FOLDED_AT_ONCE = 200
+"""After so many commits others of this process get their turn."""
 
 
 class Scheduler:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.board = Board(context.now_us)
+        self._loading = Loading(context, self.board)
         self._changed = asyncio.Event()
+        self._concluding = Concluding(context, self.board, self._loading, self._tell, self._changed.set)
+        self._true_from = 0
 
     async def run(self) -> None:
         """Fold and place until cancelled."""
-        position = await self.start()
+        await self.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._fold(position))
+                group.create_task(self._fold())
                 group.create_task(self._place(group))
                 group.create_task(self._explain())
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
-    async def start(self) -> int:
-        """Bring the board up to now: who is open is asked of the projection, what they are of the log itself."""
-        position = await self.context.queries.position()
-        for node_id, joined in (await self.context.queries.nodes_joined()).items():
-            self.board.nodes[node_id] = joined
-        refs = [Ref(account, "execution", id) for account, id in await self.context.queries.open_executions()]
-        for i in range(0, len(refs), LOADS_AT_ONCE):
-            await asyncio.gather(*(self._load(ref) for ref in refs[i : i + LOADS_AT_ONCE]))
-        return position
+    async def start(self) -> None:
+        """Bring the board up to now."""
+        self._true_from = await self._loading.start()
 
-    async def _load(self, ref: Ref) -> None:
-        """A history that cannot be read holds up its own execution only."""
-        try:
-            state, position = await self.context.load(ref)
-        except HistoryLost:
-            raise
-        except DamagedHistory as error:
-            logger.error("%s is not placed: %s", ref.id, error.message)
-            return
-        self.board.put(ref, state, position)
-
-    async def _fold(self, position: int) -> None:
-        async for batch in self.context.log.follow(position):
-            for recorded in batch:
-                missing = self.board.apply(recorded)
-                if missing is not None:
-                    await self._load(missing)
-            self._changed.set()
+    async def _fold(self) -> None:
+        async for batch in self.context.log.follow(self.board.position):
+            for number, recorded in enumerate(batch, 1):
+                if not self.board.apply(recorded):
+                    await self._loading.load(recorded.commit.ref)
+                if number % FOLDED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            if self.board.stirred:
+                self._changed.set()
 
     async def _place(self, group: asyncio.TaskGroup) -> None:
         while True:
-            due_seconds = self.place_all(group)
             self._changed.clear()
+            due_seconds = None
+            if self.board.position >= self._true_from:
+                due_seconds = self.place_all(group)
+                self._concluding.look(group)
             try:
                 await asyncio.wait_for(self._changed.wait(), due_seconds)
             except TimeoutError:
                 pass
 
     def place_all(self, group: asyncio.TaskGroup) -> float | None:
-        """Place whoever fits; returns the seconds until the next attempt comes due (None: nobody waits for the clock)."""
-        due_seconds = self.board.wake()
+        """Place whoever fits; returns the seconds until somebody may be who may not be now (None: nobody waits for the clock)."""
+        self.board.stirred = False
+        due_seconds = self.board.lines.wake()
         for entry, room in choose(self.board):
             self.board.reserve(entry.ref, room.node_id)
             group.create_task(self._assign(entry, room))
+        if self.board.kept:
+            due_seconds = min(due_seconds or LOOK_AGAIN_SECONDS, LOOK_AGAIN_SECONDS)
         return None if due_seconds is None else max(0.001, due_seconds)
 
     async def _assign(self, entry: Entry, room: NodeRoom) -> None:
         # It is due by our own clock; a wall clock that jumped back has no say in it.
         now_us = max(self.context.now_us(), entry.state.not_before_us)
-        command = AssignExecution(entry.state.attempt + 1, room.node_id, room.incarnation, room.node_type, now_us)
-        try:
-            await self._tell(entry, command)
-        finally:
+        command = assignment(entry, room, now_us)
+        handled = await self._tell(entry.ref, command)
+        if handled is None:
             self.board.release(entry.ref)
+        else:
+            self.board.settle(entry.ref, handled.position)
+        if self.board.stirred:
             self._changed.set()
 
     async def _explain(self) -> None:
         explaining = Explaining(self.board)
         while True:
             await asyncio.sleep(EXPLAIN_AFTER_SECONDS)
-            for entry, reason in explaining.news():
-                await self._tell(entry, DelayExecution(reason))
+            if self.board.position < self._true_from:
+                continue
+            for ref, reason in explaining.news():
+                await self._tell(ref, DelayBatch(reason) if ref.aggregate == "batch" else DelayExecution(reason))
 
-    async def _tell(self, entry: Entry, command: AssignExecution | DelayExecution) -> None:
-        """What goes wrong with one execution holds up no other; one that cannot be decided about leaves the board."""
+    async def _tell(self, ref: Ref, command: Any) -> Handled | None:
+        """What goes wrong with one aggregate holds up no other; one that cannot be decided about leaves the board.
+
+        None when it went wrong; the board hears of what it came to from the log, like everybody.
+        """
         name = type(command).__name__
         try:
-            handled = await self.context.handle(entry.ref, command)
+            return await self.context.handle(ref, command)
         except HistoryLost:
             raise
         except DamagedHistory as error:
-            logger.error("%s of %s: %s", name, entry.ref.id, error)
-            self.board.drop(entry.ref)
+            logger.error("%s of %s: %s", name, ref.id, error)
+            self.board.drop(ref)
         except RgridError as error:
-            logger.warning("%s of %s: %s", name, entry.ref.id, error)
+            logger.warning("%s of %s: %s", name, ref.id, error)
             await asyncio.sleep(EXPLAIN_AFTER_SECONDS)
         except Exception:
-            logger.exception("%s of %s failed", name, entry.ref.id)
+            logger.exception("%s of %s failed", name, ref.id)
             await asyncio.sleep(EXPLAIN_AFTER_SECONDS)
-        else:
-            self.board.put(entry.ref, handled.state, handled.position)
+        return None
 
 
 SERVICE = Service(
@@ -138,10 +149,17 @@ SERVICE = Service(
         e.ExecutionCancelRequested,
         e.ExecutionFinished,
         e.ExecutionRetried,
+        b.BatchSubmitted,
+        b.BatchExpanded,
+        b.BatchDelayed,
+        b.BatchStopped,
+        b.BatchCancelRequested,
+        b.BatchRetried,
+        b.BatchFinished,
         n.NodeJoined,
         n.NodeLost,
         n.NodeLeft,
     ),
-    sends=(AssignExecution, DelayExecution),
+    sends=(AssignExecution, DelayExecution, DelayBatch, StopBatch, FinishBatch),
     start=lambda context: Scheduler(context).run(),
 )

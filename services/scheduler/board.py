@@ -1,158 +1,191 @@
 """What the scheduler looks at: which executions wait, which hold a node, what is free. Folded from the log, in memory.
 
-Counts are derived from the entries, never counted up and down. Those that wait stand in lines of their like, so that one
-look at a line's shape answers for all in it, however many they are.
+It is the log as of `position`, whoever wrote it, and beside that what this scheduler has under way: an execution whose
+assignment is on its way to the log is reserved, and counts as held until the log has answered.
 """
 
 from __future__ import annotations
 
-import heapq
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from domain.execution.events import ExecutionRetried, Reason
-from domain.execution.job import Job
-from domain.execution.state import INITIAL, Execution, evolve
+from domain.execution.events import ExecutionRetried
 from domain.node.events import NodeJoined
 from domain.placement import NodeRoom
 from domain.retry import platform_backoff_seconds, script_backoff_seconds
 from services.runtime.log import Recorded, Ref
+from services.scheduler.batches import Batches
+from services.scheduler.entry import Entry, Group, Slimming
+from services.scheduler.held import Held
+from services.scheduler.lines import Lines
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An open execution as of `position`. `since` and `due` are by this process's own clock (seconds): when it came to the
-    queue, and from when on it may be placed; `turn` counts those that came to the queue."""
-
-    ref: Ref
-    state: Execution
-    position: int
-    job: Job
-    since: float = 0.0
-    due: float = 0.0
-    turn: int = 0
-
-
-class Line(NamedTuple):
-    """What executions that wait have in common: who comes first, what they need, and what they were told."""
-
-    priority: int
-    runtime: str
-    cpu_millis: int
-    memory_bytes: int
-    told: Reason | None
+TURNS_MAX = 10_000
 
 
 class Board:
-    """The open executions and the nodes that have joined."""
+    """The open executions, their batches, and the nodes that have joined."""
 
     def __init__(
         self, now_us: Callable[[], int] = lambda: time.time_ns() // 1000, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self.position = 0
         self.open: dict[Ref, Entry] = {}
         self.nodes: dict[str, NodeJoined] = {}
-        self.lines: dict[Line, dict[Ref, Entry]] = {}
-        self.later: dict[Ref, Entry] = {}
-        """Those whose next attempt is not due yet."""
-        self._due: list[tuple[float, int, Ref]] = []
-        self._leased: dict[str, dict[Ref, Entry]] = {}
-        self.reserved: dict[Ref, str] = {}
+        self.batches = Batches()
+        self.held = Held()
+        self.lines = Lines(clock)
+        self.reserved: dict[Ref, int | None] = {}
+        """From which position on the reservation is void, as far as the log has answered."""
+        self.last_turns: OrderedDict[Group | str, int] = OrderedDict()
+        """When each group and account was last given a place, counted in places."""
+        self.kept: dict[str, Entry] = {}
+        """For whom a node is kept, as of the last time that somebody was placed."""
+        self.stirred = False
+        """Somebody may be placed who could not be before."""
+        self._places = 0
+        self._slimming = Slimming()
         self._now_us, self.clock = now_us, clock
-        self._turns = 0
 
-    def apply(self, recorded: Recorded) -> Ref | None:
-        """Fold one commit; one that is already part of an entry changes nothing.
+    def apply(self, recorded: Recorded) -> bool:
+        """Fold one commit; one that is part of the board already changes nothing. False: load that history first."""
+        self.position = max(self.position, recorded.position)
+        aggregate = recorded.commit.ref.aggregate
+        if aggregate == "execution":
+            return self._apply_execution(recorded)
+        if aggregate == "batch":
+            self.stirred = True
+            return self.batches.apply(recorded)
+        if aggregate == "node":
+            self.stirred = True
+            self._apply_node(recorded)
+        return True
 
-        Returns the execution whose history must be loaded first: it had left the board and comes back.
-        """
-        ref, commit = recorded.commit.ref, recorded.commit
-        if ref.aggregate == "node":
-            self._apply_node(ref.id, recorded)
-        elif ref.aggregate == "execution":
-            if commit.damage or commit.unknown:
-                self.drop(ref)
-                return None
-            before = self.open.get(ref)
-            if before is None and recorded.previous != 0:
-                return ref if isinstance(commit.events[-1], ExecutionRetried) else None
-            state = before.state if before else INITIAL
-            for event in commit.events:
-                state = evolve(state, event)
-            self.put(ref, state, recorded.position)
-        return None
+    def read(self, history: Sequence[Recorded]) -> Entry | None:
+        """What a history makes an execution; None when it does not begin with a submission."""
+        entry: Entry | None = None
+        for recorded in history:
+            entry = self._slimming.fold(entry, recorded)
+        return entry
 
-    def put(self, ref: Ref, state: Execution, position: int) -> None:
-        """Take `state` as of `position` for the truth about an execution, unless the board knows it as new already."""
-        before = self.open.get(ref)
-        if before is not None:
-            if position <= before.position:
-                return
-            self._remove(before)
-        self.reserved.pop(ref, None)
-        if not state.open or state.job is None:
+    def put(self, entry: Entry) -> None:
+        """Take `entry` for the truth about its execution, unless the board knows it as new already."""
+        before = self.open.get(entry.ref)
+        if before is not None and entry.position <= before.position:
             return
-        entry = self._entry(ref, state, position, state.job, before)
-        self.open[ref] = entry
-        if state.leased:
-            self._leased.setdefault(state.node_id, {})[ref] = entry
-        elif state.phase == "queued":
-            self._queue(entry)
+        self.batches.note(entry)
+        if entry.state.phase == "queued":
+            entry = self._timed(entry, before)
+        self._queue(before, entry)
+        self._hold(entry)
+        if entry.state.open:
+            self.open[entry.ref] = entry
+        elif before is not None:
+            del self.open[entry.ref]
+        if not entry.state.leased and (before is None or before.state.phase != entry.state.phase):
+            self.stirred = True
 
     def drop(self, ref: Ref) -> None:
         """Its history cannot be read, so nothing is decided about it any more."""
-        entry = self.open.get(ref)
+        if ref.aggregate == "batch":
+            self.batches.damage(ref)
+        entry = self.open.pop(ref, None)
         if entry is not None:
-            self._remove(entry)
+            self.lines.remove(entry)
         self.reserved.pop(ref, None)
+        self.held.remove(ref)
 
     def reserve(self, ref: Ref, node_id: str) -> None:
         """Count an execution as on a node while its assignment is on the way to the log."""
-        self.reserved[ref] = node_id
+        entry = self.open[ref]
+        self.reserved[ref] = None
+        self.held.put(entry, node_id)
+        self._places += 1
+        for who in (entry.group, entry.group.account):
+            self.last_turns[who] = self._places
+            self.last_turns.move_to_end(who)
+        while len(self.last_turns) > TURNS_MAX:
+            self.last_turns.popitem(last=False)
+
+    def settle(self, ref: Ref, position: int) -> None:
+        """The log has answered: what came of the assignment is part of it as of `position`."""
+        entry = self.open.get(ref)
+        if entry is None or entry.position >= position:
+            self.release(ref)
+        elif ref in self.reserved:
+            self.reserved[ref] = position
 
     def release(self, ref: Ref) -> None:
-        """Its assignment did not come to be."""
-        self.reserved.pop(ref, None)
-
-    def wake(self) -> float | None:
-        """Let those stand in line whose time has come; returns the seconds until the next one's (None: nobody waits for it)."""
-        while self._due:
-            due, _, ref = self._due[0]
-            entry = self.later.get(ref)
-            if entry is not None and entry.due == due:
-                if due > self.clock():
-                    return due - self.clock()
-                del self.later[ref]
-                self.lines.setdefault(line_of(entry), {})[ref] = entry
-            heapq.heappop(self._due)
-        return None
+        """Its assignment did not come to be, as far as anybody knows."""
+        if ref in self.reserved:
+            del self.reserved[ref]
+            self.held.remove(ref)
+            self.stirred = True
 
     def rooms(self) -> list[NodeRoom]:
         """Every joined node with what is free of it."""
         return [self._room(node_id, node) for node_id, node in self.nodes.items()]
 
-    def _entry(self, ref: Ref, state: Execution, position: int, job: Job, before: Entry | None) -> Entry:
-        """Who was in the queue keeps its turn there. A wall clock that jumps makes nobody wait longer than the pause is."""
-        if before is not None and before.state.phase == "queued" == state.phase:
-            return Entry(ref, state, position, job, before.since, before.due, before.turn)
+    def _apply_execution(self, recorded: Recorded) -> bool:
+        ref, commit = recorded.commit.ref, recorded.commit
+        if commit.damage or commit.unknown:
+            self.drop(ref)
+            return True
+        before = self.open.get(ref)
+        if before is None and recorded.previous != 0:
+            return not isinstance(commit.events[-1], ExecutionRetried)
+        if before is not None and recorded.position <= before.position:
+            return True
+        if before is not None and recorded.previous != before.position:
+            return False
+        entry = self._slimming.fold(before, recorded)
+        if entry is not None:
+            self.put(entry)
+        return True
+
+    def _apply_node(self, recorded: Recorded) -> None:
+        node_id = recorded.commit.ref.id
+        for event in recorded.commit.events:
+            if isinstance(event, NodeJoined):
+                self.nodes[node_id] = event
+            elif node_id in self.nodes and self.nodes[node_id].incarnation == event.incarnation:
+                del self.nodes[node_id]
+
+    def _queue(self, before: Entry | None, entry: Entry) -> None:
+        """Its place in a line, which it keeps for as long as it waits there."""
+        queued = entry.state.phase == "queued"
+        if before is not None and before.state.phase == "queued":
+            if queued and before.queued == entry.queued and self.lines.replace(before, entry):
+                return
+            self.lines.remove(before)
+        if queued:
+            self.lines.add(entry, fixed=self.batches.limited(entry))
+
+    def _hold(self, entry: Entry) -> None:
+        """One that waits stays reserved until the log has answered, and what it answered is folded."""
+        ref = entry.ref
+        if entry.state.phase == "queued" and ref in self.reserved:
+            void_from = self.reserved[ref]
+            if void_from is None or void_from > entry.position:
+                return
+        self.reserved.pop(ref, None)
+        if entry.state.leased:
+            self.held.put(entry, entry.state.node_id)
+        else:
+            self.held.remove(ref)
+
+    def _timed(self, entry: Entry, before: Entry | None) -> Entry:
+        """Who was in the queue keeps its time there. A wall clock that jumps makes nobody wait longer than the pause is."""
+        if before is not None and before.state.phase == "queued" and before.queued == entry.queued:
+            return replace(entry, since=before.since, due=before.due)
+        state, now = entry.state, self.clock()
         pause = max(script_backoff_seconds(state.script_failures), platform_backoff_seconds(state.platform_faults))
         wait = min((state.not_before_us - self._now_us()) / 1e6, pause) if state.not_before_us else 0.0
-        self._turns += 1
-        now = self.clock()
-        return Entry(ref, state, position, job, now, now + max(0.0, wait), self._turns)
-
-    def _queue(self, entry: Entry) -> None:
-        if entry.due > self.clock():
-            self.later[entry.ref] = entry
-            heapq.heappush(self._due, (entry.due, entry.turn, entry.ref))
-        else:
-            self.lines.setdefault(line_of(entry), {})[entry.ref] = entry
+        return replace(entry, since=now, due=now + wait if wait > 0 else now)
 
     def _room(self, node_id: str, node: NodeJoined) -> NodeRoom:
-        held = list(self._leased.get(node_id, {}).values())
-        held += [self.open[ref] for ref, on in self.reserved.items() if on == node_id and ref in self.open]
-        offer = node.offer
+        offer, share = node.offer, self.held.of_node(node_id)
         return NodeRoom(
             node_id,
             node.incarnation,
@@ -160,31 +193,6 @@ class Board:
             offer.runtimes,
             offer.cpu_millis,
             offer.memory_bytes,
-            offer.cpu_millis - sum(entry.job.limits.cpu_millis for entry in held),
-            offer.memory_bytes - sum(entry.job.limits.memory_bytes for entry in held),
+            offer.cpu_millis - share.cpu_millis,
+            offer.memory_bytes - share.memory_bytes,
         )
-
-    def _apply_node(self, node_id: str, recorded: Recorded) -> None:
-        for event in recorded.commit.events:
-            if isinstance(event, NodeJoined):
-                self.nodes[node_id] = event
-            elif node_id in self.nodes and self.nodes[node_id].incarnation == event.incarnation:
-                del self.nodes[node_id]
-
-    def _remove(self, entry: Entry) -> None:
-        del self.open[entry.ref]
-        self.later.pop(entry.ref, None)
-        if entry.state.leased:
-            self._leased.get(entry.state.node_id, {}).pop(entry.ref, None)
-            return
-        line = line_of(entry)
-        if line in self.lines:
-            self.lines[line].pop(entry.ref, None)
-            if not self.lines[line]:
-                del self.lines[line]
-
-
-def line_of(entry: Entry) -> Line:
-    """The line that it stands in once it is due."""
-    limits = entry.job.limits
-    return Line(entry.state.priority, entry.job.runtime, limits.cpu_millis, limits.memory_bytes, entry.state.delay)

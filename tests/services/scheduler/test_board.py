@@ -24,7 +24,7 @@ class Story:
         self.last: dict[Ref, int] = {}
         self.told: list[Recorded] = []
 
-    def tell(self, ref: Ref, event: Any) -> Ref | None:
+    def tell(self, ref: Ref, event: Any) -> bool:
         self.position += 1
         commit = Commit(ref, f"c{self.position}", self.position, "service:test", (event,))
         recorded = Recorded(self.position, self.last.get(ref, 0), commit)
@@ -34,9 +34,9 @@ class Story:
 
     def waiting(self) -> list[str]:
         """In the order in which they are placed."""
-        entries = [entry for line in self.board.lines.values() for entry in line.values()]
+        entries = [entry for line in self.board.lines.standing.values() for entry in line.values()]
         entries = [entry for entry in entries if entry.ref not in self.board.reserved]
-        return [entry.ref.id for entry in sorted(entries, key=lambda entry: (-entry.state.priority, entry.turn))]
+        return [entry.ref.id for entry in sorted(entries, key=lambda entry: (-entry.state.priority, entry.queued))]
 
     def free(self) -> tuple[int, int]:
         (room,) = self.board.rooms()
@@ -130,25 +130,47 @@ def test_telling_it_all_again_changes_nothing() -> None:
     assert (dict(story.board.open), story.waiting(), story.free()) == before
 
 
-def test_a_newer_state_from_the_log_is_not_undone_by_older_news() -> None:
+def test_a_history_that_was_loaded_is_not_undone_by_older_news() -> None:
     story = Story()
     story.tell(NODE, JOINED)
     ref = queued(story, "a")
-    state = story.board.open[ref].state
-    ahead = story.position + 5
-    from domain.execution.state import evolve
-
-    story.board.put(ref, evolve(state, e.ExecutionAssigned(1, "n1", "i1")), ahead)
     story.tell(ref, e.ExecutionDelayed(e.Reason("WAITING_FOR_CPU", "full")))
-    assert story.board.open[ref].position == ahead
-    assert story.free() == (1000, 3 * GIB)
+    story.tell(ref, e.ExecutionAssigned(1, "n1", "i1"))
+    board = Board()
+    entry = board.read([each for each in story.told if each.commit.ref == ref])
+    assert entry is not None
+    board.put(entry)
+    for recorded in story.told:
+        board.apply(recorded)
+    assert board.open[ref] == entry
+    assert [(room.cpu_free_millis, room.memory_free_bytes) for room in board.rooms()] == [(1000, 3 * GIB)]
+
+
+def test_a_commit_that_does_not_follow_the_one_before_it_is_loaded() -> None:
+    story = Story()
+    ref = queued(story, "a")
+    story.last[ref] += 1
+    assert not story.tell(ref, e.ExecutionAssigned(1, "n1", "i1"))
+    assert story.waiting() == ["a"]
+
+
+def test_who_waits_for_the_logs_answer_stays_reserved_until_it_is_folded() -> None:
+    story = Story()
+    story.tell(NODE, JOINED)
+    ref = queued(story, "a")
+    story.board.reserve(ref, "n1")
+    story.board.settle(ref, story.position + 1)
+    assert story.waiting() == []
+    story.tell(ref, e.ExecutionDelayed(e.Reason("WAITING_FOR_CPU", "full")))
+    assert story.waiting() == ["a"]
+    assert story.free() == (2000, 4 * GIB)
 
 
 def test_who_comes_back_after_the_end_is_loaded_first() -> None:
     story = Story()
     ref = queued(story, "a")
     story.tell(ref, finished(0))
-    assert story.tell(ref, e.ExecutionRetried("key:k")) == ref
+    assert not story.tell(ref, e.ExecutionRetried("key:k"))
     assert story.waiting() == []
 
 

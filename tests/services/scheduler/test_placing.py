@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +15,12 @@ from domain.node.events import NodeJoined
 from domain.node.offer import Offer
 from domain.placement import NodeRoom
 from services.runtime.log import Ref
-from services.scheduler import SERVICE, Scheduler
+from services.scheduler import SERVICE
 from services.scheduler.board import Board
+from services.scheduler.entry import Entry, Group
 from services.scheduler.explaining import EXPLAINED_MAX, STEADY_SECONDS, Explaining
 from services.scheduler.placing import choose
+from tests.services.scheduler.running import Remembered, running, until
 from tests.services.shell import NOW, Bench
 
 GIB = 1024**3
@@ -36,21 +37,29 @@ class World:
         self.board.nodes["n1"] = JOINED
         self.explaining = Explaining(self.board)
 
-    def wait(self, id: str, runtime: str = "python", cpu: int = 1000, position: int = 1, **state: Any) -> Ref:
+    def wait(self, id: str, runtime: str = "python", cpu: int = 1000, **state: Any) -> Ref:
         ref = Ref("a", "execution", id)
         job = Job(runtime, SCRIPT, limits=Limits(cpu, GIB))
-        self.board.put(ref, Execution("queued", "queued", job, **state), position)
+        self.board.position += 1
+        position = self.board.position
+        waiting = Execution("queued", "queued", job, **state)
+        self.board.put(Entry(ref, waiting, position, Group("a", "", "default"), position))
         return ref
+
+    def tell(self, ref: Ref, reason: e.Reason) -> None:
+        """As the log would."""
+        entry = self.board.open[ref]
+        self.board.put(replace(entry, state=replace(entry.state, delay=reason), position=entry.position + 1))
 
     def chosen(self) -> list[str]:
         return [entry.ref.id for entry, _ in choose(self.board)]
 
     def told(self) -> list[tuple[str, str]]:
-        """What it has to say; the board hears of it, as the log would tell it."""
+        """What it has to say; the board hears of it."""
         news = self.explaining.news()
-        for entry, reason in news:
-            self.board.put(entry.ref, replace(entry.state, delay=reason), entry.position + 1)
-        return [(entry.ref.id, reason.code) for entry, reason in news]
+        for ref, reason in news:
+            self.tell(ref, reason)
+        return [(ref.id, reason.code) for ref, reason in news]
 
 
 @pytest.mark.parametrize("what", [{"cpu": 64_000}, {"runtime": "cobol"}])
@@ -67,19 +76,19 @@ def test_any_number_whose_time_has_not_come_holds_up_nobody() -> None:
     for number in range(3000):
         world.wait(f"later{number}", not_before_us=NOW + 1_000_000, script_failures=1)
     world.wait("now")
-    world.board.wake()
+    world.board.lines.wake()
     assert world.chosen() == ["now"]
     world.now += 1.0
-    assert world.board.wake() is None
+    assert world.board.lines.wake() is None
     assert len(world.chosen()) == 2
 
 
 def test_a_clock_that_jumps_back_holds_up_no_retry() -> None:
     world = World()
     world.wait("a", not_before_us=NOW + 3600 * 1_000_000, script_failures=2)
-    assert world.board.wake() == pytest.approx(2.0)
+    assert world.board.lines.wake() == pytest.approx(2.0)
     world.now += 2.0
-    world.board.wake()
+    world.board.lines.wake()
     assert world.chosen() == ["a"]
 
 
@@ -88,8 +97,7 @@ def test_who_came_first_goes_first_also_between_lines_and_after_being_told_why()
     first, second = world.wait("a", cpu=1000), world.wait("b", cpu=900)
     world.now += 1.0
     for ref in (first, second):
-        entry = world.board.open[ref]
-        world.board.put(ref, replace(entry.state, delay=e.Reason("NO_NODES", "none")), 7)
+        world.tell(ref, e.Reason("NO_NODES", "none"))
     world.wait("c")
     assert world.chosen() == ["a", "b"]
 
@@ -120,50 +128,32 @@ def test_reasons_that_take_turns_are_not_repeated() -> None:
     assert world.told() == [("x", "WAITING_FOR_CPU")]
 
 
-class Open:
-    """The projection's word on what is open."""
-
-    def __init__(self, *ids: str) -> None:
-        self.ids = ids
-
-    async def position(self) -> int:
-        return 0
-
-    async def nodes_joined(self) -> dict[str, NodeJoined]:
-        return {"n1": JOINED}
-
-    async def open_executions(self) -> list[tuple[str, str]]:
-        return [("a", id) for id in self.ids]
+def queued(*ids: str) -> list[tuple[Ref, list[Any]]]:
+    hit = e.Lookup("hit", "known")
+    past = [e.ExecutionSubmitted(Job("python", SCRIPT), "f"), e.ExecutionCached(hit, hit, hit)]
+    return [(Ref("a", "execution", id), list(past)) for id in ids]
 
 
 async def test_two_schedulers_assign_an_execution_once_and_both_know_where_it_is() -> None:
-    bench = Bench(SERVICE, Open("exec_x"))
-    ref = Ref("a", "execution", "exec_x")
-    hit = e.Lookup("hit", "known")
-    await bench.given(ref, e.ExecutionSubmitted(Job("python", SCRIPT), "f"), e.ExecutionCached(hit, hit, hit))
-    both = [Scheduler(bench.context()) for _ in range(2)]
-    for scheduler, node in zip(both, ("n1", "n2"), strict=True):
-        await scheduler.start()
-        scheduler.board.nodes = {node: JOINED}
-    async with asyncio.TaskGroup() as group:
-        for scheduler in both:
-            scheduler.place_all(group)
-    assigned = [event for event in await bench.events(ref) if isinstance(event, e.ExecutionAssigned)]
-    assert [event.attempt for event in assigned] == [1]
-    assert {scheduler.board.open[ref].state.node_id for scheduler in both} == {assigned[0].node_id}
+    bench = Bench(SERVICE, Remembered("exec_x"))
+    ((ref, past),) = queued("exec_x")
+    await bench.given(ref, *past)
+    async with running(bench, {"n1": JOINED}) as first, running(bench, {"n2": JOINED}) as second:
+        both = (first, second)
+        await until(lambda: all(each.board.open[ref].state.leased for each in both))
+        assigned = [event for event in await bench.events(ref) if isinstance(event, e.ExecutionAssigned)]
+        assert [event.attempt for event in assigned] == [1]
+        assert {each.board.open[ref].state.node_id for each in both} == {assigned[0].node_id}
+        await until(lambda: not any(each.board.reserved for each in both))
+        assert sum(len(each.board.held.of_account("a")) for each in both) == 2
 
 
 async def test_a_history_that_cannot_be_read_holds_up_no_other() -> None:
-    bench = Bench(SERVICE, Open("exec_bad", "exec_good"))
-    hit = e.Lookup("hit", "known")
-    for id in ("exec_bad", "exec_good"):
-        ref = Ref("a", "execution", id)
-        await bench.given(ref, e.ExecutionSubmitted(Job("python", SCRIPT), "f"), e.ExecutionCached(hit, hit, hit))
-    scheduler = Scheduler(bench.context())
-    await scheduler.start()
-    bench.log.put_raw(Ref("a", "execution", "exec_bad"), b"{}")
-    async with asyncio.TaskGroup() as group:
-        scheduler.place_all(group)
-    good, bad = (Ref("a", "execution", f"exec_{name}") for name in ("good", "bad"))
-    assert scheduler.board.open[good].state.phase == "assigned"
-    assert bad not in scheduler.board.open
+    bench = Bench(SERVICE, Remembered("exec_bad", "exec_good"))
+    bad, good = queued("exec_bad", "exec_good")
+    for ref, past in (bad, good):
+        await bench.given(ref, *past)
+    bench.log.put_raw(bad[0], b"{}")
+    async with running(bench, {"n1": JOINED}) as scheduler:
+        await until(lambda: scheduler.board.open[good[0]].state.phase == "assigned")
+        assert bad[0] not in scheduler.board.open
