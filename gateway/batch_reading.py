@@ -27,6 +27,13 @@ async def resolved_batch(parts: Parts, caller: Caller, text: str) -> str:
     return text if FULL_BATCH_ID.match(text) else await parts.queries.resolve_batch_id(caller.account, text)
 
 
+async def existing_batch(parts: Parts, caller: Caller, text: str) -> str:
+    """The full id of a batch that the read model has, so that an empty list means that nothing is in it. Raises NotFound."""
+    batch = await resolved_batch(parts, caller, text)
+    await batch_document(parts, caller, batch)
+    return batch
+
+
 async def batch_document(parts: Parts, caller: Caller, batch: str) -> dict[str, Any]:
     """The batch's JSON; one that was submitted this very moment is waited for. Raises NotFound."""
     try:

@@ -8,21 +8,11 @@ from pydantic import Field, StringConstraints, model_validator
 
 from domain.batch.decider import FAILURES
 from domain.batch.members import LIST_BYTES_MAX, MEMBERS_MAX
-from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, FileSet, file_set
+from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileSet, file_set
+from gateway.fields import BLOBS_MAX, NO_NUL, WHOLE, Bytes, Sha256
+from gateway.job_schemas import JobBody
 from gateway.reading import ID_PATTERN
-from gateway.schemas import (
-    BLOBS_MAX,
-    WHOLE,
-    BlobBody,
-    Body,
-    Bytes,
-    FileBody,
-    FilePath,
-    JobBody,
-    LimitsBody,
-    Sha256,
-    check_tree,
-)
+from gateway.schemas import BlobBody, Body, FileBody, LimitsBody, check_tree
 
 BULK_MAX = 200
 Members = Annotated[int, Field(ge=1, le=MEMBERS_MAX, strict=True), WHOLE]
@@ -93,7 +83,7 @@ class BulkBody(Body):
 
 
 class ScriptBody(Body):
-    path: FilePath
+    path: Annotated[str, StringConstraints(min_length=1, max_length=PATH_BYTES_MAX, pattern=NO_NUL)]
     sha256: Sha256
 
 

@@ -72,11 +72,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def allowed(app: FastAPI, path: str) -> str:
-    """All methods that some route serves at `path`, for the Allow header; empty when none does."""
-    methods = {
-        method.upper()
-        for template, item in describe(app)["paths"].items()
-        if re.fullmatch(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template)), path)
-        for method in item
-    }
-    return ", ".join(sorted(methods))
+    """All methods that some route serves at `path`, for the Allow header; empty when none does.
+
+    A path that is described as it stands is not also the id of something.
+    """
+    paths = describe(app)["paths"]
+    items = [paths[path]] if path in paths else [item for template, item in paths.items() if _fits(template, path)]
+    return ", ".join(sorted({method.upper() for item in items for method in item}))
+
+
+def _fits(template: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template)), path) is not None

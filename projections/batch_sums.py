@@ -6,7 +6,7 @@ whatever happened to them and in whatever portions it was folded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from projections import batches
@@ -21,12 +21,11 @@ Change = tuple[Row | None, Row] | None
 """A member before and after; None: the batch itself changed."""
 
 
-def changes(old: Row | None, new: Row, _position: int) -> Iterator[tuple[Key, Change]]:
+def changes(old: Row | None, new: Row, _position: int) -> Sequence[tuple[Key, Change]]:
     """Of a member, or of the batch itself."""
     if "batch_id" not in new:
-        yield (new["account"], new["id"]), None
-    elif new["batch_id"]:
-        yield (new["account"], new["batch_id"]), (old, new)
+        return (((new["account"], new["id"]), None),)
+    return (((new["account"], new["batch_id"]), (old, new)),) if new["batch_id"] else ()
 
 
 def summed(row: Row | None, key: Key, found: Sequence[Change]) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from projections.projection import Projection
 from projections.rollup import Rollup
@@ -22,14 +22,17 @@ def _held(row: Row | None) -> Sequence[str]:
     return () if row is None or row["released"] else row["blobs"]
 
 
-def changes(old: Row | None, new: Row, position: int) -> Iterator[tuple[Key, Change]]:
+def changes(old: Row | None, new: Row, position: int) -> Sequence[tuple[Key, Change]]:
     """The blobs that a row (of an execution or a batch) holds now and did not before, or the other way round."""
     before, after = _held(old), _held(new)
     if before is after:
-        return
-    for reference in set(after).symmetric_difference(before):
+        return ()
+    account, kept = new["account"], set(after)
+    found: list[tuple[Key, Change]] = []
+    for reference in kept.symmetric_difference(before):
         kind, _, sha256 = reference.rpartition(":")
-        yield (new["account"], sha256), (position, kind, 1 if reference in after else -1)
+        found.append(((account, sha256), (position, kind, 1 if reference in kept else -1)))
+    return found
 
 
 def counted(row: Row | None, key: Key, found: Sequence[Change]) -> Row:

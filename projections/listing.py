@@ -11,10 +11,13 @@ from typing import Any
 import orjson
 
 from domain.errors import Invalid
+from projections.kept import KEPT_UNTIL, POLICY
 from projections.table import plain_text
 from projections.tags import tag_texts
 
 PAGE_MAX = 200
+NO_BATCH = "none"
+"""As the filter `batch`: executions that belong to none, so that a list is not all members of one batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ def page_sql(account: str, filters: Filters, cursor: str | None, limit: int) -> 
         where += f" AND e.sequence < ${len(values)}"
     values.append(limit + 1)
     order = f"ORDER BY e.sequence DESC LIMIT ${len(values)}"
-    return f"SELECT e.sequence, e.doc FROM live.executions e WHERE {where} {order}", values
+    columns = f"e.sequence, e.doc, e.released, {KEPT_UNTIL} AS kept_until_us"
+    return f"SELECT {columns} FROM live.executions e {POLICY} WHERE {where} {order}", values
 
 
 def where_sql(account: str, filters: Filters) -> tuple[str, list[Any]]:
@@ -82,7 +86,9 @@ def where_sql(account: str, filters: Filters) -> tuple[str, list[Any]]:
         add("e.submitted_at_us >= {}", filters.since_us)
     if filters.until_us is not None:
         add("e.submitted_at_us < {}", filters.until_us)
-    if filters.batch:
+    if filters.batch == NO_BATCH:
+        terms.append("e.batch_id IS NULL")
+    elif filters.batch:
         add("e.batch_id = {}", filters.batch)
     return " AND ".join(terms), values
 

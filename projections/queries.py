@@ -8,7 +8,9 @@ from projections.batch_queries import BatchQueries
 from projections.bills import LINES_SQL, Bills, ChargeLine, bills_of, bills_sql
 from projections.history_queries import HistoryQueries
 from projections.ids import EXECUTION_IDS
+from projections.kept import KEPT_UNTIL, POLICY, documents, with_kept_until
 from projections.listing import Filters, Page, cursor_of, page_sql
+from projections.project_queries import ProjectQueries
 
 _NO_FILTERS = Filters()
 
@@ -26,17 +28,17 @@ class KeyRow:
 _KEY = ", ".join(KeyRow.__slots__)
 
 
-class Queries(BatchQueries, HistoryQueries):
+class Queries(BatchQueries, HistoryQueries, ProjectQueries):
     """What people ask, every account apart."""
 
     async def get_execution(self, account: str, execution_id: str) -> bytes:
         """The JSON of `GET /executions/{id}`; raises NotFound."""
-        sql = "SELECT doc FROM live.executions WHERE account = $1 AND id = $2"
+        sql = f"""SELECT e.doc, e.released, {KEPT_UNTIL} FROM live.executions e {POLICY}
+                  WHERE e.account = $1 AND e.id = $2"""
         row = await self._database.fetch_one(sql, account, execution_id)
         if row is None:
             raise EXECUTION_IDS.not_found(execution_id)
-        doc: str = row[0]
-        return doc.encode()
+        return with_kept_until(*row)
 
     async def resolve_id(self, account: str, text: str) -> str:
         """The id that `text` means: itself, a unique prefix (with or without `exec_`), or `@last`, the last submitted."""
@@ -49,7 +51,7 @@ class Queries(BatchQueries, HistoryQueries):
         sql, values = page_sql(account, filters, cursor, limit)
         rows = await self._database.fetch(sql, *values)
         more = len(rows) > limit
-        return Page([row[1].encode() for row in rows[:limit]], cursor_of(rows[limit - 1][0]) if more else None)
+        return Page(documents(rows[:limit]), cursor_of(rows[limit - 1][0]) if more else None)
 
     async def key(self, key_id: str) -> KeyRow | None:
         """The key by its public id (revoked ones too), whichever account first issued it."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from domain.retention import DAY_US, DAYS_DEFAULT
 from projections.grid_queries import GridQueries
-from projections.retentions import DAYS_DEFAULT
+from projections.kept import KEPT_UNTIL, POLICY
 
 EXPIRED_MAX = 1000
-DAY_US = 86_400_000_000
+_SHORTEST = f"(SELECT least({DAYS_DEFAULT}, min(days)) FROM live.retentions) * {DAY_US}::bigint"
+"""Nothing that ended later than this can be due: what is scanned is then what is found, and not all that is kept."""
 
 
 class RetentionQueries(GridQueries):
@@ -17,13 +19,10 @@ class RetentionQueries(GridQueries):
     async def expired(self, now_us: int, *, limit: int = EXPIRED_MAX) -> list[tuple[str, str, int]]:
         """(account, id, kept_until_us) of executions whose files are past their time and not recorded as gone; the first
         that ended first."""
-        sql = """SELECT e.account, e.id, e.finished_at_us + coalesce(r.days, $2) * $3::bigint
-                 FROM live.executions e
-                 LEFT JOIN live.retentions r ON r.account = e.account AND r.project = e.project
-                 WHERE e.phase = 'finished' AND NOT e.released
-                   AND e.finished_at_us + coalesce(r.days, $2) * $3::bigint <= $1
-                 ORDER BY e.finished_at_us LIMIT $4"""
-        rows = await self._database.fetch(sql, now_us, DAYS_DEFAULT, DAY_US, limit)
+        sql = f"""SELECT e.account, e.id, {KEPT_UNTIL} FROM live.executions e {POLICY}
+                  WHERE e.phase = 'finished' AND NOT e.released AND {KEPT_UNTIL} <= $1 AND e.finished_at_us <= $1 - {_SHORTEST}
+                  ORDER BY e.finished_at_us LIMIT $2"""
+        rows = await self._database.fetch(sql, now_us, limit)
         return [(row[0], row[1], row[2]) for row in rows]
 
     async def blob_needed(self, account: str, hashes: Collection[str]) -> set[str]:

@@ -137,19 +137,15 @@ async def write(connection: Connection, schema: str, folding: Folding, *, bulk: 
     """Write every changed row; in `bulk` new rows go by COPY. Returns how many there were."""
     count = 0
     with translated():
-        for table in tables.TABLES:
-            rows = folding.tables[table.name]
-            if not rows.dirty:
-                continue
+        for rows in folding.tables.values():
+            table = rows.table
             count += len(rows.dirty)
-            fresh = [key for key in rows.dirty if key not in rows.stored] if bulk else []
-            known = [key for key in rows.dirty if key in rows.stored] if bulk else list(rows.dirty)
+            fresh = [table.encode(row) for key, row in rows.unwritten() if bulk and key not in rows.stored]
+            known = [table.encode(row) for key, row in rows.unwritten() if not bulk or key in rows.stored]
             if fresh:
-                records = [table.encode(row) for key in fresh if (row := rows.rows[key]) is not None]
                 await connection.copy_records_to_table(
-                    table.name, schema_name=schema, columns=list(table.names), records=records
+                    table.name, schema_name=schema, columns=list(table.names), records=fresh
                 )
             if known:
-                records = [table.encode(row) for key in known if (row := rows.rows[key]) is not None]
-                await connection.executemany(table.upsert_sql(schema), records)
+                await connection.executemany(table.upsert_sql(schema), known)
     return count

@@ -6,9 +6,10 @@ order of the keys, so the same history gives the same bytes, and a read hands th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -63,31 +64,47 @@ class Table:
         return tuple(self.columns)
 
     @cached_property
-    def _bounded(self) -> tuple[tuple[str, int], ...]:
-        return tuple((name, INTEGER_BITS[sql]) for name, sql in self.columns.items() if sql in INTEGER_BITS)
+    def _bounded(self) -> list[tuple[int, Callable[[Row], tuple[Any, ...]]]]:
+        """For every size of integer its first value out of range, and what reads the columns of it from a row."""
+        return [(1 << bits, self._columns(sql)) for sql, bits in INTEGER_BITS.items()]
 
     @cached_property
-    def _texts(self) -> tuple[str, ...]:
-        return tuple(name for name, sql in self.columns.items() if sql == "text")
+    def _texts(self) -> Callable[[Row], tuple[Any, ...]]:
+        return self._columns("text")
+
+    @cached_property
+    def _all(self) -> Callable[[Row], tuple[Any, ...]]:
+        return itemgetter(*self.names)
+
+    @cached_property
+    def _json_at(self) -> tuple[int, ...]:
+        return tuple(number for number, name in enumerate(self.names) if name in self.json)
+
+    def _columns(self, sql: str) -> Callable[[Row], tuple[Any, ...]]:
+        names = [name for name, found in self.columns.items() if found == sql]
+        if len(names) < 2:
+            return lambda row: tuple([row[name] for name in names])
+        return itemgetter(*names)
 
     def check(self, row: Row) -> None:
         """Raises ValueError for a row that Postgres would refuse, while it is still known which event made it so."""
-        for name, bits in self._bounded:
-            value = row[name]
-            if value is not None and not -(1 << bits) <= value < 1 << bits:
-                raise ValueError(f"{name} of {self.name} is out of range: {value}")
-        for name in self._texts:
-            value = row[name]
-            if value is not None and "\x00" in value:
-                raise ValueError(f"{name} of {self.name} holds a NUL character")
+        for limit, values_of in self._bounded:
+            for value in values_of(row):
+                if value is not None and not -limit <= value < limit:
+                    raise ValueError(f"{self.name} has no room for {value}")
+        if "\x00" in "".join([value for value in self._texts(row) if value]):
+            raise ValueError(f"a text of {self.name} holds a NUL character")
 
-    def encode(self, row: Row) -> tuple[Any, ...]:
+    def encode(self, row: Row) -> Sequence[Any]:
         """The row as Postgres takes it."""
-        json = self.json
-        return tuple(
-            orjson.dumps(row[name]).decode() if name in json and row[name] is not None else row[name]
-            for name in self.names
-        )
+        values = self._all(row)
+        if not self.json:
+            return values
+        encoded = list(values)
+        for number in self._json_at:
+            if encoded[number] is not None:
+                encoded[number] = orjson.dumps(encoded[number]).decode()
+        return encoded
 
     def decode(self, values: Iterable[Any]) -> Row:
         """The row out of what Postgres gave."""

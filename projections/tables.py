@@ -33,14 +33,9 @@ LIVE = "live"
 FOLDS_VERSION = 2
 """Raise it when a fold writes something else than before: the read models are then built anew at the next start."""
 
-TABLES_BY_NAME = {table.name: table for table in TABLES}
 ROUTES: dict[type, tuple[tuple[str, On], ...]] = {
     event: tuple((projection.table.name, projection.on[event]) for projection in PROJECTIONS if event in projection.on)
     for event in {event for projection in PROJECTIONS for event in projection.on}
-}
-
-ROLLUPS_OF: dict[str, tuple[Rollup, ...]] = {
-    table.name: tuple(rollup for rollup in ROLLUPS if table.name in rollup.sources) for table in TABLES
 }
 
 

@@ -22,4 +22,12 @@ class RevokeKey:
     key_id: str
 
 
-AccountCommand = OpenAccount | IssueKey | RevokeKey
+@dataclass(frozen=True, slots=True)
+class SetRetention:
+    """Days that the files and logs of a project are kept after the end of what made them."""
+
+    project: str
+    days: int
+
+
+AccountCommand = OpenAccount | IssueKey | RevokeKey | SetRetention

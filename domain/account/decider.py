@@ -1,4 +1,4 @@
-"""The life of an account and its keys."""
+"""The life of an account, its keys and what its projects keep."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ from dataclasses import dataclass, field, replace
 
 from domain.account import commands as c
 from domain.account import events as e
-from domain.errors import NotFound, WrongState
+from domain.errors import Invalid, NotFound, WrongState
+from domain.retention import DAYS_DEFAULT, DAYS_MAX
 
 AGGREGATE = "account"
 KEYS_MAX = 1000
+RETENTIONS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`keys` maps the id of every key ever issued to the SHA-256 of its secret; `revoked` are those that no longer open."""
+    """`keys` maps the id of every key ever issued to the SHA-256 of its secret; `revoked` are those that no longer open.
+
+    `retention` maps a project to its days, where somebody said so.
+    """
 
     opened: bool = False
     keys: dict[str, str] = field(default_factory=dict)
     revoked: frozenset[str] = frozenset()
+    retention: dict[str, int] = field(default_factory=dict)
 
 
 INITIAL = Account()
@@ -33,6 +39,8 @@ def evolve(state: Account, event: e.AccountEvent) -> Account:
             return replace(state, keys={**state.keys, event.key_id: event.secret_sha256})
         case e.AccountKeyRevoked():
             return replace(state, revoked=state.revoked | {event.key_id})
+        case e.AccountRetentionSet():
+            return replace(state, retention={**state.retention, event.project: event.days})
 
 
 def decide(state: Account, command: c.AccountCommand) -> list[e.AccountEvent]:
@@ -48,6 +56,8 @@ def decide(state: Account, command: c.AccountCommand) -> list[e.AccountEvent]:
             if command.key_id not in state.keys:
                 raise NotFound(f"There is no key {command.key_id}.", details={"key_id": command.key_id})
             return [] if command.key_id in state.revoked else [e.AccountKeyRevoked(command.key_id)]
+        case c.SetRetention():
+            return _set_retention(state, command)
 
 
 def _issue(state: Account, command: c.IssueKey) -> list[e.AccountEvent]:
@@ -59,3 +69,13 @@ def _issue(state: Account, command: c.IssueKey) -> list[e.AccountEvent]:
     if len(state.keys) >= KEYS_MAX:
         raise WrongState(f"An account can have {KEYS_MAX} keys in its life.")
     return [e.AccountKeyIssued(command.key_id, command.secret_sha256, command.label)]
+
+
+def _set_retention(state: Account, command: c.SetRetention) -> list[e.AccountEvent]:
+    if not 1 <= command.days <= DAYS_MAX:
+        raise Invalid(f"Files can be kept for 1 to {DAYS_MAX:,} days.", details={"days": command.days})
+    if state.retention.get(command.project, DAYS_DEFAULT) == command.days:
+        return []
+    if command.project not in state.retention and len(state.retention) >= RETENTIONS_MAX:
+        raise WrongState(f"An account can have {RETENTIONS_MAX:,} projects with a retention of their own.")
+    return [e.AccountRetentionSet(command.project, command.days)]

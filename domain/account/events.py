@@ -24,4 +24,12 @@ class AccountKeyRevoked:
     key_id: str
 
 
-AccountEvent = AccountOpened | AccountKeyIssued | AccountKeyRevoked
+@dataclass(frozen=True, slots=True)
+class AccountRetentionSet:
+    """What ends in `project` keeps its files and logs for so many days; what has ended already is measured by it too."""
+
+    project: str
+    days: int
+
+
+AccountEvent = AccountOpened | AccountKeyIssued | AccountKeyRevoked | AccountRetentionSet

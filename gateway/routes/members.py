@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.auth import Caller
-from gateway.batch_reading import BatchId, resolved_batch
+from gateway.batch_reading import BatchId, existing_batch
 from gateway.described import COUNT, errors, shape
+from gateway.filters import Cursor
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import SEQUENCE_MAX, MinSeq, answer, fresh
 from gateway.routes.executions import PAGE, STATUSES
@@ -63,12 +64,12 @@ async def members(
     batch_id: BatchId,
     status: Annotated[list[Annotated[str, Query(pattern=STATUSES)]] | None, Query(max_length=8)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
-    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Cursor = None,
     min_seq: MinSeq = None,
 ) -> Response:
     """A page of the members and how each of them is."""
     await fresh(parts, min_seq)
-    batch = await resolved_batch(parts, caller, batch_id)
+    batch = await existing_batch(parts, caller, batch_id)
     page = await parts.queries.batch_members(caller.account, batch, status=status, cursor=cursor, limit=limit)
     return answer({"items": page.items, "next_cursor": page.next_cursor})
 
@@ -95,7 +96,7 @@ async def results(
 ) -> Response:
     """Members that have ended, with signed URLs (15 minutes) for what they wrote. One that is retried comes once more."""
     await fresh(parts, min_seq)
-    batch = await resolved_batch(parts, caller, batch_id)
+    batch = await existing_batch(parts, caller, batch_id)
     page = await parts.queries.batch_results(caller.account, batch, after=after, limit=limit)
     found = _cut(page.items)
     for item in found:
@@ -129,5 +130,5 @@ def _sign(parts: Parts, caller: Caller, item: dict[str, Any]) -> None:
 async def failures(parts: PartsDep, caller: CallerDep, batch_id: BatchId, min_seq: MinSeq = None) -> Response:
     """Members that failed, grouped by why: reason, exit code and the last line on stderr; one of each as an example."""
     await fresh(parts, min_seq)
-    batch = await resolved_batch(parts, caller, batch_id)
+    batch = await existing_batch(parts, caller, batch_id)
     return answer({"items": await parts.queries.batch_failures(caller.account, batch)})

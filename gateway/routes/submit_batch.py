@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from domain.batch.commands import SubmitBatch
 from domain.batch.events import MemberList
+from domain.errors import Invalid
 from domain.execution.job import Limits
 from domain.files import FileSet
 from domain.ids import id_from
@@ -20,6 +21,7 @@ from gateway.routes.submit import SHA_EXAMPLE, fingerprint, limits_of
 from gateway.stored import blobs_of, check_blobs, check_files
 from services.runtime.log import Ref
 from services.runtime.messages import BlobRef
+from services.runtime.plain import to_json
 
 router = APIRouter(tags=["batches"])
 
@@ -29,6 +31,8 @@ EXAMPLE = {
     "members": {"sha256": SHA_EXAMPLE, "size_bytes": 52_000, "count": 500},
     "parallel": 20,
 }
+HISTORY_BYTES_MAX = 4 * 1024**3
+"""Every member is an event of its own, with all that is run."""
 SUBMITTED = {"id": TEXT, "sequence": COUNT, "created": {"type": "boolean"}, "count": COUNT}
 SUBMITTED_EXAMPLE = {"id": "batch_7f3k2m9q4d1t", "sequence": 41, "created": True, "count": 500}
 
@@ -65,6 +69,7 @@ async def submit(
 
 async def _check(parts: Parts, account: str, body: BatchBody) -> None:
     """Raises Conflict (BLOBS_MISSING), Invalid."""
+    _check_size(body)
     listed = BlobRef(body.members.sha256, body.members.size_bytes)
     await check_blobs(parts.store, account, [listed])
     shared = await check_files(parts.store, account, body.script.ref(), body.shared.file_set())
@@ -72,6 +77,18 @@ async def _check(parts: Parts, account: str, body: BatchBody) -> None:
     async with parts.manifests.room:
         files = await checked_members(parts.store, account, body.members, body.args, beside)
     await check_blobs(parts.store, account, blobs_of(files))
+
+
+def _check_size(body: BatchBody) -> None:
+    """Raises Invalid (TOO_LARGE) when the history would hold what all members share so often that a disk is full of it."""
+    job = body.job(FileSet(), body.shared.file_set(), body.limits.limits())
+    size_bytes = len(to_json(job))
+    if size_bytes * body.members.count > HISTORY_BYTES_MAX:
+        message = (
+            f"What the members have in common takes {size_bytes:,} bytes for each of {body.members.count:,} in the log. Put"
+            " shared files into a manifest, long arguments into a file, or make several batches."
+        )
+        raise Invalid(message, code="TOO_LARGE")
 
 
 def _command(body: BatchBody, limits: Limits) -> SubmitBatch:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from domain.errors import NotFound
-from services.artifacts import reading
+from services.artifacts import reading, stale
 from services.artifacts.disk import sync, sync_all
 from services.artifacts.parts import PACKED_SUFFIX, Part, resumed
 from services.artifacts.signing import BUNDLE, Grant, Signer
 from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
-from services.runtime.messages import BlobRef
+from services.runtime.messages import BlobRef, PartsGiven
 
 THREADS = 8
 PART_SECONDS_MAX = 24 * 3600
@@ -57,6 +57,9 @@ class LocalStore:
     def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
         return self.signer.url(Grant("bundle", account, BUNDLE, size_bytes, scope))
 
+    async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
+        return {}
+
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         return self.signer.url(Grant("get", account, sha256, 0, scope))
 
@@ -75,6 +78,18 @@ class LocalStore:
     async def delete(self, account: str, sha256: str) -> None:
         for path in (self._path(account, sha256), _packed(self._path(account, sha256))):
             await self.run(partial(path.unlink, missing_ok=True))
+
+    async def stale(self, seconds: float) -> AsyncIterator[tuple[str, list[str]]]:
+        before = time.time() - seconds
+        for folder in await self.run(lambda: list(stale.folders(self.folder))):
+            found = await self.run(partial(stale.stale, folder, before))
+            if found:
+                yield folder.parent.name, found
+
+    async def remove_stale(self, account: str, sha256: str, seconds: float) -> int | None:
+        path, before = self._path(account, sha256), time.time() - seconds
+        sizes = [await self.run(partial(stale.removed, known, before)) for known in (path, _packed(path))]
+        return max((size for size in sizes if size is not None), default=None)
 
     async def sweep_parts(self, older_than_seconds: float = PART_SECONDS_MAX, now: float | None = None) -> int:
         """Remove the parts of uploads that nobody went on with; returns how many. `now`: seconds since 1970."""
@@ -95,13 +110,15 @@ class LocalStore:
     # What follows blocks, for the door and the methods above to call in threads.
 
     def find(self, account: str, sha256: str) -> reading.Blob | None:
-        """The stored blob, None when there is none."""
+        """The stored blob, None when there is none. That it was asked for keeps it (services.artifacts.stale)."""
         path = self._path(account, sha256)
         try:
-            return reading.plain_blob(path, sha256) or reading.packed_blob(_packed(path), sha256)
+            blob = reading.plain_blob(path, sha256) or reading.packed_blob(_packed(path), sha256)
         except BlobDamaged as damage:
             self.set_aside(account, sha256, damage)
             return None
+        there = blob is not None and stale.renewed(blob.path, blob.renewed_at, time.time())
+        return blob if there else None
 
     def found(self, account: str, sha256: str) -> reading.Blob:
         """The stored blob; raises NotFound."""

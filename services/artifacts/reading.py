@@ -18,18 +18,23 @@ READ_BYTES = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A stored blob: where, how many bytes its content has, how many its zstd frames have (None: stored plainly)."""
+    """A stored blob: where, how many bytes its content has, how many its zstd frames have (None: stored plainly).
+
+    `renewed_at`: when it was last put or asked for, more or less (seconds since 1970).
+    """
 
     path: Path
     sha256: str
     size_bytes: int
     packed_bytes: int | None = None
+    renewed_at: float = 0.0
 
 
 def plain_blob(path: Path, sha256: str) -> Blob | None:
     """The blob in the plain file `path`, None when there is none."""
     try:
-        return Blob(path, sha256, path.stat().st_size)
+        status = path.stat()
+        return Blob(path, sha256, status.st_size, renewed_at=status.st_mtime)
     except FileNotFoundError:
         return None
 
@@ -38,13 +43,14 @@ def packed_blob(path: Path, sha256: str) -> Blob | None:
     """The blob in the zstd file `path`, None when there is none. Raises BlobDamaged when its end is gone."""
     try:
         with path.open("rb") as file:
-            packed = os.fstat(file.fileno()).st_size - FOOTER.size
+            status = os.fstat(file.fileno())
+            packed = status.st_size - FOOTER.size
             size = footer_size(os.pread(file.fileno(), FOOTER.size, max(packed, 0)))
     except FileNotFoundError:
         return None
     if size is None:
         raise _damage(sha256, "the end of its file is missing")
-    return Blob(path, sha256, size, packed)
+    return Blob(path, sha256, size, packed, status.st_mtime)
 
 
 def content(blob: Blob, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

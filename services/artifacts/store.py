@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from domain.errors import Invalid, RgridError
-from services.runtime.messages import BlobRef
+from services.runtime.messages import BlobRef, PartsGiven
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -28,7 +28,10 @@ class ArtifactStore(Protocol):
     """
 
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
-        """Those of `blobs` that are not stored (completely), each once, in their order."""
+        """Those of `blobs` that are not stored (completely), each once, in their order.
+
+        The others were asked for by that, and stay for most of a day even if nothing else needs them (`remove_stale`).
+        """
 
     async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         """Those of `blobs` that are stored and have another size than they say."""
@@ -38,6 +41,9 @@ class ArtifactStore(Protocol):
 
     def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
         """A URL that takes bundles (services.artifacts.bundles) of at most `size_bytes` by POST."""
+
+    async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
+        """Where the parts of these missing blobs go, by hash; empty when this store takes blobs whole. Raises Unavailable."""
 
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         """A URL that gives this content by GET, also in ranges."""
@@ -51,8 +57,18 @@ class ArtifactStore(Protocol):
     async def delete(self, account: str, sha256: str) -> None:
         """Remove it; nothing happens when it is not there."""
 
+    def stale(self, seconds: float) -> AsyncIterator[tuple[str, list[str]]]:
+        """(account, some SHA-256) of the blobs that nobody put or asked for in the last `seconds`."""
+
+    async def remove_stale(self, account: str, sha256: str, seconds: float) -> int | None:
+        """Remove it unless somebody put it or asked for it in the last `seconds`: whoever does so meanwhile either keeps it or
+        hears that it is missing. Its bytes in the store; None when it stays, or is not there."""
+
     async def sweep_parts(self) -> int:
         """Remove what uploads left that nobody went on with for a day; returns how many."""
+
+    def close(self) -> None:
+        """Let its threads go."""
 
 
 def checked_sha256(text: str) -> str:

@@ -14,6 +14,7 @@ from services.runner.collect import Collected
 from services.runner.disk import DiskFull, wait_for_room
 from services.runner.download import Damaged
 from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending, dropped
+from services.runner.last_words import last_words
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.prepare import prepare
@@ -99,6 +100,7 @@ class Attempt:
             self._say_started()
             status, reason, end = await watch(self._node, self.work, running, self._spool, self.folder, self._ending)
             result = replace(self._result(status, reason), exit_code=end.code, signal=end.signal, usage=running.usage())
+            result = replace(result, error_line=last_words(result, self._spool.tail))
         finally:
             await running.kill(0)  # whatever went wrong here: nothing of it goes on
             running.close()

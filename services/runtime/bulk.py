@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from domain.catalog import AGGREGATES
 from domain.errors import Conflict, DamagedHistory, HistoryLost, Refused
@@ -24,12 +25,13 @@ Outcome = Handled | Refused | DamagedHistory
 
 @dataclass(slots=True)
 class Pending:
-    """An order that yields events, on its way into the log; `number` is its place among all orders."""
+    """An order that yields events, on its way into the log; `number` is its place among all orders, `state` what follows."""
 
     number: int
     order: Order
     folded: Folded
     commit: Commit
+    state: Any
 
 
 async def handle_all(
@@ -100,7 +102,7 @@ class Bulk:
     def _decide(self, number: int, order: Order, folded: Folded) -> Pending | None:
         """What is to be appended; None when there is nothing, which is an outcome only when `folded` is fresh."""
         try:
-            events = decided(AGGREGATES[order.ref.aggregate], folded, order)
+            events, state = decided(AGGREGATES[order.ref.aggregate], folded, order)
         except Refused as refusal:
             if folded.fresh:
                 self._outcomes[number] = refusal
@@ -110,7 +112,7 @@ class Bulk:
                 self._outcomes[number] = Handled((), folded.position, folded.state)
             return None
         commit = Commit(order.ref, order.command_id, self._at_us, self._actor, events, self._cause)
-        return Pending(number, order, folded, commit)
+        return Pending(number, order, folded, commit, state)
 
     async def _append(self, pending: Sequence[Pending]) -> None:
         """All of `pending`; the halves of it when somebody else was faster with one."""
@@ -131,7 +133,7 @@ class Bulk:
                 self._handler.drop(each.order.ref)
             raise
         for each, position in zip(pending, positions, strict=True):
-            self._outcomes[each.number] = self._handler.stored(each.commit, each.folded, position)
+            self._outcomes[each.number] = self._handler.stored(each.commit, each.folded, each.state, position)
 
     async def _alone(self, order: Order) -> Outcome:
         try:

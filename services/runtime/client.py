@@ -1,4 +1,5 @@
-"""nats-py's client with a shorter way from the socket to our callbacks: no queue, task or header parsing per message."""
+"""nats-py's client with a shorter way from the socket to our callbacks (no queue, task or header parsing per message) and
+out to the socket."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from nats.aio.client import Client
 
@@ -74,6 +76,22 @@ class LeanClient(Client):
             call(Message(subject.decode(), reply.decode(), data, Headers(headers) if headers else None))
         except Exception:
             log.exception("a message on %s broke its reader", subject.decode())
+
+    async def _send_publish(
+        self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, Any] | None
+    ) -> None:
+        """The headers in one go: a commit has four, and nats-py takes each through five steps."""
+        block = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]) if headers else ""
+        if not headers or block.count("\n") != len(headers) or block.count("\r") != len(headers):
+            await super()._send_publish(subject, reply, payload, payload_size, headers)
+            return
+        head = f"NATS/1.0\r\n{block}\r\n".encode()
+        line = f"HPUB {subject} {reply} {len(head)} {len(head) + payload_size}\r\n".encode()
+        self.stats["out_msgs"] += 1
+        self.stats["out_bytes"] += payload_size
+        await self._send_command(b"".join((line, head, payload, b"\r\n")))
+        if self._flush_queue is not None and self._flush_queue.empty():
+            await self._flush_pending()
 
 
 def at_once(call: Callable[[Message], None]) -> Callable[[Message], Awaitable[None]]:

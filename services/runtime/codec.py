@@ -15,6 +15,7 @@ import orjson
 
 from domain.catalog import EVENT_TYPES, TYPE_NAMES
 from domain.errors import DamagedHistory
+from services.runtime.frozen import maker
 from services.runtime.log import Commit, Recorded, Ref
 from services.runtime.plain import decoder, to_json
 from services.runtime.subjects import ref_of
@@ -25,6 +26,9 @@ VERSIONS: Mapping[str, int] = {}
 """The version in which an event type is written today, where that is not 1."""
 UPCASTERS: Mapping[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """(type, version) to what makes the data of the next version out of it."""
+
+_commit, _recorded = maker(Commit), maker(Recorded)
+AGGREGATE_OF: Mapping[str, str] = {name: name.partition(".")[0] for name in EVENT_TYPES}
 
 
 def encode_commit(commit: Commit, expected: int) -> bytes:
@@ -61,21 +65,16 @@ def decode_commit(ref: Ref, position: int, data: bytes) -> Recorded:
         events: list[Any] = []
         unknown: list[str] = []
         for each in stored["events"]:
-            if each["type"].partition(".")[0] != ref.aggregate:
-                raise ValueError(f"{each['type']} does not belong to the aggregate {ref.aggregate}")
-            event = decode_event(each["type"], each["v"], each["data"])
+            name = each["type"]
+            if AGGREGATE_OF.get(name) != ref.aggregate and name.partition(".")[0] != ref.aggregate:
+                raise ValueError(f"{name} does not belong to the aggregate {ref.aggregate}")
+            event = decode_event(name, each["v"], each["data"])
             (unknown.append(each["type"]) if event is None else events.append(event))
         _check_head(stored)
-        commit = Commit(
-            ref,
-            stored["id"],
-            stored["at_us"],
-            stored["actor"],
-            tuple(events),
-            stored["cause"],
-            tuple(unknown),
+        commit = _commit(
+            ref, stored["id"], stored["at_us"], stored["actor"], tuple(events), stored["cause"], tuple(unknown), ""
         )
-        return Recorded(position, stored["prev"], commit)
+        return _recorded(position, stored["prev"], commit)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = (
             f"The event at position {position} ({ref.aggregate} {ref.id}) does not read as what was written: {error}"
@@ -84,8 +83,13 @@ def decode_commit(ref: Ref, position: int, data: bytes) -> Recorded:
 
 
 def _check_head(stored: Mapping[str, Any]) -> None:
-    text, numbers = (stored["id"], stored["actor"]), (stored["prev"], stored["at_us"], stored["cause"])
-    if any(each.__class__ is not str for each in text) or any(each.__class__ is not int for each in numbers):
+    if not (
+        stored["id"].__class__ is str
+        and stored["actor"].__class__ is str
+        and stored["prev"].__class__ is int
+        and stored["at_us"].__class__ is int
+        and stored["cause"].__class__ is int
+    ):
         raise ValueError("its head holds what never stands there")
     if not stored["events"]:
         raise ValueError("it holds no event")

@@ -19,7 +19,7 @@ from services.runtime.orders import Folded, Handled, Order, decided, fold
 __all__ = ["Handled", "Handler"]
 
 ATTEMPTS_MAX = 20
-CACHE_ENTRIES_MAX = 20_000
+CACHE_ENTRIES_MAX = 40_000
 CACHE_WEIGHT_MAX = 200_000
 """Of all entries together, see `weight`: about 100 MB."""
 
@@ -52,15 +52,15 @@ class Handler:
             if folded is None:
                 folded = await self.load(ref)
             try:
-                events = decided(aggregate, folded, order)
+                events, state = decided(aggregate, folded, order)
             except Refused:
                 if folded.fresh:
                     raise
-                events = ()
+                events, state = (), folded.state
             if events:
                 at_us = time.time_ns() // 1000 if now_us is None else now_us
                 commit = Commit(ref, order.command_id, at_us, actor, events, cause)
-                handled = await self._append(commit, folded)
+                handled = await self._append(commit, folded, state)
                 if handled is not None:
                     return handled
             elif folded.fresh:
@@ -126,18 +126,17 @@ class Handler:
             self._cache.move_to_end(ref)
         return known
 
-    def stored(self, commit: Commit, folded: Folded, position: int) -> Handled:
-        """What came of an append behind `folded` that the log answered with `position`."""
+    def stored(self, commit: Commit, folded: Folded, state: Any, position: int) -> Handled:
+        """What came of an append behind `folded` that leads to `state`; the log answered with `position`."""
         ref = commit.ref
         if position <= folded.position:
             # The log knew this command from an earlier time: what is decided now was not stored.
             self.drop(ref)
             return Handled((), folded.position, folded.state)
-        after = fold(AGGREGATES[ref.aggregate], folded, [Recorded(position, folded.position, commit)])
         known = self._cache.get(ref)
         if known is None or known.position < position:
-            self._keep(ref, after)
-        return Handled(commit.events, position, after.state)
+            self._keep(ref, Folded(state, position, folded.commands | {commit.command_id}))
+        return Handled(commit.events, position, state)
 
     def drop(self, ref: Ref) -> None:
         """Forget what is cached of `ref`: it is not so, or nobody knows."""
@@ -145,7 +144,7 @@ class Handler:
         if known is not None:
             self._weight -= known.weight
 
-    async def _append(self, commit: Commit, folded: Folded) -> Handled | None:
+    async def _append(self, commit: Commit, folded: Folded, state: Any) -> Handled | None:
         """What came of it; None when somebody else was faster, or when this command was stored before."""
         try:
             position = await self.log.append(commit, folded.position)
@@ -154,7 +153,7 @@ class Handler:
             if isinstance(error, Conflict):
                 return None
             raise
-        return self.stored(commit, folded, position)
+        return self.stored(commit, folded, state, position)
 
     def _keep(self, ref: Ref, folded: Folded) -> None:
         self.drop(ref)

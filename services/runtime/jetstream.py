@@ -28,6 +28,8 @@ NO_MESSAGE = 10037
 RETRY_SECONDS_MAX = 10.0
 PAUSE_SECONDS_FIRST = 0.05
 LOAD_BATCH = 1000
+APPENDS_OF_MANY_MAX = 8
+"""At the same time, of one process. The server refuses more than 50 of all."""
 T = TypeVar("T")
 
 
@@ -48,18 +50,22 @@ class JetStreamLog:
         self._ask_remembered = remembered
         self._remembered = 0
         self._in_doubt = True
+        self._many = asyncio.Semaphore(APPENDS_OF_MANY_MAX)
         bus.on_reconnect(self._doubt)
 
     async def load(self, ref: Ref) -> History:
         """See EventLog."""
-        return await self._retry(lambda: self._load(ref))
+        (loaded,) = await self.load_all([ref])
+        if isinstance(loaded, DamagedHistory):
+            raise loaded
+        return loaded
 
     async def load_all(self, refs: Sequence[Ref]) -> list[History | DamagedHistory]:
         """See EventLog."""
         found: list[History | DamagedHistory] = []
         for start in range(0, len(refs), REFS_MAX):
             page = refs[start : start + REFS_MAX]
-            found += await self._retry(lambda page=page: load_page(self.bus, page, self.load))  # type: ignore[misc]
+            found += await self._retry(lambda page=page: load_page(self.bus, page, self._load))  # type: ignore[misc]
         return found
 
     async def append(self, commit: Commit, expected: int) -> int:
@@ -75,7 +81,10 @@ class JetStreamLog:
         check_batch(commits)
         encoded = [encode_commit(commit, expected) for commit, expected in commits]
         await self._assure()
-        return await self._retry(lambda: self._append_all(commits, encoded))
+        async with self._many:
+            positions = await self._retry(lambda: self._append_all(commits, encoded))
+        self._remembered = max(self._remembered, *positions)
+        return positions
 
     async def read(
         self, after: int = 0, *, until: int | None = None, batch: int = 1000

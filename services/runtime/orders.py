@@ -62,16 +62,15 @@ def fold(aggregate: Aggregate, before: Folded, commits: Sequence[Recorded]) -> F
     return Folded(state, position, before.commands.union([each.commit.command_id for each in commits]))
 
 
-def decided(aggregate: Aggregate, folded: Folded, order: Order) -> tuple[Any, ...]:
-    """The events that `order` yields, none when it was carried out before. Raises Refused."""
+def decided(aggregate: Aggregate, folded: Folded, order: Order) -> tuple[tuple[Any, ...], Any]:
+    """The events that `order` yields (none when it was carried out before) and the state after them. Raises Refused."""
     state = folded.state
     if order.command_id in folded.commands or (order.when is not None and not order.when(state)):
-        return ()
+        return (), state
     events: list[Any] = []
-    for number, command in enumerate(order.commands, 1):
+    for command in order.commands:
         more = aggregate.decide(state, command)
+        for event in more:
+            state = aggregate.evolve(state, event)
         events += more
-        if number < len(order.commands):
-            for event in more:
-                state = aggregate.evolve(state, event)
-    return tuple(events)
+    return tuple(events), state

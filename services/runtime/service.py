@@ -116,7 +116,7 @@ class Context:
             ref,
             command,
             command_id=command_id or self._command_id(ref, type(command).__name__),
-            actor=f"service:{self.service.name}",
+            actor=self.actor,
             cause=self.item.cause if self.item else 0,
             now_us=self.shell.now_us(),
         )
@@ -132,7 +132,7 @@ class Context:
         return await handle_all(
             self.shell.handler,
             orders,
-            actor=f"service:{self.service.name}",
+            actor=self.actor,
             cause=self.item.cause if self.item else 0,
             now_us=self.shell.now_us(),
         )
@@ -148,6 +148,15 @@ class Context:
     async def load_all(self, refs: Sequence[Ref]) -> list[Folded | DamagedHistory]:
         """The same for many, in few requests; one with a damaged history is that error."""
         return await self.shell.handler.load_all(refs)
+
+    async def states(self, refs: Sequence[Ref]) -> list[Any]:
+        """What is known of many, as old as it may be; loaded where nothing is. None for one with a damaged history."""
+        handler = self.shell.handler
+        known = {ref: found.state for ref in refs if (found := handler.cached(ref)) is not None}
+        missing = [ref for ref in refs if ref not in known]
+        for ref, each in zip(missing, await handler.load_all(missing), strict=True):
+            known[ref] = None if isinstance(each, DamagedHistory) else each.state
+        return [known[ref] for ref in refs]
 
     async def publish_work(self, node_id: str, work: RunWork | CancelWork) -> int:
         """Hand `work` to a node; a repeat within ten minutes is stored once."""
@@ -182,6 +191,11 @@ class Context:
 
     def now_us(self) -> int:
         return self.shell.now_us()
+
+    @property
+    def actor(self) -> str:
+        """Who the commits of this service say they are by."""
+        return f"service:{self.service.name}"
 
     @property
     def logger(self) -> logging.Logger:

@@ -1,32 +1,39 @@
-"""Writes the members of a batch into the log, and carries out on them what was decided about all of them at once."""
+"""Writes the members of a batch into the log, and carries out on them what was decided about all of them at once.
+
+What was decided about one batch is carried out in the order in which it stands in the log, one after the other.
+"""
 
 from __future__ import annotations
 
 from domain.batch import events as b
 from domain.batch.commands import ExpandBatch
 from domain.cost.commands import EstimateCost, FinalizeCost
-from domain.execution.commands import CancelExecution, ResolveExecution, RetryExecution, SubmitExecution
-from services.runtime.service import Context, EventItem, Service
-from services.steward.expand import expand
+from domain.execution import commands as c
+from domain.execution import events as e
+from services.runtime.service import Service
+from services.steward.orders import Steward
 
-
-async def react(context: Context, item: EventItem) -> None:
-    """One thing that was decided about a batch; a second delivery adds nothing."""
-    if isinstance(item.event, b.BatchSubmitted):
-        await expand(context, item)
-
+_STEWARD = Steward()
 
 SERVICE = Service(
     name="steward",
-    consumes=(b.BatchSubmitted,),
+    consumes=(
+        b.BatchSubmitted,
+        b.BatchStopped,
+        b.BatchCancelRequested,
+        b.BatchRetried,
+        e.ExecutionAttemptFailed,
+        e.ExecutionRetried,
+    ),
     sends=(
         ExpandBatch,
-        SubmitExecution,
-        ResolveExecution,
+        c.SubmitExecution,
+        c.ResolveExecution,
         EstimateCost,
         FinalizeCost,
-        CancelExecution,
-        RetryExecution,
+        c.CancelExecution,
+        c.RetryExecution,
     ),
-    react=react,
+    react=_STEWARD.react,
+    start=_STEWARD.redrive,
 )

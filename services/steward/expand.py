@@ -40,17 +40,19 @@ class Expansion:
     def job(self, index: int) -> Job:
         return member_job(self.event.job, self.members[index])
 
-    async def write(self, start: int) -> None:
-        """The members from `start` on, at most PAGE of them, all or none."""
+    async def orders(self, start: int) -> list[Order]:
+        """What writes the members from `start` on, at most PAGE of them."""
         indices = range(start, min(start + PAGE, len(self.members)))
+        if not indices:
+            return []
         jobs = [self.job(index) for index in indices]
         known = await known_of(self.context, self.batch.account, jobs, self.event.memoize)
         orders: list[Order] = []
         for index, job in zip(indices, jobs, strict=True):
-            orders += self._orders(index, job, known)
-        await self.context.handle_all(orders)
+            orders += self._member(index, job, known)
+        return orders
 
-    def _orders(self, index: int, job: Job, known: Known) -> list[Order]:
+    def _member(self, index: int, job: Job, known: Known) -> list[Order]:
         event, ref = self.event, self.ref(index)
         submit = SubmitExecution(
             job,
@@ -85,9 +87,23 @@ async def expand(context: Context, item: EventItem) -> None:
     if state.phase != "submitted" or state.round > 0:
         return
     expansion = await _expansion(context, item)
-    for start in range(await _written(expansion), len(expansion.members), PAGE):
-        await expansion.write(start)
+    await _write(expansion, await _written(expansion))
     await context.handle(item.ref, ExpandBatch(len(expansion.members)))
+
+
+async def _write(expansion: Expansion, start: int) -> None:
+    """The members from `start` on, page after page: a page is there only when all before it are, and then all of it is.
+
+    While the log stores one page, the next is prepared.
+    """
+    coming = asyncio.ensure_future(expansion.orders(start))
+    try:
+        while orders := await coming:
+            start += PAGE
+            coming = asyncio.ensure_future(expansion.orders(start))
+            await expansion.context.handle_all(orders)
+    finally:
+        coming.cancel()
 
 
 async def _expansion(context: Context, item: EventItem) -> Expansion:

@@ -7,7 +7,8 @@ import pytest
 from domain.account import commands as c
 from domain.account import decider
 from domain.account import events as e
-from domain.errors import NotFound, WrongState
+from domain.errors import Invalid, NotFound, WrongState
+from domain.retention import DAYS_DEFAULT, DAYS_MAX
 from tests.domain.story import account
 
 OPENED, ISSUED = e.AccountOpened("me"), e.AccountKeyIssued("k1", "f" * 64, "laptop")
@@ -41,3 +42,16 @@ def test_there_is_an_end_to_keys() -> None:
     keys = [e.AccountKeyIssued(f"k{number}", "f" * 64) for number in range(2, decider.KEYS_MAX + 2)]
     account.given(OPENED, *keys).when(ISSUE).then_refused(WrongState)
     account.given(OPENED, *keys[1:]).when(ISSUE).then(ISSUED)
+
+
+def test_a_project_keeps_its_files_for_as_long_as_it_was_said_last() -> None:
+    quarter, week = e.AccountRetentionSet("thesis", 90), e.AccountRetentionSet("thesis", 7)
+    account.given(OPENED).when(c.SetRetention("thesis", 90)).then(quarter)
+    account.given(OPENED, quarter).when(c.SetRetention("thesis", 90)).then()
+    account.given(OPENED, quarter).when(c.SetRetention("thesis", 7)).then(week)
+    account.given(OPENED).when(c.SetRetention("thesis", DAYS_DEFAULT)).then()
+
+
+@pytest.mark.parametrize("days", [0, -1, DAYS_MAX + 1])
+def test_nothing_is_kept_for_no_time_or_for_centuries(days: int) -> None:
+    account.given(OPENED).when(c.SetRetention("thesis", days)).then_refused(Invalid)

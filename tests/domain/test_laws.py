@@ -30,7 +30,13 @@ COMMANDS: dict[str, list[Any]] = {
     NODE.name: [test_node.join("a"), test_node.join("b")]
     + [test_node.c.LoseNode(life, 35.0) for life in "ab"]
     + [test_node.c.LeaveNode(life) for life in "ab"],
-    ACCOUNT.name: [test_account.OPEN, test_account.ISSUE, test_account.REVOKE, test_account.c.RevokeKey("k2")],
+    ACCOUNT.name: [
+        test_account.OPEN,
+        test_account.ISSUE,
+        test_account.REVOKE,
+        test_account.c.RevokeKey("k2"),
+        test_account.c.SetRetention("thesis", 7),
+    ],
     COST.name: [ESTIMATE, EstimateCost(9, 9, 9.0, "other", "v2")]
     + [FinalizeCost(tuple(charge(a) for a in range(1, last + 1)), "v1") for last in range(4)],
 }

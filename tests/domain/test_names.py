@@ -79,6 +79,7 @@ def test_the_stored_names_stay_as_they_are() -> None:
         "account.key_issued",
         "account.key_revoked",
         "account.opened",
+        "account.retention_set",
         "batch.cancel_requested",
         "batch.delayed",
         "batch.expanded",

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from gateway.app import create_app
 from gateway.described import describe
-from tests.gateway.conftest import GatewayUnderTest
+from tests.gateway.batch_play import end, members_of, submit_batch
+from tests.gateway.conftest import ACCOUNT, GatewayUnderTest
 from tests.gateway.test_default_deny import every_route
 
 EXAMPLES_MAX = 12
 SEED = 20_261_120
 # Some rules no schema can say: two files of one path, a cursor that was never given out, a key of an earlier request.
-# Waiting is not tried in earnest.
+# Waiting is not tried in earnest, and the key that it calls with is not one to revoke.
 CONFIG = """
 [[operations]]
 include-name = "POST /api/v1/executions"
@@ -22,8 +23,34 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 413, 422]
 checks.negative_data_rejection.expected-statuses = ["4xx"]
 
 [[operations]]
-include-name = "GET /api/v1/executions"
+include-name = "POST /api/v1/batches"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 413, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-name = "POST /api/v1/batches/{batch_id}/retry"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 413, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-name = "GET /api/v1/batches"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 422]
+
+[[operations]]
+include-name = "GET /api/v1/batches/{batch_id}/members"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+
+[[operations]]
+include-name = "GET /api/v1/batches/{batch_id}/wait"
+parameters = { timeout_s = 0 }
+
+[[operations]]
+include-name = "GET /api/v1/executions"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+
+[[operations]]
+include-name = "DELETE /api/v1/keys/{key_id}"
+parameters = { key_id = "SPARE_KEY" }
 
 [[operations]]
 include-name = "POST /api/v1/keys"
@@ -40,8 +67,9 @@ async def test_schemathesis_finds_nothing(gateway: GatewayUnderTest, tmp_path: P
     execution = await gateway.submit()
     await gateway.assign(execution)
     await gateway.finish(execution, 0)
+    await end(gateway, await submit_batch(gateway, members_of(2)), 0)
     config = tmp_path / "schemathesis.toml"
-    config.write_text(CONFIG)
+    config.write_text(CONFIG.replace("SPARE_KEY", (await gateway.new_key(ACCOUNT))[1]))
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
         "--config-file",

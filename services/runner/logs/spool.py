@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from domain.execution.events import LogSummary
+from services.runner.last_words import TAIL_BYTES
 from services.runner.logs.numbering import Numbering
 from services.runtime.log_frames import LENGTH, framed, take_frames
 from services.runtime.messages import ChunkHead
@@ -34,6 +35,8 @@ class Spool:
         self.chunks = self.size_bytes = self.dropped_lines = self.dropped_bytes = 0
         self.on_first: Callable[[], None] = _nobody_asked
         """Called when the first chunk is kept."""
+        self.tail = b""
+        """The last of what came on stderr, kept in the log or not."""
         self.broken = ""
         """Why nothing is kept any more: the node's disk failed. The log is not whole then, and the attempt is lost."""
         self.offset = 0
@@ -41,6 +44,8 @@ class Spool:
 
     def write(self, stream: str, data: bytes) -> None:
         """Keep `data`; at the limit keep what fits, say so once in the log itself, and count the rest."""
+        if stream == STREAMS[1]:
+            self.tail = (self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
         if self.broken:
             return
         room = self._bytes_max - self.size_bytes

@@ -77,6 +77,30 @@ async def test_a_long_history_is_loaded_whole(log: EventLog) -> None:
     assert [each.commit.command_id for each in history.commits] == [f"c{number}" for number in range(1100)]
 
 
+async def test_many_histories_are_loaded_as_one_by_one(log: EventLog) -> None:
+    """Short ones, ones with commits of the same kind twice or many times, and ones that are not there."""
+    refs = [Ref("a", "account", f"a{number}") for number in range(250)]
+    for lives in (1, 2, 3, 20):
+        for round in range(lives):
+            for number in range(lives, 250, 60):
+                position = (await log.load(refs[number])).position
+                await log.append(commit(f"c{lives}.{round}", refs[number]), position)
+        opened = commit(f"o{lives}", refs[0], AccountOpened("x"))
+        await log.append(opened, (await log.load(refs[0])).position)
+    assert await log.load_all(refs) == [await log.load(ref) for ref in refs]
+    assert await log.load_all([]) == []
+
+
+async def test_of_many_histories_a_damaged_one_says_so(bus: Bus) -> None:
+    log = JetStreamLog(bus)
+    await log.append(commit("c1"), 0)
+    await log.append(commit("c2", OTHER), 0)
+    await bus.publish(f"{subjects.aggregate_prefix(REF)}.key_issued", b"{}")
+    damaged, whole = await log.load_all([REF, OTHER])
+    assert isinstance(damaged, DamagedHistory)
+    assert whole == await log.load(OTHER)
+
+
 @pytest.mark.parametrize("expected", [0, 5])
 async def test_an_append_at_another_position_is_a_conflict(log: EventLog, expected: int) -> None:
     await log.append(commit("c1"), 0)

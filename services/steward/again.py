@@ -1,0 +1,37 @@
+"""Carries out on the members that their batch was retried: those that ended as was asked go again."""
+
+from __future__ import annotations
+
+from domain.batch import events as b
+from domain.batch.commands import ExpandBatch
+from domain.batch.decider import Batch
+from domain.execution.commands import RetryExecution
+from domain.execution.state import Execution
+from services.runtime.orders import Handled
+from services.runtime.service import Context, EventItem
+from services.steward.members import events_after, members
+
+PAGE = 500
+"""Members of one append; between two of them others of this process go on."""
+
+
+async def go_again(context: Context, item: EventItem) -> None:
+    """React to BatchRetried. Who was retried on its account before is not retried again, whatever became of it since."""
+    if b.BatchExpanded in await events_after(context, item):
+        return
+    state: Batch = (await context.load(item.ref))[0]
+    event: b.BatchRetried = item.event
+    wanted = await members(context, item.ref, state, event.statuses)
+    retry = RetryExecution(event.requested_by, event.script)
+
+    def ended_so(member: Execution) -> bool:
+        return member.phase == "finished" and member.status in event.statuses
+
+    count = 0
+    for start in range(0, len(wanted), PAGE):
+        page = wanted[start : start + PAGE]
+        outcomes = await context.handle_all([context.order(ref, retry, when=ended_so) for ref in page])
+        count += sum(isinstance(each, Handled) and bool(each.events) for each in outcomes)
+        for refused in (each for each in outcomes if not isinstance(each, Handled)):
+            context.logger.warning("a member of %s does not go again: %s", item.ref.id, refused)
+    await context.handle(item.ref, ExpandBatch(count))

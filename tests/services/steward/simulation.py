@@ -1,0 +1,258 @@
+"""One batch among a person, a scheduler, nodes and a steward that dies, is told twice and is overtaken at every append.
+
+Everything that happens follows from the seed. `python -m tests.services.steward.simulation SEED` tells a history again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import defaultdict, deque
+from collections.abc import Collection, Sequence
+from random import Random
+from typing import Any
+
+from domain.batch import commands as bc
+from domain.catalog import AGGREGATES
+from domain.errors import Refused, Unavailable
+from domain.execution import commands as c
+from domain.execution.events import AttemptResult, Reason
+from domain.execution.state import Execution
+from services.runtime.handle import Handler
+from services.runtime.log import Commit, Recorded, Ref
+from services.runtime.memory import MemoryLog
+from services.runtime.orders import Folded, fold
+from services.runtime.service import EventItem
+from services.steward import SERVICE
+from services.steward.orders import STALLED_SECONDS
+from tests.services.shell import NOW
+from tests.services.steward.city import BATCH, JOB, City, Rows
+
+MEMBERS = 4
+CHAOS_STEPS = 90
+QUIET_STEPS = 400
+DECISIONS = 5
+"""Of a person, about the batch."""
+SECOND = 1_000_000
+STATUSES = ("failed", "timed_out", "lost", "cancelled", "succeeded")
+
+
+class ChaosLog(MemoryLog):
+    """Before and after an append of the steward anything may happen, its death included."""
+
+    world: World
+
+    async def append_all(self, commits: Sequence[tuple[Commit, int]]) -> list[int]:
+        ours = commits[0][0].actor == f"service:{SERVICE.name}"
+        if ours:
+            await self.world.meanwhile()
+        positions = await super().append_all(commits)
+        if ours:
+            await self.world.meanwhile()
+        return positions
+
+
+class Now(Rows):
+    """The read models as of now; sometimes Postgres is away."""
+
+    world: World
+
+    async def wait_for(self, position: int, timeout_seconds: float) -> int:
+        if self.world.random.random() < 0.2:
+            raise Unavailable("Postgres is away.")
+        return position
+
+    async def batch_member_ids(
+        self, account: str, batch: str, statuses: Collection[str] | None = None
+    ) -> list[tuple[str, str]]:
+        members = [(ref, await self.world.state(ref)) for ref in self.world.refs]
+        return [
+            (ref.id, state.status)
+            for ref, state in members
+            if (state.open if statuses is None else state.phase == "finished" and state.status in statuses)
+        ]
+
+
+class World(City):
+    """Everybody, and what stands in the log."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        random = self.random
+        super().__init__(MEMBERS, parallel=random.choice((0, 2)), failures_max=random.choice((0, 0, 1, 2)))
+        self.log = ChaosLog()
+        self.log.world = self
+        self.queries = self.shell.queries = Now()
+        self.queries.world, self.queries.bench, self.queries.count = self, self, MEMBERS
+        self.shell.handler = Handler(self.log)
+        self.refs = [self.member(index) for index in range(MEMBERS)]
+        self.inbox: defaultdict[Ref, deque[Recorded]] = defaultdict(deque)
+        self.busy: set[Ref] = set()
+        self.read, self.depth, self.chaos, self.decisions = 0, 0, True, random.randrange(1, DECISIONS + 1)
+        self.job = JOB
+
+    async def run(self) -> World:
+        """Chaos for a while, then everybody does their duty until nothing is left to do."""
+        await self.decided(self.submitted)
+        for _ in range(CHAOS_STEPS):
+            await self.step()
+        self.chaos = False
+        for _ in range(QUIET_STEPS):
+            await self.step()
+            if await self.settled():
+                break
+        return self
+
+    async def settled(self) -> bool:
+        await self.hear()
+        members = [await self.state(ref) for ref in self.refs]
+        over = (await self.state(BATCH)).phase == "finished" and all(each.phase == "finished" for each in members)
+        return over and not any(self.inbox.values())
+
+    async def step(self) -> None:
+        """Somebody does something."""
+        often = [self.deliver, self.deliver, self.schedule, self.schedule, self.toil, self.toil, self.watch]
+        seldom = [self.decide, self.decide, self.meddle, self.redrive] if self.chaos else []
+        await self.random.choice(often + seldom)()
+
+    async def meanwhile(self) -> None:
+        """What happens between two steps of the steward. Raises Unavailable: it dies."""
+        if not self.chaos or self.depth >= 2:
+            return
+        self.depth += 1
+        try:
+            for _ in range(self.random.choice((0, 0, 1, 3))):
+                await self.step()
+        finally:
+            self.depth -= 1
+        if self.random.random() < 0.15:
+            raise Unavailable("It was killed.")
+
+    async def state(self, ref: Ref) -> Any:
+        aggregate = AGGREGATES[ref.aggregate]
+        return fold(aggregate, Folded(aggregate.initial, 0), (await self.log.load(ref)).commits).state
+
+    async def send(self, ref: Ref, command: Any) -> None:
+        """Somebody other than the steward, with a handler of their own."""
+        handler = Handler(self.log)
+        try:
+            id = f"other.{self.random.random()}"
+            await handler.handle(ref, command, command_id=id, actor="other", now_us=self.now_us)
+        except Refused:
+            pass
+
+    async def hear(self) -> None:
+        """What was appended since goes to the steward, if it consumes it."""
+        async for page in self.log.read(self.read):
+            for recorded in page:
+                self.read = recorded.position
+                if type(recorded.commit.events[-1]) in SERVICE.consumes:
+                    self.inbox[recorded.commit.ref].append(recorded)
+
+    async def deliver(self) -> None:
+        """The steward reacts to the oldest of an aggregate; if it dies on the way, it comes again."""
+        await self.hear()
+        ready = [ref for ref, waiting in self.inbox.items() if waiting and ref not in self.busy]
+        if not ready:
+            return
+        ref = self.random.choice(ready)
+        self.busy.add(ref)
+        try:
+            await self.react(self.inbox[ref][0])
+            if not self.chaos or self.random.random() < 0.9:
+                self.inbox[ref].popleft()
+        except Unavailable:
+            self.shell.handler = Handler(self.log)
+        finally:
+            self.busy.discard(ref)
+
+    async def react(self, recorded: Recorded) -> None:
+        self.shell.handler.observe(recorded)
+        for index, event in enumerate(recorded.commit.events):
+            if type(event) in SERVICE.consumes:
+                item = EventItem(event, recorded, f"{recorded.position}.{index}")
+                await self.steward.react(self.context(item), item)
+
+    async def redrive(self) -> None:
+        """The clock goes round."""
+        self.now_us += int(2 * STALLED_SECONDS * SECOND)
+        if BATCH in self.busy:
+            return
+        self.busy.add(BATCH)
+        await self.steward.redrive_batch(self.context(), BATCH)
+        self.busy.discard(BATCH)
+
+    async def schedule(self) -> None:
+        """No more than `parallel` at once, none of a batch that is halted."""
+        batch = await self.state(BATCH)
+        members = {ref: await self.state(ref) for ref in self.refs}
+        waiting = [ref for ref, each in members.items() if each.phase == "queued"]
+        leased = sum(each.leased for each in members.values())
+        if not waiting or (batch.halted and batch.phase != "finished") or leased >= (batch.parallel or MEMBERS):
+            return
+        ref = self.random.choice(waiting)
+        self.now_us = max(self.now_us + SECOND, members[ref].not_before_us)
+        await self.send(ref, c.AssignExecution(members[ref].attempt + 1, "n1", "i1", "local", self.now_us))
+
+    async def toil(self) -> None:
+        """A member starts, or comes to an end; one that is being cancelled mostly as cancelled."""
+        members = {ref: await self.state(ref) for ref in self.refs}
+        leased = [ref for ref, each in members.items() if each.leased]
+        if not leased:
+            return
+        ref = self.random.choice(leased)
+        state: Execution = members[ref]
+        if state.phase == "assigned" and self.random.random() < 0.5:
+            await self.send(ref, c.StartExecution(state.attempt, "n1", self.now_us, "process"))
+            return
+        ends = ("succeeded", "failed", "failed", "timed_out", "lost")
+        status = "cancelled" if state.cancelling and self.random.random() < 0.8 else self.random.choice(ends)
+        result = AttemptResult(status, Reason(status.upper(), f"It {status}."))
+        await self.send(ref, c.FinishExecution(state.attempt, "n1", result, self.now_us))
+
+    async def watch(self) -> None:
+        """What the scheduler decides about the batch as a whole."""
+        batch = await self.state(BATCH)
+        members = [await self.state(ref) for ref in self.refs]
+        failures = sum(each.phase == "finished" and each.status in STATUSES[:3] for each in members)
+        if batch.failures_max and failures >= batch.failures_max:
+            reason = Reason("FAILURES_MAX", f"{failures} members failed.")
+            await self.send(BATCH, bc.StopBatch(reason, failures, batch.round))
+        if all(each.phase == "finished" for each in members):
+            await self.send(BATCH, bc.FinishBatch({}, batch.round))
+
+    async def decide(self) -> None:
+        """The person cancels or retries the batch, sometimes a round that is over."""
+        if self.decisions <= 0:
+            return
+        self.decisions -= 1
+        statuses = tuple(self.random.sample(STATUSES, self.random.randrange(1, 4)))
+        round = (await self.state(BATCH)).round - (self.random.random() < 0.1)
+        retry = bc.RetryBatch(statuses, "me", round)
+        await self.send(BATCH, self.random.choice((bc.CancelBatch("me"), retry, retry)))
+
+    async def meddle(self) -> None:
+        """The person cancels or retries one member."""
+        ref = self.random.choice(self.refs)
+        if self.random.random() < 0.3:
+            await self.send(ref, self.random.choice((c.CancelExecution("me", self.now_us), c.RetryExecution("me"))))
+
+
+if __name__ == "__main__":
+    from tests.services.steward.promises import check
+
+    async def tell(seed: int) -> None:
+        world = await World(seed).run()
+        names = {ref: f"member {index}" for index, ref in enumerate(world.refs)} | {BATCH: "batch"}
+        async for page in world.log.read():
+            for each in page:
+                if each.commit.ref in names:
+                    events = ", ".join(type(event).__name__ for event in each.commit.events)
+                    print(
+                        f"{each.position:4} {names[each.commit.ref]} {each.commit.actor} <{each.commit.cause}> {events}"
+                    )
+        await check(world)
+
+    asyncio.run(tell(int(sys.argv[1])))
+
+__all__ = ["NOW", "World"]

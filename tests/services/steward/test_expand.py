@@ -1,0 +1,105 @@
+"""From one line in the log to all members: in order, resolved, estimated, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.cost import events as cost
+from domain.errors import Unavailable
+from domain.execution import events as e
+from domain.memo import memo_key
+from services.runtime.log import Commit, Ref
+from services.steward import expand as module
+from tests.services.steward.city import BATCH, DONE, JOB, City
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAGE", 4)
+
+
+async def everything(city: City) -> list[Commit]:
+    return [recorded.commit async for page in city.log.read() for recorded in page]
+
+
+async def test_every_member_is_an_execution_of_its_own_in_the_order_of_the_list() -> None:
+    city = await City(10, project="p", tags={"k": "v"}, priority=7).expanded()
+    submitted = [each.events[0] for each in await everything(city) if each.ref.aggregate == "execution"]
+    assert [each.member for each in submitted] == [f"d/{n}" for n in range(10)]
+    first: e.ExecutionSubmitted = submitted[0]
+    assert first.job.args == ("--fast", "0.csv")
+    assert [each.path for each in first.job.inputs.entries] == ["0.csv"]
+    assert (first.batch_id, first.project, first.tags, first.priority) == (BATCH.id, "p", {"k": "v"}, 7)
+    assert (await city.batch()).phase == "open"
+
+
+async def test_a_member_is_resolved_and_estimated_as_it_is_written() -> None:
+    city = await City(2).expanded()
+    (commit,) = (await city.log.load(city.member(1))).commits
+    assert [type(each) for each in commit.commit.events] == [e.ExecutionSubmitted, e.ExecutionCached]
+    assert (await city.events(city.member(0)))[1].inputs.reason == "1 input used before, unchanged"
+    assert (await city.events(city.member(1)))[1].inputs.result == "miss"
+    (estimated,) = await city.events(Ref("a", "cost", city.member(1).id))
+    assert isinstance(estimated, cost.CostEstimated) and estimated.seconds == 2.0
+
+
+async def test_a_batch_that_was_cut_off_is_written_to_its_end_and_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for left in range(6):
+        city = City(10)
+        recorded = await city.decided(city.submitted)
+        append_all = city.log.append_all
+        calls = iter(range(left, -1, -1))
+
+        async def cut(commits: Sequence[Any], append_all: Any = append_all, calls: Any = calls) -> list[int]:
+            if next(calls, 0) == 0:
+                raise Unavailable("NATS is away.")
+            return list(await append_all(commits))
+
+        monkeypatch.setattr(city.log, "append_all", cut)
+        if left < 3:
+            with pytest.raises(Unavailable):
+                await city.happened(recorded)
+        monkeypatch.setattr(city.log, "append_all", append_all)
+        city.shell.handler = type(city.shell.handler)(city.log)
+        await city.happened(recorded)
+        refs = [each.ref for each in await everything(city)]
+        assert len(refs) == len(set(refs)) + 1 == 22  # the batch twice: submitted and expanded
+        assert (await city.batch()).phase == "open"
+
+
+async def test_a_member_for_which_an_earlier_run_serves_ends_at_once_and_costs_nothing() -> None:
+    city = City(2, memoize=True)
+    job = replace(JOB, args=("--fast", "1.csv"))
+    same = (await _job_of(1)).job
+    assert same.args == job.args
+    city.queries.memos = {memo_key(same): ("exec_earlier", DONE)}
+    await city.expanded()
+    submitted, cached, finished = await city.events(city.member(1))
+    assert (cached.memo.result, finished.reused_from, finished.attempt) == ("hit", "exec_earlier", 0)
+    assert submitted.memoize
+    estimated, bill = await city.events(Ref("a", "cost", city.member(1).id))
+    assert (estimated.estimated_micros, bill.total_micros, bill.charges) == (0, 0, ())
+    assert (await city.members())[0].phase == "queued"
+
+
+async def test_a_miss_says_in_what_it_differs_from_the_last_run() -> None:
+    earlier = await _job_of(0)
+    city = City(2, memoize=True)
+    city.queries.last = "exec_last"
+    await city.given(Ref("a", "execution", "exec_last"), earlier)
+    await city.expanded()
+    first, second = [(await city.events(city.member(index)))[1].memo for index in range(2)]
+    assert "did not succeed" in first.reason
+    assert second.reason == "other inputs and arguments than the last run of s.py, exec_last"
+
+
+async def _job_of(index: int) -> e.ExecutionSubmitted:
+    city = await City(index + 1).expanded()
+    submitted: e.ExecutionSubmitted = (await city.events(city.member(index)))[0]
+    return submitted
