@@ -9,10 +9,11 @@ from starlette.responses import Response
 
 from domain.account.commands import SetRetention
 from gateway.described import COUNT, TEXT, errors, shape
+from gateway.fields import NAME_CHARS_MAX, PROJECT_NAME
 from gateway.idempotency import IdempotencyKey, command_id
 from gateway.parts import CallerDep, PartsDep
 from gateway.reading import MinSeq, answer, fresh
-from gateway.schemas import NAME_CHARS_MAX, PROJECT_NAME, ProjectBody
+from gateway.schemas import ProjectBody
 from projections.project_queries import Project
 from services.runtime.log import Ref
 

@@ -37,7 +37,7 @@ def filled(path: str) -> str:
         "{execution_id}": "exec_000000000000",
         "{batch_id}": "batch_000000000000",
         "{key_id}": "00000000",
-        "{name}": "x",
+        "{name}": "default",
     }
     for name, id in ids.items():
         path = path.replace(name, id)
