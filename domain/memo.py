@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from domain.execution.job import Job
 from domain.files import FileSet
@@ -15,13 +16,13 @@ def memo_parts(job: Job) -> Mapping[str, str]:
 
     Limits of cpu, memory and time are not part of it: a run that succeeded did so within them.
     """
-    script = [job.script.path, job.script.sha256, job.runtime]
+    script = (job.script.path, job.script.sha256, job.runtime)
     return {
-        "script": _digest(script),
-        "environment": _digest([]),
+        "script": _digest_again(script),
+        "environment": _digest_again(()),
         "inputs": _digest([_files(job.inputs), _files(job.shared)]),
-        "arguments": _digest(list(job.args)),
-        "settings": _digest([sorted(job.env.items()), job.network]),
+        "arguments": _digest_again(job.args),
+        "settings": _digest_again((tuple(sorted(job.env.items())), job.network)),
     }
 
 
@@ -41,5 +42,14 @@ def _files(files: FileSet) -> Iterable[object]:
     return [files.manifest, entries]
 
 
+@lru_cache(maxsize=1024)
+def _digest_again(value: tuple[object, ...]) -> str:
+    """Of a part that the members of a batch mostly have in common."""
+    return _digest(value)
+
+
 def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_JSON(value).encode()).hexdigest()
+
+
+_JSON = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode

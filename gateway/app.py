@@ -33,6 +33,7 @@ from gateway.routes import (
     logs,
     members,
     outputs,
+    projects,
     submit,
     submit_batch,
     tickets,
@@ -59,6 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     blobs.router,
     cost.router,
     keys.router,
+    projects.router,
     tickets.router,
     grid.router,
 )

@@ -105,6 +105,11 @@ def expanded(row: Row, event: e.BatchExpanded, meta: Meta) -> Row:
     return _changed(row, meta, {}, phase="open", expanded=True)
 
 
+def delayed(row: Row, event: e.BatchDelayed, meta: Meta) -> Row:
+    """Why those of its members wait that do."""
+    return _changed(row, meta, {"waits": docs.reason(event.reason)})
+
+
 def stopped(row: Row, event: e.BatchStopped, meta: Meta) -> Row:
     return _changed(row, meta, {"stopped": docs.reason(event.reason), "reason": docs.reason(event.reason)})
 
@@ -125,7 +130,7 @@ def retried(row: Row, event: e.BatchRetried, meta: Meta) -> Row:
 
 
 def finished(row: Row, event: e.BatchFinished, meta: Meta) -> Row:
-    return _changed(row, meta, {}, phase="finished", finished_at_us=meta.at_us)
+    return _changed(row, meta, {"waits": None}, phase="finished", finished_at_us=meta.at_us)
 
 
 def _changed(row: Row, meta: Meta, doc: docs.Doc, **columns: Any) -> Row:
@@ -145,6 +150,7 @@ def _known(fold: Fold) -> Fold:
 
 _FOLDS: dict[type, Any] = {
     e.BatchExpanded: expanded,
+    e.BatchDelayed: delayed,
     e.BatchStopped: stopped,
     e.BatchCancelRequested: cancel_requested,
     e.BatchRetried: retried,

@@ -182,9 +182,13 @@ def lookup(value: e.Lookup) -> Doc:
 def iso(at_us: int) -> str:
     """ISO 8601, UTC, milliseconds (cut, not rounded: nothing seems to happen before it did)."""
     minute, ms = divmod(at_us // 1000, 60_000)
-    return f"{_minute(minute)}:{ms // 1000:02d}.{ms % 1000:03d}Z"
+    return _minute(minute) + _SECONDS[ms // 1000] + _MILLISECONDS[ms % 1000]
 
 
 @lru_cache(maxsize=4096)
 def _minute(minutes: int) -> str:
     return datetime.fromtimestamp(minutes * 60, UTC).strftime("%Y-%m-%dT%H:%M")
+
+
+_SECONDS = [f":{second:02d}" for second in range(60)]
+_MILLISECONDS = [f".{ms:03d}Z" for ms in range(1000)]

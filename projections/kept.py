@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from domain.retention import DAY_US, DAYS_DEFAULT
 from projections.execution_doc import iso
-from projections.retentions import DAYS_DEFAULT
 
-DAY_US = 86_400_000_000
 KEPT_UNTIL = f"CASE WHEN NOT e.released THEN e.finished_at_us + coalesce(r.days, {DAYS_DEFAULT}) * {DAY_US}::bigint END"
 """Microseconds since 1970; null while it has not ended, and when its files are gone (its document then says since when)."""
 POLICY = "LEFT JOIN live.retentions r ON r.account = e.account AND r.project = e.project"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from domain.retention import DAY_US, DAYS_DEFAULT
 from projections.grid_queries import GridQueries
-from projections.kept import DAY_US, KEPT_UNTIL, POLICY
-from projections.retentions import DAYS_DEFAULT
+from projections.kept import KEPT_UNTIL, POLICY
 
 EXPIRED_MAX = 1000
 _SHORTEST = f"(SELECT least({DAYS_DEFAULT}, min(days)) FROM live.retentions) * {DAY_US}::bigint"

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from projections.projection import Projection
-from projections.table import Table
+from typing import Any
 
-DAYS_DEFAULT = 30
+from domain.account.events import AccountRetentionSet
+from domain.retention import DAYS_DEFAULT as DAYS_DEFAULT
+from projections.projection import Meta, On, Projection
+from projections.table import Row, Table, plain_text
+
 TABLE = Table(
     "retentions",
     {"account": "text", "project": "text", "days": "int", "sequence": "bigint"},
     key=("account", "project"),
 )
-RETENTIONS = Projection(TABLE, {})
+
+
+def said(row: Row | None, event: AccountRetentionSet, meta: Meta) -> Row:
+    """The last word counts."""
+    project = plain_text(event.project)
+    return {"account": meta.id, "project": project, "days": event.days, "sequence": meta.position}
+
+
+def _key(event: Any, meta: Meta) -> tuple[str, str]:
+    return (meta.id, plain_text(event.project))
+
+
+RETENTIONS = Projection(TABLE, {AccountRetentionSet: On(said, _key)})

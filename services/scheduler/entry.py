@@ -93,7 +93,7 @@ class Slimming:
         """Those that have only been queued are alike but for their names."""
         if state.attempt or state.delay or state.phase != "queued" or state.job is None:
             return replace(state, spans=()) if state.spans else state
-        key = (state.batch_id, state.priority, state.memoize, state.job.runtime, state.job.limits)
+        key = (state.batch_id, state.priority, state.memoize, state.round, state.job.runtime, state.job.limits)
         return self._states.get(key) or _kept(self._states, key, state)
 
 

@@ -104,6 +104,7 @@ class RandomWorld(World):
                 (
                     b.SubmitBatch(members, self.job(), "f", "nightly", "p2", {"k": "v"}, 1, 2, 3),
                     b.ExpandBatch(3),
+                    b.DelayBatch(Reason("NO_NODES", "None is there.")),
                     b.StopBatch(Reason("TOO_MANY_FAILED", "3 failed."), 3, state.round),
                     b.CancelBatch("key:k1"),
                     b.RetryBatch(("failed",), "key:k1", state.round, script),
@@ -131,7 +132,13 @@ class RandomWorld(World):
 
     def _account(self) -> None:
         name, key = self.random.choice(ACCOUNTS), f"k{self.random.randrange(3)}"
-        commands = (account.OpenAccount(name), account.IssueKey(key, "ee" * 32, "lap\x00top"), account.RevokeKey(key))
+        days, project = self.random.choice((1, 30, 90)), self.random.choice(("default", "p2", "nul\u0000"))
+        commands = (
+            account.OpenAccount(name),
+            account.SetRetention(project, days),
+            account.IssueKey(key, "ee" * 32, "lap\x00top"),
+            account.RevokeKey(key),
+        )
         self.send(Ref(name, "account", name), self.random.choice(commands))
 
 
