@@ -35,6 +35,7 @@ VERBS = {
     "open": "Print the address of the grid.",
     "keys": "List, create and revoke API keys.",
     "nodes": "List the machines of the grid.",
+    "projects": "List the projects; say how long one keeps its files.",
     "projections": "Rebuild the read models from the log, or check them.",
 }
 MODULES = {"open": "open_", "batch": "batch_"}

@@ -6,8 +6,8 @@ import click
 
 from .batch.which import found, is_batch
 from .options import EXECUTION, api, common, emit, example
-from .terminal.formats import size
-from .terminal.screen import following, tell
+from .terminal.formats import clock, size
+from .terminal.screen import clean, detail, following, tell
 from .terminal.table import table
 
 
@@ -40,5 +40,7 @@ def command(execution: str, api_url: str, as_json: bool) -> int:
         return 0
     rows = [[size(item["size_bytes"]), item["sha256"][:12], item["path"]] for item in items]
     table(("SIZE", "SHA-256", "PATH"), rows, right=frozenset({0}))
+    if doc.get("kept_until"):
+        detail("kept", f"until {clock(doc['kept_until']).split()[0]} (project {clean(doc.get('project'))})")
     following(f"rgrid download {doc['id']}")
     return 0

@@ -9,7 +9,7 @@ import click
 from .batch.which import found, is_batch
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import count, duration, size, zoned
-from .terminal.outcome import ENDED, WORDS, cost_words, seconds_of, with_id
+from .terminal.outcome import ENDED, WORDS, cost_words, kept_words, seconds_of, with_id
 from .terminal.screen import clean, following, show
 
 
@@ -68,4 +68,5 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
             f"{count(outputs['count'], 'file')}, {size(outputs.get('size_bytes'))}" if outputs.get("count") else "",
         ),
         ("log", f"{count(log['lines'], 'line')}, {size(log.get('size_bytes'))}" if log.get("lines") else ""),
+        ("kept", kept_words(doc)),
     ]

@@ -7,18 +7,22 @@ uploads below `<account>/incoming/` (`s3_parts`). Small blobs come through the b
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from domain.errors import NotFound
-from services.artifacts.s3_client import S3Place, translated
+from services.artifacts import s3_stale as stale
+from services.artifacts.s3_client import S3Place
 from services.artifacts.s3_objects import Objects, released
 from services.artifacts.s3_parts import Parts
 from services.artifacts.signing import BUNDLE, Grant, Signer
 from services.artifacts.store import BlobDamaged
 from services.runtime.messages import BlobRef, PartsGiven
+
+BLOB = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{64}$")
 
 
 class S3Store:
@@ -31,7 +35,7 @@ class S3Store:
 
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         unique = list({blob.sha256: blob for blob in blobs}.values())
-        sizes = await self.objects.each(lambda blob: self.objects.stored_size(account, blob.sha256, touch=True), unique)
+        sizes = await self.objects.each(lambda blob: self.objects.stored_size(account, blob.sha256), unique)
         return [blob for blob, size in zip(unique, sizes, strict=True) if size is None]
 
     async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
@@ -83,36 +87,20 @@ class S3Store:
         await self.objects.run(partial(self.objects.removed, self.objects.key(account, sha256)))
 
     async def stale(self, seconds: float) -> AsyncIterator[tuple[str, list[str]]]:
-        pages = iter(self.objects.stale(seconds))
-        while (page := await self.objects.run(partial(next, pages, None))) is not None:
-            yield page
+        for account in await self.objects.run(lambda: list(stale.accounts(self.objects))):
+            after = ""
+            while found := await self.objects.run(partial(stale.page, self.objects, account, after)):
+                after, old = found[-1][0], [key[-64:] for key, age in found if age > seconds and BLOB.search(key)]
+                if old:
+                    yield account, old
 
     async def remove_stale(self, account: str, sha256: str, seconds: float) -> int | None:
-        return await self.objects.run(partial(self.objects.remove_stale, self.objects.key(account, sha256), seconds))
+        return await self.objects.run(lambda: self.objects.removed_stale(self.objects.key(account, sha256), seconds))
 
     async def sweep_parts(self, older_than_seconds: float = 24 * 3600, now: float | None = None) -> int:
         """Abort uploads that nobody went on with and remove what was never verified; how many."""
         before = datetime.fromtimestamp((time.time() if now is None else now) - older_than_seconds, UTC)
-        return await self.objects.run(lambda: self._sweep(before))
+        return await self.objects.run(lambda: stale.swept(self.objects, before))
 
     def close(self) -> None:
         self.objects.close()
-
-    # What follows blocks.
-
-    def _sweep(self, before: datetime) -> int:
-        swept = 0
-        with translated(self.objects.place):
-            bucket, prefix = self.objects.place.bucket, self.objects.place.prefix
-            for upload in self.objects.client._list_multipart_uploads(bucket, prefix=prefix or None).uploads:
-                if upload.initiated_time and upload.initiated_time < before:
-                    self.objects.client._abort_multipart_upload(bucket, upload.object_name, str(upload.upload_id))
-                    swept += 1
-            for found in self.objects.client.list_objects(bucket, prefix=prefix or None):
-                if not found.is_dir:
-                    continue
-                for left in self.objects.client.list_objects(bucket, prefix=f"{found.object_name}incoming/"):
-                    if not left.is_dir and left.last_modified and left.last_modified < before:
-                        self.objects.client.remove_object(bucket, left.object_name)
-                        swept += 1
-        return swept

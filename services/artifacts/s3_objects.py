@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,11 +21,9 @@ from services.artifacts.s3_client import CONNECTIONS, S3Place, translated
 from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
 
 PIECE_BYTES = 512 * 1024
-TOUCHED_SECONDS = 6 * 3600.0
-"""An object that is asked for is made young again at most so often."""
-STALE_PAGE = 1000
-BLOB = re.compile(r"([A-Za-z0-9_-]+)/[0-9a-f]{2}/([0-9a-f]{64})")
 KNOWN_SECONDS, KNOWN_MAX = 60.0, 100_000
+RENEWED_SECONDS = 12 * 3600.0
+"""The time of a blob is renewed at most so often: in S3 that is a copy."""
 BINARY = "application/octet-stream"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -62,8 +59,8 @@ class Objects:
         """The name of the object that is the blob."""
         return f"{self.place.prefix}{checked_account(account)}/{checked_sha256(sha256)[:2]}/{sha256}"
 
-    def stored_size(self, account: str, sha256: str, *, touch: bool = False) -> int | None:
-        """Bytes of a blob, None when it is not stored; remembered for a minute. `touch`: it is about to be used."""
+    def stored_size(self, account: str, sha256: str) -> int | None:
+        """Bytes of a blob, None when it is not stored; remembered for a minute. Asked for, it is young again."""
         key = self.key(account, sha256)
         known = self._known.get(key)
         if known is not None and known[0] > time.monotonic():
@@ -73,9 +70,8 @@ class Objects:
                 found = self.client.stat_object(self.place.bucket, key)
         except NotFound:
             return None
-        age = datetime.now(UTC) - (found.last_modified or datetime.now(UTC))
-        if touch and age.total_seconds() > TOUCHED_SECONDS:
-            self._touched(key, sha256)
+        if age_seconds(found.last_modified) > RENEWED_SECONDS:
+            self._renewed(key, sha256)
         return self.remember(key, found.size or 0)
 
     def remember(self, key: str, size_bytes: int) -> int:
@@ -122,7 +118,7 @@ class Objects:
             self.client.copy_object(self.place.bucket, f"{key}.damaged", CopySource(self.place.bucket, key))
         self.removed(key)
 
-    def _touched(self, key: str, sha256: str) -> None:
+    def _renewed(self, key: str, sha256: str) -> None:
         """Make it young: the store knows no other way than to copy it onto itself."""
         try:
             with translated(self.place, sha256):
@@ -137,33 +133,22 @@ class Objects:
         except RgridError as error:
             log.warning("%s could not be touched: %s", key, error.message)
 
-    def stale(self, seconds: float) -> Iterator[tuple[str, list[str]]]:
-        """(account, some SHA-256) of the blobs that were neither put nor asked for in the last `seconds`."""
-        before, page, owner = datetime.now(UTC) - timedelta(seconds=seconds), list[str](), ""
-        with translated(self.place):
-            for found in self.client.list_objects(self.place.bucket, prefix=self.place.prefix or None, recursive=True):
-                known = BLOB.fullmatch(str(found.object_name).removeprefix(self.place.prefix))
-                if known is None or found.last_modified is None or found.last_modified >= before:
-                    continue
-                if page and (known[1] != owner or len(page) >= STALE_PAGE):
-                    yield owner, page
-                    page = []
-                owner = known[1]
-                page.append(known[2])
-        if page:
-            yield owner, page
-
-    def remove_stale(self, key: str, seconds: float) -> int | None:
-        """Its bytes; None when it stays. S3 cannot look and remove in one step: who asks in between is told at submit."""
+    def removed_stale(self, key: str, seconds: float) -> int | None:
+        """Remove an object that is older; its bytes, None when it is not, or is not there."""
         try:
             with translated(self.place):
                 found = self.client.stat_object(self.place.bucket, key)
         except NotFound:
             return None
-        if found.last_modified is None or found.last_modified >= datetime.now(UTC) - timedelta(seconds=seconds):
+        if age_seconds(found.last_modified) < seconds:
             return None
         self.removed(key)
         return found.size or 0
+
+
+def age_seconds(at: datetime | None) -> float:
+    """How old something of that time is, by our clock."""
+    return (datetime.now(UTC) - at).total_seconds() if at else 0.0
 
 
 def released(answer: Any) -> None:

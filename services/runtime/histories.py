@@ -1,7 +1,8 @@
-"""The histories of many aggregates in few requests.
+"""The histories of aggregates, many in one request.
 
 The server gives the last commit of every kind at once. Each names the position before it, so what is missing of a history
-(a kind that occurs twice) is known and fetched by its position; a history that is mostly such is loaded by itself.
+(a kind that occurs twice) is known and fetched by its position. Asking for everything behind a position is right as well,
+but the server then looks through the whole log for more: only a history that has many of a kind is loaded so.
 """
 
 from __future__ import annotations

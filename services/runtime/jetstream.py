@@ -55,14 +55,17 @@ class JetStreamLog:
 
     async def load(self, ref: Ref) -> History:
         """See EventLog."""
-        return await self._retry(lambda: self._load(ref))
+        (loaded,) = await self.load_all([ref])
+        if isinstance(loaded, DamagedHistory):
+            raise loaded
+        return loaded
 
     async def load_all(self, refs: Sequence[Ref]) -> list[History | DamagedHistory]:
         """See EventLog."""
         found: list[History | DamagedHistory] = []
         for start in range(0, len(refs), REFS_MAX):
             page = refs[start : start + REFS_MAX]
-            found += await self._retry(lambda page=page: load_page(self.bus, page, self.load))  # type: ignore[misc]
+            found += await self._retry(lambda page=page: load_page(self.bus, page, self._load))  # type: ignore[misc]
         return found
 
     async def append(self, commit: Commit, expected: int) -> int:

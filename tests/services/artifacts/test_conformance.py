@@ -1,4 +1,4 @@
-"""What every ArtifactStore keeps to. A new one joins by an entry in STORES."""
+"""What every ArtifactStore keeps to: the folder, and S3 as a real server does it."""
 
 from __future__ import annotations
 
@@ -89,23 +89,6 @@ async def test_odd_names_are_refused(store: ArtifactStore, account: str) -> None
         await store.missing(ACCOUNT, [BlobRef(account, 1)])
 
 
-async def test_only_what_nobody_asked_for_is_stale(client: Client, store: ArtifactStore) -> None:
-    put(client, store, DATA)
-    assert [found async for found in store.stale(3600)] == []
-    assert await store.remove_stale(ACCOUNT, sha(DATA), 3600) is None
-    assert await content(store, DATA) == DATA
-    assert await store.remove_stale(ACCOUNT, sha(b"never stored"), 0) is None
-
-
-async def test_what_is_stale_can_be_removed(client: Client, store: ArtifactStore) -> None:
-    put(client, store, DATA)
-    await asyncio.sleep(0.01)
-    assert [found async for found in store.stale(0)] == [(ACCOUNT, [sha(DATA)])]
-    assert await store.remove_stale(ACCOUNT, sha(DATA), 0) is not None
-    assert await store.missing(ACCOUNT, [BlobRef(sha(DATA), len(DATA))])
-    assert await store.remove_stale(ACCOUNT, sha(DATA), 0) is None
-
-
 async def test_bundles_bring_many(client: Client, store: ArtifactStore) -> None:
     many = [b"%d" % number * number for number in range(300)]
     body = b"".join(head(sha(data), len(data)) + data for data in many)
@@ -139,6 +122,23 @@ async def test_a_range_comes_alone(client: Client, store: ArtifactStore) -> None
     put(client, store, DATA)
     answer = client.ask("GET", store.download_url(ACCOUNT, sha(DATA), SCOPE), range="bytes=100-199")
     assert (answer.status, answer.body) == (206, DATA[100:200])
+
+
+async def test_only_what_nobody_asked_for_is_stale(client: Client, store: ArtifactStore) -> None:
+    put(client, store, DATA)
+    assert [found async for found in store.stale(3600)] == []
+    assert await store.remove_stale(ACCOUNT, sha(DATA), 3600) is None
+    assert await content(store, DATA) == DATA
+    assert await store.remove_stale(ACCOUNT, sha(b"never stored"), 0) is None
+
+
+async def test_what_is_stale_can_be_removed(client: Client, store: ArtifactStore) -> None:
+    put(client, store, DATA)
+    await asyncio.sleep(0.01)
+    assert [found async for found in store.stale(0)] == [(ACCOUNT, [sha(DATA)])]
+    assert await store.remove_stale(ACCOUNT, sha(DATA), 0) is not None
+    assert await store.missing(ACCOUNT, [BlobRef(sha(DATA), len(DATA))])
+    assert await store.remove_stale(ACCOUNT, sha(DATA), 0) is None
 
 
 async def test_an_altered_download_url_opens_nothing(client: Client, store: ArtifactStore) -> None:

@@ -22,6 +22,7 @@ import pytest
 from domain.batch import events as b
 from domain.batch.commands import CancelBatch, FinishBatch, RetryBatch, SubmitBatch
 from domain.batch.members import encode, member_id
+from domain.cost.events import CostFinalized
 from domain.execution import events as e
 from services.runtime.bus import Bus
 from services.runtime.handle import Handler
@@ -125,6 +126,17 @@ class Person:
 
         await self.until(done)
 
+    async def billed(self) -> bool:
+        """Everyone is, and nobody was twice."""
+        bills = Counter(
+            made.commit.ref.id
+            for made in await self.commits()
+            for event in made.commit.events
+            if isinstance(event, CostFinalized)
+        )
+        assert set(bills.values()) <= {1}
+        return len(bills) == COUNT
+
     async def statuses(self) -> Counter[str]:
         loaded = await self.handler.load_all(self.refs)
         return Counter(each.state.status for each in loaded if hasattr(each, "state"))
@@ -166,6 +178,7 @@ async def test_killed_while_it_cancels_and_while_it_retries(person: Person) -> N
     await person.decides(CancelBatch("key:k"))
     await person.kills_midway(600)
     await person.all_are("cancelled")
+    await person.until(person.billed)
     person.services.kill()
     assert set((await person.count(e.ExecutionFinished)).values()) == {1}
 
