@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,13 @@ def follow_batch(
     as_json: bool = False,
     inputs: Iterable[tuple[str, str]] = (),
     interrupts: Interrupts | None = None,
+    beside: Callable[[dict[str, Any]], None] | None = None,
 ) -> int:
     """To the end of the batch, or until Ctrl-C detaches; the exit code: 0 all succeeded, 1 any failed, 130 cancelled.
 
     `folder`: where the results go, a folder a member. `watch`: the whole display, else one line. `inputs`: pairs of
-    (member name, what the person typed for it) in the order of the members, for the index.
+    (member name, what the person typed for it) in the order of the members, for the index. `beside` tells more of the ended batch
+    (what was expected of it).
     """
     api = grid if isinstance(grid, Api) else Api(grid)
     with nullcontext(interrupts) if interrupts else Interrupts() as noted:
@@ -57,6 +59,7 @@ def follow_batch(
             )
             bringing = bringing if bringing.start() else None
         following = Following(api, Feed(Once(api.grid), doc, outage), noted, bringing)
+        following.beside = beside
         try:
             return following.to_the_end(watch=watch, as_json=as_json)
         finally:
@@ -91,6 +94,7 @@ class Following:
         self.cancelling = False
         self.shown = 0.0
         self.closed = False
+        self.beside: Callable[[dict[str, Any]], None] | None = None
 
     def to_the_end(self, *, watch: bool, as_json: bool = False) -> int:
         """The exit code of the batch; 0 when the person leaves before its end."""
@@ -169,6 +173,8 @@ class Following:
         """The summary; the exit code."""
         doc, self.closed = self.final(), True
         closing(doc)
+        if self.beside:
+            self.beside(doc)
         failing(self.feed.failures)
         problem = None
         if self.bringing:
