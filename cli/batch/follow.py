@@ -18,7 +18,7 @@ from ..wire.transport import Api, segment
 from .bring import Bringing
 from .display import View, display
 from .feed import Feed, ended_count
-from .outage import PAUSE_SECONDS, Outage, passing
+from .outage import PAUSE_SECONDS, Once, Outage, passing
 from .summary import closing, exit_code, failing, next_after
 
 TICK_SECONDS = 0.25
@@ -58,7 +58,7 @@ def follow_batch(
                 api, doc, folder, outage, only_failed=only_failed, flat=flat, force=force, inputs=inputs
             )
             bringing = bringing if bringing.start() else None
-        following = Following(api, Feed(Api(api.grid), doc, outage), noted, bringing)
+        following = Following(api, Feed(Once(api.grid), doc, outage), noted, bringing)
         following.beside = beside
         try:
             return following.to_the_end(watch=watch, as_json=as_json)
@@ -70,7 +70,7 @@ def first(api: Api, batch: str, outage: Outage, interrupts: Interrupts) -> dict[
     """The batch from a grid that has answered before: one that is away now is waited for."""
     while True:
         try:
-            doc: dict[str, Any] = api.call("GET", f"/batches/{segment(batch)}", patient=False).json()
+            doc: dict[str, Any] = Once(api.grid).get(f"/batches/{segment(batch)}")
         except CliError as failed:
             if not (cause := passing(failed)):
                 raise

@@ -43,7 +43,7 @@ class Homeward:
         """One result; waits while too many are on their way. Raises what has stopped all of them."""
         if not (item.get("outputs") or {}).get("count"):
             self.index.put(item["index"], entry(item, [], self.flat))
-            return None
+            return
         if len(self.threads) < THREADS and self.queue.qsize() >= len(self.threads) // 2:
             self.threads.append(threading.Thread(target=self._work, name="rgrid-homeward", daemon=True))
             self.threads[-1].start()
