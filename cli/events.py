@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from .batch.which import LAST, found
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import between, clock
 from .terminal.gist import gist
@@ -18,14 +19,16 @@ from .wire.transport import segment
 @EXECUTION
 @common
 def command(execution: str, api_url: str, as_json: bool) -> int:
-    """Tell the history of an execution as it stands in the log; times count from the submit."""
+    """Tell the history of an execution or batch as it stands in the log; times count from the submit."""
     wire = api(api_url)
-    if not as_json:
-        execution = wire.get(f"/executions/{segment(execution)}")["id"]
+    kind = "batches" if execution.startswith("batch_") else "executions"
+    if not as_json or execution == LAST:
+        execution = found(wire, execution)["id"]
+        kind = "batches" if execution.startswith("batch_") else "executions"
     items: list[dict[str, Any]] = []
     cursor = None
     while True:
-        page = wire.get(f"/executions/{segment(execution)}/events", cursor=cursor)
+        page = wire.get(f"/{kind}/{segment(execution)}/events", cursor=cursor)
         items += page["items"]
         cursor = page.get("next_cursor")
         if not cursor:

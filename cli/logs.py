@@ -36,6 +36,8 @@ def command(execution: str, follow: bool, timestamps: bool, api_url: str, as_jso
     With --timestamps or --json everything goes to stdout, a line each.
     """
     wire = api(api_url)
+    if execution.startswith("batch_"):
+        raise no_log(wire, execution)
     doc = wire.get(f"/executions/{segment(execution)}")
     which["since"] = since_words(which["since"]) if which["since"] is not None else None
     awaited = follow and doc.get("status") not in ENDED
@@ -49,6 +51,20 @@ def command(execution: str, follow: bool, timestamps: bool, api_url: str, as_jso
     so_far(wire, doc["id"], lines, which)
     next_line(f"rgrid {'status' if doc.get('status') in ENDED else 'logs -f'} {doc['id']}", as_json)
     return 0
+
+
+def no_log(wire: Api, word: str) -> UsageProblem:
+    """A batch has no log of its own: which of its members to look at."""
+    from .batch.look import failures
+
+    doc = wire.get(f"/batches/{segment(word)}")
+    failed = failures(wire, doc)
+    one = failed[0]["example"]["id"] if failed else "exec_…"
+    listed = f"rgrid batch {doc['id']} --members"
+    return UsageProblem(
+        f"{doc['id']} is a batch: each of its {doc['count']:,} members has a log of its own.",
+        f"{'One that failed' if failed else 'One of them'}: rgrid logs {one}      Their ids: {listed}",
+    )
 
 
 def next_line(command: str, as_json: bool) -> None:

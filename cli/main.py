@@ -20,6 +20,7 @@ VERBS = {
     "status": "Show one execution.",
     "wait": "Block until an execution has ended; answer its exit code.",
     "attach": "Follow a running execution again, as `run` does.",
+    "batch": "Show how far a batch is, live; or list the batches.",
     "logs": "Print what an execution wrote; -f follows it.",
     "cost": "Show what one execution, or a span of time, cost.",
     "events": "Tell the history of an execution as it stands in the log.",
@@ -34,9 +35,10 @@ VERBS = {
     "open": "Print the address of the grid.",
     "keys": "List, create and revoke API keys.",
     "nodes": "List the machines of the grid.",
+    "projects": "List the projects; say how long one keeps its files.",
     "projections": "Rebuild the read models from the log, or check them.",
 }
-MODULES = {"open": "open_"}
+MODULES = {"open": "open_", "batch": "batch_"}
 
 
 class Verbs(click.Group):

@@ -79,7 +79,7 @@ def command(
     show_table([batch_row(item) if "count" in item else row(item) for item in items])
     following(
         f"{next_verb(items[0])}"
-        + (f"      more: {more(limit, since, until, batch, every, filters)}" if more_there else "")
+        + (f"      more: {more(limit, since, until, {**filters, 'batch': batch}, every=every)}" if more_there else "")
     )
     return 0
 
@@ -127,12 +127,10 @@ def next_verb(item: dict[str, Any]) -> str:
     return f"rgrid ps --batch {item['id']}" if "count" in item else f"rgrid status {item['id']}"
 
 
-def more(
-    limit: int, since: str | None, until: str | None, batch: str | None, every: bool, filters: dict[str, Any]
-) -> str:
+def more(limit: int, since: str | None, until: str | None, filters: dict[str, Any], *, every: bool = False) -> str:
     """What was typed, with more lines."""
     words = ["rgrid", "ps", "-n", str(limit * 5)] + (["--all"] if every else [])
-    for name, value in {**filters, "since": since, "until": until, "batch": batch}.items():
+    for name, value in {**filters, "since": since, "until": until}.items():
         for each in value if isinstance(value, tuple) else [value] if value else []:
             words += [f"--{name}", each]
     return shlex.join(words)

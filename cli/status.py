@@ -6,21 +6,27 @@ from typing import Any
 
 import click
 
+from .batch.which import found, is_batch
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import count, duration, size, zoned
-from .terminal.outcome import ENDED, WORDS, cost_words, seconds_of, with_id
+from .terminal.outcome import ENDED, WORDS, cost_words, kept_words, seconds_of, with_id
 from .terminal.screen import clean, following, show
-from .wire.transport import segment
 
 
 @click.command(epilog=example("rgrid status exec_7f3k2m", "rgrid status @last --json"))
 @EXECUTION
 @common
 def command(execution: str, api_url: str, as_json: bool) -> int:
-    """Show one execution. ID is any unique prefix, or @last."""
-    doc = api(api_url).get(f"/executions/{segment(execution)}")
+    """Show one execution or batch. ID is any unique prefix, or @last."""
+    wire = api(api_url)
+    doc = found(wire, execution)
     if as_json:
         emit(doc)
+        return 0
+    if is_batch(doc):
+        from .batch.look import tell
+
+        tell(wire, doc)
         return 0
     for word, text in lines(doc):
         if text:
@@ -62,4 +68,5 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
             f"{count(outputs['count'], 'file')}, {size(outputs.get('size_bytes'))}" if outputs.get("count") else "",
         ),
         ("log", f"{count(log['lines'], 'line')}, {size(log.get('size_bytes'))}" if log.get("lines") else ""),
+        ("kept", kept_words(doc)),
     ]

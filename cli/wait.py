@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from .batch.which import found, is_batch
 from .errors import CliError, Unreachable
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import parse_duration
@@ -22,13 +23,17 @@ ROUND_SECONDS = 25.0
 @click.option("--timeout", metavar="TIME", help="Stop waiting after 90, 5m or 1h (exit code 125); it goes on.")
 @common
 def command(execution: str, timeout: str | None, api_url: str, as_json: bool) -> int:
-    """Block until an execution has ended. The exit code is that of `rgrid run`."""
+    """Block until an execution, or all of a batch, has ended. The exit code is that of `rgrid run`."""
     try:
         deadline = time.monotonic() + parse_duration(timeout) if timeout else None
     except ValueError as wrong:
         raise click.UsageError(f"--timeout: {wrong}") from None
     wire = api(api_url)
-    doc = wire.get(f"/executions/{segment(execution)}")
+    doc = found(wire, execution)
+    if is_batch(doc):
+        from .batch.waiting import wait_batch
+
+        return wait_batch(wire, doc, deadline, as_json=as_json)
     doc = ended(wire, doc, deadline)
     if as_json:
         emit(doc)

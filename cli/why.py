@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .batch.which import found, is_batch
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import duration, moment
 from .terminal.outcome import with_id
@@ -15,24 +16,34 @@ from .terminal.screen import clean, following, paint, show
 from .wire.transport import segment
 
 BAR = 30
+KEY_CHARS = 12
 
 
 @click.command(epilog=example("rgrid why exec_7f3k2m", "rgrid why @last --json"))
 @EXECUTION
 @common
 def command(execution: str, api_url: str, as_json: bool) -> int:
-    """Say why an execution waits or how it ended, what the caches knew, and where its time went."""
+    """Say why an execution or batch waits or how it ended, what the caches knew, and where its time went."""
     wire = api(api_url)
-    doc = wire.get(f"/executions/{segment(execution)}")
+    doc = found(wire, execution)
+    if is_batch(doc):
+        from .batch.look import tell
+
+        if as_json:
+            emit(doc)
+        else:
+            tell(wire, doc)
+        return 0
     answer = wire.get(f"/executions/{segment(doc['id'])}/why")
     if as_json:
         emit({"id": doc["id"], "status": doc.get("status"), **answer})
         return 0
     heading(doc, answer)
     timeline([phase for phase in answer.get("phases") or [] if isinstance(phase, dict)])
-    for level, found in (answer.get("cache") or doc.get("cache") or {}).items():
-        if isinstance(found, dict):
-            show(f"{'cache':<11} {clean(level)} {clean(found.get('result'))}: {clean(found.get('reason'))}")
+    for level, known in (answer.get("cache") or doc.get("cache") or {}).items():
+        if isinstance(known, dict):
+            show(f"{'cache':<11} {clean(level)} {clean(known.get('result'))}: {clean(known.get('reason'))}")
+    memo(answer.get("memo") or {})
     following(f"rgrid {'events' if doc.get('finished_at') else 'attach'} {doc['id']}")
     return 0
 
@@ -72,3 +83,14 @@ def spent_ms(phase: dict[str, Any]) -> float:
         return float(phase["ms"])
     begun = moment(phase.get("from"))
     return max(0.0, (datetime.now(UTC) - begun).total_seconds() * 1000) if begun else 0.0
+
+
+def memo(found: dict[str, Any]) -> None:
+    """Whether an earlier run served, where that was asked for, and what its key is made of."""
+    if not found.get("result"):
+        return
+    show(f"{'memo':<11} {clean(found['result'])}: {clean(found.get('reason'))}")
+    show(f"{'key':<11} {clean(found.get('key'))[:KEY_CHARS]}")
+    for part, digest in (found.get("parts") or {}).items():
+        other = "  differs from the last run" if part in (found.get("differs") or []) else ""
+        show(f"  {clean(part):<12} {clean(digest)[:KEY_CHARS]}{other}".rstrip())

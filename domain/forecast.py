@@ -14,6 +14,8 @@ from domain.pricing import run_micros
 
 SPREAD_ASSUMED = 10.0
 """A script that never ran takes from a tenth of what is assumed to ten times as long."""
+HANDLING_SECONDS = 0.025
+"""How long a run holds its node beyond its own time: to be fetched, started and reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +92,24 @@ def slots_of(limits: Limits, nodes: Sequence[Offer]) -> int:
 
 
 def _total(each: Seconds, count: int) -> tuple[float, float]:
-    """Seconds of all runs together.
+    """Seconds for which all runs together hold their nodes.
 
     Their mean lies around Swanson's mean of three quantiles (0.3, 0.4, 0.3: Hurst et al. 2000, AAPG Bulletin 84). It scatters
     less the more runs there are, and is known the better the more there were: by the root of each.
     """
     mean = 0.3 * each.low + 0.4 * each.typical + 0.3 * each.high
     known = 1 - min(1.0, 1 / sqrt(count) + 1 / sqrt(each.runs)) if each.runs else 0.0
-    return count * (each.low + (mean - each.low) * known), count * (each.high - (each.high - mean) * known)
+    low, high = each.low + (mean - each.low) * known, each.high - (each.high - mean) * known
+    return count * (low + HANDLING_SECONDS), count * (high + HANDLING_SECONDS)
 
 
 def _wall(each: Seconds, runs: tuple[float, float], count: int, slots: int) -> tuple[float, float]:
     """From beginning to end: whoever is free takes the next one, so the bounds are Graham's (1969, SIAM J. Appl. Math. 17)."""
-    low = max(each.low, runs[0] / slots)
+    quickest, slowest = each.low + HANDLING_SECONDS, each.high + HANDLING_SECONDS
+    low = max(quickest, runs[0] / slots)
     if ceil(count / slots) == 1:
-        return low, max(low, each.high)
-    return low, max(low, runs[1] / slots + each.high * (1 - 1 / slots))
+        return low, max(low, slowest)
+    return low, max(low, runs[1] / slots + slowest * (1 - 1 / slots))
 
 
 def _cost(node_type: str, each: Seconds, runs: tuple[float, float], count: int, limits: Limits) -> tuple[int, int]:

@@ -38,7 +38,7 @@ def place(job: Job, nodes: Sequence[NodeRoom]) -> NodeRoom | Reason:
     if not able:
         message = f"No node has the runtime {job.runtime}."
         return Reason("NO_RUNTIME", message, f"Install {job.runtime} on the node's machine and start its runner again.")
-    large = [node for node in able if node.cpu_millis >= cpu and node.memory_bytes >= memory]
+    large = [node for node in able if _is_large_enough(node, job)]
     if not large:
         most_cpu = max(node.cpu_millis for node in able) / 1000
         most_gib = _gib(max(node.memory_bytes for node in able))
@@ -55,6 +55,16 @@ def place(job: Job, nodes: Sequence[NodeRoom]) -> NodeRoom | Reason:
     if not with_room:
         return Reason("WAITING_FOR_MEMORY", "The memory that it asks for is taken by other executions.", SEE)
     return min(with_room, key=lambda node: (node.cpu_free_millis, node.memory_free_bytes, node.node_id))
+
+
+def awaited(job: Job, nodes: Sequence[NodeRoom]) -> NodeRoom | None:
+    """Of the nodes that could hold it if they were empty, the one with the most room; None when none could."""
+    could = [node for node in nodes if job.runtime in node.runtimes and _is_large_enough(node, job)]
+    return max(could, key=lambda node: (node.cpu_free_millis, node.memory_free_bytes, node.node_id), default=None)
+
+
+def _is_large_enough(node: NodeRoom, job: Job) -> bool:
+    return node.cpu_millis >= job.limits.cpu_millis and node.memory_bytes >= job.limits.memory_bytes
 
 
 def _gib(size_bytes: int) -> str:

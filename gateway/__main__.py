@@ -23,8 +23,7 @@ from gateway.stream.room import StreamRoom
 from gateway.tickets import Tickets
 from projections.database import Database
 from projections.queries import Queries
-from services.artifacts.local import LocalStore
-from services.artifacts.signing import Signer
+from services.artifacts.chosen import store_of
 from services.runtime.bus import Bus
 from services.runtime.connection import connect
 from services.runtime.handle import Handler
@@ -47,7 +46,7 @@ def composed(settings: Settings, bus: Bus, database: Database) -> Parts:
     """All parts over one connection to NATS and one to Postgres."""
     queries = Queries(database)
     log = JetStreamLog(bus, retry_seconds_max=LOG_RETRY_SECONDS, remembered=queries.position)
-    store = LocalStore(settings.artifacts_folder, Signer(bytes.fromhex(settings.url_key), settings.base_url))
+    store = store_of(settings)
     return Parts(
         settings=settings,
         bus=bus,

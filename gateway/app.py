@@ -33,11 +33,12 @@ from gateway.routes import (
     logs,
     members,
     outputs,
+    projects,
     submit,
     submit_batch,
     tickets,
 )
-from services.artifacts.door import Door
+from services.artifacts.chosen import door_of
 from services.runtime.versions import VERSION
 
 BASE = "/api/v1"
@@ -59,6 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     blobs.router,
     cost.router,
     keys.router,
+    projects.router,
     tickets.router,
     grid.router,
 )
@@ -80,7 +82,7 @@ def create_app(parts: Parts, lifespan: Callable[[FastAPI], AbstractAsyncContextM
         lifespan=lifespan,
         middleware=[
             Middleware(RequestIds),
-            Middleware(Beside, prefix=f"{BLOBS}/", door=Door(parts.store)),
+            Middleware(Beside, prefix=f"{BLOBS}/", door=door_of(parts.store)),
             Middleware(BodyLimit),
             Middleware(Authenticate, keys=parts.keys, tickets=parts.tickets, hosts=_hosts(parts)),
         ],

@@ -9,20 +9,10 @@ from pydantic import Field, StringConstraints, model_validator
 from domain.batch.decider import FAILURES
 from domain.batch.members import LIST_BYTES_MAX, MEMBERS_MAX
 from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileSet, file_set
+from gateway.fields import BLOBS_MAX, NO_NUL, WHOLE, Bytes, Sha256
+from gateway.job_schemas import JobBody
 from gateway.reading import ID_PATTERN
-from gateway.schemas import (
-    BLOBS_MAX,
-    NO_NUL,
-    WHOLE,
-    BlobBody,
-    Body,
-    Bytes,
-    FileBody,
-    JobBody,
-    LimitsBody,
-    Sha256,
-    check_tree,
-)
+from gateway.schemas import BlobBody, Body, FileBody, LimitsBody, check_tree
 
 BULK_MAX = 200
 Members = Annotated[int, Field(ge=1, le=MEMBERS_MAX, strict=True), WHOLE]

@@ -11,7 +11,7 @@ from domain.batch.members import Member, decode
 from domain.errors import Invalid
 from domain.files import FileRef
 from gateway.batch_schemas import MembersBody
-from gateway.schemas import ARG_CHARS_MAX, ARGS_BYTES_MAX, FILE_BYTES_MAX
+from gateway.fields import ARG_CHARS_MAX, ARGS_BYTES_MAX, FILE_BYTES_MAX
 from services.artifacts.store import SHA256, ArtifactStore
 
 

@@ -13,7 +13,7 @@ from gateway.manifests import Manifests
 from gateway.stream.room import StreamRoom
 from gateway.tickets import Tickets
 from projections.queries import Queries
-from services.artifacts.local import LocalStore
+from services.artifacts.store import ArtifactStore
 from services.runtime.bus import Bus
 from services.runtime.handle import Handler
 from services.runtime.log import EventLog
@@ -30,7 +30,7 @@ class Parts:
     log: EventLog
     handler: Handler
     queries: Queries
-    store: LocalStore
+    store: ArtifactStore
     manifests: Manifests
     chunks: LogChunks
     streams: StreamRoom

@@ -81,6 +81,7 @@ TABLE = Table(
         "(account, name, sequence) WHERE name <> ''",
         "(sequence) WHERE phase <> 'finished'",
         "(sequence) WHERE phase = 'finished' AND final_micros IS NULL",
+        "(account, sequence) WHERE batch_id IS NULL",
         "(account, batch_id, sequence) WHERE batch_id IS NOT NULL",
         "(account, batch_id, status, sequence) WHERE batch_id IS NOT NULL",
         "(account, batch_id, ended_sequence) WHERE batch_id IS NOT NULL AND ended_sequence IS NOT NULL",

@@ -16,6 +16,8 @@ from projections.table import plain_text
 from projections.tags import tag_texts
 
 PAGE_MAX = 200
+NO_BATCH = "none"
+"""As the filter `batch`: executions that belong to none, so that a list is not all members of one batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,9 @@ def where_sql(account: str, filters: Filters) -> tuple[str, list[Any]]:
         add("e.submitted_at_us >= {}", filters.since_us)
     if filters.until_us is not None:
         add("e.submitted_at_us < {}", filters.until_us)
-    if filters.batch:
+    if filters.batch == NO_BATCH:
+        terms.append("e.batch_id IS NULL")
+    elif filters.batch:
         add("e.batch_id = {}", filters.batch)
     return " AND ".join(terms), values
 

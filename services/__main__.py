@@ -14,8 +14,7 @@ import uvloop
 from domain.errors import RgridError, Unavailable
 from projections.database import Database
 from projections.service_queries import ServiceQueries
-from services.artifacts.local import LocalStore
-from services.artifacts.signing import Signer
+from services.artifacts.chosen import store_of
 from services.runtime.bus import Bus
 from services.runtime.connection import connect
 from services.runtime.consumer import run_service
@@ -42,7 +41,7 @@ async def main(settings: Settings, services: tuple[Service, ...]) -> int:
     try:
         await _streams(bus)
         async with Database(settings.postgres_dsn) as database:
-            store = LocalStore(settings.artifacts_folder, Signer(bytes.fromhex(settings.url_key), settings.base_url))
+            store = store_of(settings)
             queries = ServiceQueries(database)
             log = JetStreamLog(bus, remembered=queries.position)
             shell = Shell(bus, Handler(log), queries, settings, store=store, decoded=log.decoded)

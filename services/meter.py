@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 from domain.cost.commands import EstimateCost, FinalizeCost
+from domain.cost.decider import Cost
 from domain.cost.settlement import estimate, settle
 from domain.execution.events import ExecutionFinished, ExecutionSubmitted
+from domain.execution.state import Execution
 from services.runtime.log import Ref
 from services.runtime.service import Context, EventItem, Service
 
@@ -27,8 +29,12 @@ class Meter:
             history = await self._history(context, item.ref.account, job.script.sha256)
             await context.handle(cost, estimate(job, context.settings.node_type, history))
         else:
-            execution = await context.state(item.ref, at_least=item.position)
-            await context.handle(cost, settle(execution))
+            execution: Execution = await context.state(item.ref, at_least=item.position)
+            bill: Cost = await context.state(cost)
+            last = max((span.attempt for span in execution.spans), default=0)
+            # What was billed stays billed: what is known of a bill may be old, but not wrong.
+            if not bill.settled or bill.settled_attempt < last:
+                await context.handle(cost, settle(execution))
 
     async def _history(self, context: Context, account: str, script_sha256: str) -> float | None:
         now, key = time.monotonic(), (account, script_sha256)

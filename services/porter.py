@@ -6,7 +6,7 @@ import orjson
 
 from domain.execution.job import Job
 from domain.execution.state import Execution
-from services.artifacts import bundling
+from services.artifacts.offers import offer
 from services.artifacts.store import ArtifactStore
 from services.runtime.log import Ref
 from services.runtime.messages import URLS_MAX, UrlsGiven, UrlsWanted
@@ -46,13 +46,8 @@ class Porter:
         return UrlsGiven(error="INVALID_REQUEST", message="The direction is download or upload.")
 
     async def _upload(self, account: str, wanted: UrlsWanted, scope: str) -> UrlsGiven:
-        missing = await self.store.missing(account, wanted.blobs)
-        small = bundling.worthwhile(missing) if wanted.bundles else {}
-        alone = [blob for blob in missing if blob.sha256 not in small]
-        urls = {blob.sha256: self.store.upload_url(account, blob.sha256, blob.size_bytes, scope) for blob in alone}
-        if not small:
-            return UrlsGiven(urls)
-        return UrlsGiven(urls, self.store.bundle_url(account, bundling.BYTES_MAX, scope), tuple(small))
+        found = await offer(self.store, account, wanted.blobs, scope, bundles=wanted.bundles, parts=wanted.parts)
+        return UrlsGiven(found.urls, found.bundle, found.bundled, found.parts)
 
     async def _held(self, ref: Ref, node_id: str, attempt: int) -> Execution | None:
         state: Execution = await self.context.state(ref)

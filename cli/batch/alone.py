@@ -1,4 +1,4 @@
-"""Whether another rgrid on this machine brings the results of the same batch into the same folder already."""
+"""Whether another process on this machine brings the results of the same batch into the same folder already."""
 
 from __future__ import annotations
 

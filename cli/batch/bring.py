@@ -13,10 +13,11 @@ from ..wire.arrival import shown
 from ..wire.patience import Stopped
 from ..wire.transport import Api
 from .alone import Alone
+from .entries import entry
 from .feed import ended_count
-from .homeward import Homeward, entry
+from .homeward import Homeward
 from .index import Index
-from .outage import Outage
+from .outage import Once, Outage
 from .results import Results
 from .words import at_home
 
@@ -42,14 +43,14 @@ class Bringing:
         self.index = Index(folder, self.batch)
         self.inputs = inputs
         self.homeward = Homeward(api.grid, self.index, outage, flat=flat, force=force)
-        self.results = Results(Api(api.grid), self.batch, self.take, self.index.price, outage)
+        self.results = Results(Once(api.grid), self.batch, self.take, self.index.price, outage)
         self.alone = Alone(folder, self.batch)
         self.problem: CliError | None = None
 
     def start(self) -> bool:
-        """False when another rgrid does it already, which was said."""
+        """False when another process does it already, which was said."""
         if not self.alone.taken():
-            warn(f"another rgrid brings these results into {shown(self.folder)} already; this one only watches")
+            warn(f"another command brings these results into {shown(self.folder)} already; this one only watches")
             return False
         self.index.open(self.inputs)
         self.results.start()
@@ -115,13 +116,13 @@ class Bringing:
         total = self.homeward.home.total()
         return f"{at_home(*total)} in {shown(self.folder)}" if total[0] else ""
 
-    def tell(self) -> CliError | None:
+    def tell(self, *, quiet: bool = False) -> CliError | None:
         """Where everything is; what did not come home, as the error it is."""
         home = self.homeward.home
         total = home.total()
-        if total[0]:
+        if total[0] and not quiet:
             detail("outputs", f"{shown(self.folder)} · {at_home(*total)}")
-        if not self.problem:
+        if not self.problem and not quiet:
             detail("index", shown(self.index.path))
         if home.standing_count:
             return self.standing()

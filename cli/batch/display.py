@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..terminal.formats import duration
 from ..terminal.live import Line, Live, room
-from ..terminal.screen import clean, coloured, interactive, paint, state, tell, warn
+from ..terminal.screen import clean, interactive, state, tell, warn
+from ..terminal.table import cut, width_of
 from . import words
 from .feed import ended_count
 from .pace import Pace
@@ -17,6 +17,7 @@ from .pace import Pace
 TENTHS = 10
 CAUSES_LIVE = 4
 CAUSES_TOLD = 20
+INDENT = 14
 
 
 @dataclass(slots=True)
@@ -104,10 +105,11 @@ class Lines:
         """Once for every cause, as long as they are few."""
         text = words.cause(group)
         if text in self.causes or len(self.causes) > CAUSES_TOLD:
-            return None
+            return
         self.causes.add(text)
         if len(self.causes) > CAUSES_TOLD:
-            return warn("members fail for other causes, too; all of them at the end")
+            warn("members fail for other causes, too; all of them at the end")
+            return
         example = group.get("example") or {}
         tell(f"! failing     {text} · for one {clean(example.get('member'))} · rgrid logs {clean(example.get('id'))}")
 
@@ -131,28 +133,27 @@ def block(view: View, columns: int) -> list[Line]:
         words.bar(doc, columns),
         [("  ", ""), *words.states(doc)],
     ]
-    figures = [view.figures(), f"{duration(now - view.begun)} so far" if now - view.begun >= 1 else ""]
+    figures = [view.figures(), f"{words.coarse(now - view.begun)} so far" if now - view.begun >= 1 else ""]
     lines += [[("  ", ""), (text, "")]] if (text := " · ".join(each for each in figures if each)) else []
-    reason = doc.get("stopped") or doc.get("reason") or {}
+    reason = words.why(doc)
     for name, text in (
         ("reason", clean(reason.get("message") or "")),
         ("cost", words.cost(doc)),
         ("at home", view.home),
     ):
         lines += [[(f"  {name:<11} ", "quiet"), (text, "")]] if text else []
-    return lines + causes(view.failures)
+    return lines + causes(view.failures, columns - INDENT - 1)
 
 
-def causes(failures: list[dict[str, Any]], most: int = CAUSES_LIVE) -> list[Line]:
-    """`  21 ×  exit 1: ValueError: bad row · data/a.csv · exec_…`, most first."""
+def causes(failures: list[dict[str, Any]], columns: int, most: int = CAUSES_LIVE) -> list[Line]:
+    """`  21 ×  exit 1: ValueError: bad row · data/a.csv · exec_…`, most first; a long cause leaves room for its example."""
     lines: list[Line] = []
     for group in failures[:most]:
         example = group.get("example") or {}
         number = f"{int(group.get('count') or 0):,} ×"
-        tail = f" · {clean(example.get('member'))} · {clean(example.get('id'))}"
-        lines.append([(f"  {number:<11} ", "bad"), (words.cause(group), ""), (tail, "quiet")])
+        member = f" · {clean(example.get('member'))}"
+        room = max(columns - width_of(member), columns // 2)
+        tail = f"{member} · {clean(example.get('id'))}"
+        lines.append([(f"  {number:<11} ", "bad"), (cut(words.cause(group), room), ""), (tail, "quiet")])
     more = len(failures) - most
     return [*lines, [(f"  {'':<11} {more:,} more causes", "quiet")]] if more > 0 else lines
-
-
-__all__ = ["Display", "Line", "Lines", "View", "block", "causes", "coloured", "display", "paint", "word"]

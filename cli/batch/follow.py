@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from ..errors import EXIT_CANCELLED, CliError
+from ..errors import EXIT_CANCELLED, CliError, Interrupted
 from ..options import emit
 from ..terminal.formats import moment
 from ..terminal.screen import detail, interactive, state, tell
@@ -18,7 +18,7 @@ from ..wire.transport import Api, segment
 from .bring import Bringing
 from .display import View, display
 from .feed import Feed, ended_count
-from .outage import Outage
+from .outage import PAUSE_SECONDS, Once, Outage, passing
 from .summary import closing, exit_code, failing, next_after
 
 TICK_SECONDS = 0.25
@@ -39,26 +39,47 @@ def follow_batch(
     as_json: bool = False,
     inputs: Iterable[tuple[str, str]] = (),
     interrupts: Interrupts | None = None,
+    beside: Callable[[dict[str, Any]], None] | None = None,
 ) -> int:
     """To the end of the batch, or until Ctrl-C detaches; the exit code: 0 all succeeded, 1 any failed, 130 cancelled.
 
     `folder`: where the results go, a folder a member. `watch`: the whole display, else one line. `inputs`: pairs of
-    (member name, what the person typed for it) in the order of the members, for the index.
+    (member name, what the person typed for it) in the order of the members, for the index. `beside` tells more of the ended batch
+    (what was expected of it).
     """
     api = grid if isinstance(grid, Api) else Api(grid)
-    doc = api.get(f"/batches/{segment(batch_id)}")
-    outage = Outage()
-    bringing = None
-    if not remote_only:
-        bringing = Bringing(api, doc, folder, outage, only_failed=only_failed, flat=flat, force=force, inputs=inputs)
-        bringing = bringing if bringing.start() else None
     with nullcontext(interrupts) if interrupts else Interrupts() as noted:
         noted.raising = False
-        following = Following(api, Feed(Api(api.grid), doc, outage), noted, bringing)
+        outage = Outage()
+        doc = first(api, batch_id, outage, noted) if api is grid else api.get(f"/batches/{segment(batch_id)}")
+        bringing = None
+        if not remote_only:
+            bringing = Bringing(
+                api, doc, folder, outage, only_failed=only_failed, flat=flat, force=force, inputs=inputs
+            )
+            bringing = bringing if bringing.start() else None
+        following = Following(api, Feed(Once(api.grid), doc, outage), noted, bringing)
+        following.beside = beside
         try:
             return following.to_the_end(watch=watch, as_json=as_json)
         finally:
             following.leave()
+
+
+def first(api: Api, batch: str, outage: Outage, interrupts: Interrupts) -> dict[str, Any]:
+    """The batch from a grid that has answered before: one that is away now is waited for."""
+    while True:
+        try:
+            doc: dict[str, Any] = Once(api.grid).get(f"/batches/{segment(batch)}")
+        except CliError as failed:
+            if not (cause := passing(failed)):
+                raise
+            outage.met(cause)
+            if interrupts.sleep(PAUSE_SECONDS):
+                raise Interrupted(f"Interrupted; {batch} goes on.", f"Come back: rgrid attach {batch}") from None
+            continue
+        outage.over()
+        return doc
 
 
 class Following:
@@ -72,6 +93,8 @@ class Following:
         self.view = View(feed.doc, begun=begun_at(feed.doc))
         self.cancelling = False
         self.shown = 0.0
+        self.closed = False
+        self.beside: Callable[[dict[str, Any]], None] | None = None
 
     def to_the_end(self, *, watch: bool, as_json: bool = False) -> int:
         """The exit code of the batch; 0 when the person leaves before its end."""
@@ -142,13 +165,16 @@ class Following:
         self.feed.leave()
         if self.bringing:
             self.bringing.leave()
-            self.bringing.write(self.feed.doc, last=True)
+            if not self.closed:
+                self.bringing.write(self.feed.doc, last=True)
             self.bringing.release()
 
     def told(self, as_json: bool) -> int:
         """The summary; the exit code."""
-        doc = self.final()
+        doc, self.closed = self.final(), True
         closing(doc)
+        if self.beside:
+            self.beside(doc)
         failing(self.feed.failures)
         problem = None
         if self.bringing:

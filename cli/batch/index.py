@@ -17,6 +17,7 @@ from typing import Any
 from .. import SCHEMA_VERSION
 from ..errors import CliError
 from ..terminal.screen import clean, warn
+from .entries import line, waiting
 from .places import INDEX
 
 WRITE_SECONDS_MIN = 1.0
@@ -39,7 +40,7 @@ class Index:
         self.path = folder / INDEX
 
     def open(self, inputs: Iterable[tuple[str, str]] = ()) -> None:
-        """Read what an earlier rgrid left of this batch; `inputs` are (member, what was typed for it), in order."""
+        """Read what was left here of this batch; `inputs` are (member, what was typed for it), in order."""
         for path in (self.path, self.own):
             said = read(path)
             if said.get("batch") == self.batch:
@@ -74,8 +75,10 @@ class Index:
     def put(self, position: int, entry: dict[str, Any]) -> None:
         """What became of the member at `position`; its input stays as it was typed."""
         with self.lock:
-            before = self.lines.get(position)
-            entry["input"] = json.loads(before)["input"] if before else entry["name"]
+            before = json.loads(self.lines.get(position, b"{}"))
+            if (before.get("attempt") or 0) > (entry.get("attempt") or 0):
+                return  # it was retried, and that result was here first
+            entry["input"] = before.get("input", entry["name"])
             attempt, cost = self.costs.pop(position, (None, None))
             if entry.get("cost_micros") is None and attempt == entry.get("attempt"):
                 entry["cost_micros"] = cost
@@ -113,7 +116,7 @@ class Index:
             return
         self.changed = False
         if self.mine and identity(self.path) not in (self.mine, None):
-            self.path = self.own  # another rgrid has put the index of another batch there
+            self.path = self.own  # somebody else has put the index of another batch there
         aside = self.path.with_name(f".{self.path.name}.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -144,15 +147,6 @@ class Index:
         lines = dict(self.lines)
         members = b",\n".join(lines[position] for position in sorted(lines))
         return json.dumps(head, ensure_ascii=False).encode()[:-1] + b', "members": [\n' + members + b"\n]}\n"
-
-
-def line(entry: dict[str, Any]) -> bytes:
-    return json.dumps(entry, separators=(",", ":")).encode()
-
-
-def waiting(position: int, member: str, typed: str) -> dict[str, Any]:
-    """A member of which nothing is known yet."""
-    return {"index": position, "input": typed, "name": member, "execution": None, "status": "open", "outputs": []}
 
 
 def identity(path: Path) -> tuple[int, int] | None:

@@ -26,12 +26,14 @@ def closing(doc: dict[str, Any]) -> None:
     status, total, done = str(doc.get("status")), int(doc.get("count") or 0), ended_count(doc)
     whole = f"all {total:,}" if status == "succeeded" and total > 1 else words.states_text(doc)
     cpu = (doc.get("usage") or {}).get("cpu_ms")
-    figures = [whole, words.took(doc), f"cpu {duration(cpu / 1000)}" if cpu else "", price(doc)]
+    figures = [whole, words.took(doc), f"cpu {duration(cpu / 1000)}" if cpu else ""]
     figures.append(f"{int(doc['reused']):,} reused" if doc.get("reused") else "")
     if done < total and status in MEANING:
         figures.append(f"{total - done:,} never started")
     state(MEANING.get(status, "busy"), status, " · ".join(each for each in figures if each))
-    reason = doc.get("stopped") or doc.get("reason") or {}
+    if cost := price(doc):
+        detail("cost", cost)
+    reason = words.why(doc)
     for word, key in (("reason", "message"), ("hint", "hint")):
         if reason.get(key) and status != "succeeded":
             detail(word, clean(with_id(str(reason[key]), doc)))

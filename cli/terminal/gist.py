@@ -97,6 +97,27 @@ def finalized(data: Data) -> str:
     return f"{money(data['total_micros'])} for {duration(held)} · {about(data['equivalent_total_micros'])} on a cx23"
 
 
+def batch_submitted(data: Data) -> str:
+    words = [count(data["members"]["count"], "member"), data["job"]["script"]["path"]]
+    words += [f"{data['parallel']:,} at once"] if data.get("parallel") else []
+    words += [f"stops after {count(data['failures_max'], 'failure')}"] if data.get("failures_max") else []
+    return " · ".join(words)
+
+
+def batch_expanded(data: Data) -> str:
+    return f"{count(data['count'], 'member')} written"
+
+
+def batch_retried(data: Data) -> str:
+    words = [f"those that {', '.join(data['statuses']).replace('_', ' ')}", asked_by(data)]
+    words += [f"with {data['script']['path']}"] if data.get("script") else []
+    return " · ".join(word for word in words if word)
+
+
+def batch_finished(data: Data) -> str:
+    return " · ".join(f"{number:,} {status.replace('_', ' ')}" for status, number in data["counts"].items() if number)
+
+
 TELLERS: dict[str, Callable[[Data], str]] = {
     "execution.submitted": submitted,
     "execution.cached": cached,
@@ -107,6 +128,13 @@ TELLERS: dict[str, Callable[[Data], str]] = {
     "execution.cancel_requested": asked_by,
     "execution.finished": finished,
     "execution.retried": asked_by,
+    "batch.submitted": batch_submitted,
+    "batch.expanded": batch_expanded,
+    "batch.delayed": reasoned,
+    "batch.stopped": reasoned,
+    "batch.cancel_requested": asked_by,
+    "batch.retried": batch_retried,
+    "batch.finished": batch_finished,
     "cost.estimated": estimated,
     "cost.finalized": finalized,
 }

@@ -6,7 +6,7 @@ import shutil
 from typing import Any
 
 from ..errors import EXIT_CANCELLED, EXIT_PLATFORM, EXIT_TIMED_OUT
-from .formats import about, between, duration, money, size
+from .formats import about, between, clock, duration, money, size
 from .screen import COLUMN, clean, detail, following, interactive, state
 from .table import width_of
 
@@ -117,3 +117,12 @@ def next_after(doc: dict[str, Any]) -> None:
     """The command that helps most now."""
     verb = "events" if doc.get("status") == "succeeded" else "why"
     following(f"rgrid {verb} {doc['id']}")
+
+
+def kept_words(doc: dict[str, Any]) -> str:
+    """Until when its files and log are there; nothing where there are none, or where that is not known yet."""
+    there = (doc.get("outputs") or {}).get("count") or (doc.get("log") or {}).get("lines")
+    if not there or not doc.get("kept_until"):
+        return ""
+    day = clock(str(doc["kept_until"])).split()[0]
+    return f"files and log are gone since {day}" if doc.get("artifacts_expired") else f"files and log until {day}"

@@ -37,8 +37,16 @@ def one_id(text: str) -> str:
         return word
     raise UsageProblem(
         f"{clean(text)!r} is no id: an id is exec_… or batch_…, or a unique beginning of one, or @last.",
-        "The ids: rgrid ps",
+        "The ids: rgrid ps      Batches: rgrid batch",
     )
+
+
+def batch_id(ctx: Any, param: Any, value: str | None) -> str | None:
+    """A click callback: the id of a batch, when one was given. Raises UsageProblem for that of an execution."""
+    word = optional_id(ctx, param, value)
+    if word is not None and word.startswith("exec_"):
+        raise UsageProblem(f"{clean(word)} is an execution, not a batch.", f"Look at it: rgrid status {clean(word)}")
+    return word
 
 
 def state_name(ctx: Any, param: Any, value: str | None) -> str | None:

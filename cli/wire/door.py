@@ -4,35 +4,50 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from .transport import ANSWER_SECONDS, connection
+from .transport import ANSWER_SECONDS, CONNECT_SECONDS, connection
 
 Answer = tuple[int, str, dict[str, str]]
 """Status, text, headers (lower case) of a short answer."""
+Body = bytes | Iterable[bytes] | None
 Send = Callable[[], Answer]
 
 _own = threading.local()
 
 
 def exchange(
-    method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    method: str, url: str, body: Body = None, headers: dict[str, str] | None = None
 ) -> http.client.HTTPResponse:
-    """Send and return the answer with its body unread; network failures come out as they are."""
-    wire = wire_to(url)
+    """Send and return the answer with its body unread; network failures come out as they are.
+
+    A kept connection that the other side closed meanwhile is opened anew, where `body` can be sent twice.
+    """
     parts = urlsplit(url)
-    try:
-        wire.request(
-            method, parts._replace(scheme="", netloc="", fragment="").geturl(), body=body, headers=headers or {}
-        )
-        return wire.getresponse()
-    except (http.client.HTTPException, OSError):
-        forget(url)
-        raise
+    target = parts._replace(scheme="", netloc="", fragment="").geturl()
+    fresh = False
+    while True:
+        wire = wire_to(url)
+        fresh = fresh or wire.sock is None
+        try:
+            if wire.sock is None:
+                wire.timeout = CONNECT_SECONDS
+                wire.connect()
+                wire.sock.settimeout(ANSWER_SECONDS)  # type: ignore[attr-defined]
+            wire.request(method, target, body=body, headers=headers or {})
+            return wire.getresponse()
+        except (http.client.HTTPException, OSError):
+            forget(url)
+            if fresh or not isinstance(body, bytes | None):
+                raise
+            fresh = True
+        except BaseException:  # half a request was sent: nothing else can follow it
+            forget(url)
+            raise
 
 
-def finished(method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+def finished(method: str, url: str, body: Body = None, headers: dict[str, str] | None = None) -> Answer:
     """An exchange whose answer is short."""
     answer = exchange(method, url, body, headers)
     try:

@@ -11,19 +11,18 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..errors import CliError
+from ..errors import CliError, Unreachable
 from ..terminal.screen import clean
-from . import door
 from .abreast import abreast
-from .patience import NETWORK, Patience, Stopped
+from .filling import Filling, ledger_of
+from .patience import Patience
+from .progress import Progress
 from .transport import Api, segment
 
 CONNECTIONS = 8
 PIECE = 1 << 18
 NAME_BYTES_MAX = 255
 FULL = (errno.ENOSPC, errno.EDQUOT)
-LOCAL = (*FULL, errno.EROFS, errno.EFBIG, errno.EIO)
-"""Faults of the disk here; they never are the network's."""
 
 
 def outputs(api: Api, execution: str) -> Iterator[dict[str, Any]]:
@@ -52,7 +51,10 @@ def download(api: Api, execution: str, folder: Path, *, force: bool = False) -> 
             f" -o {clean(folder)} --force",
             code="OUTPUT_EXISTS",
         )
-    Fetcher(api, execution).fetch(wanted)
+    with Progress("downloading", sum(item["size_bytes"] for item, _ in wanted)) as progress:
+        fetcher = Fetcher(api, execution)
+        fetcher.progress = progress
+        fetcher.fetch(wanted)
     return len(items), sum(item["size_bytes"] for item in items)
 
 
@@ -94,6 +96,7 @@ class Fetcher:
         self.patience = Patience("The download")
         self.asking = threading.Lock()
         self.fresh: dict[str, str] = {}
+        self.progress: Progress | None = None
 
     def fetch(self, wanted: list[tuple[dict[str, Any], Path]]) -> None:
         abreast(self.one, wanted, CONNECTIONS, self.patience)
@@ -109,8 +112,9 @@ class Fetcher:
         except CliError:
             raise
         except OSError as broken:
-            with suppress(OSError):
-                path.with_name(part_name(path.name, item["sha256"])).unlink(missing_ok=True)
+            for left in (part := path.with_name(part_name(path.name, item["sha256"])), ledger_of(part)):
+                with suppress(OSError):
+                    left.unlink(missing_ok=True)
             room = "Make room, or take another folder" if broken.errno in FULL else "Another folder"
             raise CliError(
                 f"{clean(path)} cannot be written ({broken.strerror}).",
@@ -119,68 +123,28 @@ class Fetcher:
             ) from None
 
     def fill(self, item: dict[str, Any], part: Path) -> None:
-        """Append to `part` until it is complete; a wrong hash throws it away, once."""
-        url, damaged = item["url"], 0
+        """Write `part` until it is complete; a wrong hash throws it away, once."""
+        damaged = 0
         part.touch(mode=0o600)
         while True:
-            if self.patience.stop.is_set():
-                raise Stopped
-            if part.stat().st_size >= item["size_bytes"]:
-                if digest_of(part).hexdigest() == item["sha256"]:
-                    return
-                part.write_bytes(b"")
-                damaged += 1
-                if damaged > 2:
-                    raise CliError(f"{clean(item['path'])} arrives damaged (SHA-256 differs).", code="OUTPUT_DAMAGED")
-                if item["size_bytes"] == 0:
-                    continue
-            have = part.stat().st_size
-            try:
-                status, wait_seconds = self.append(url, part)
-            except NETWORK as broken:
-                if getattr(broken, "filename", None) or getattr(broken, "errno", None) in LOCAL:
-                    raise
-                self.patience.wait(broken)
-                continue
-            if status in (401, 403, 410):
-                self.patience.wait("a signed URL expired")
-                url = self.renewed(item["path"])
-            elif status >= 300:
-                if status < 500 and status not in (408, 416, 425, 429):
-                    raise CliError(
-                        f"The grid does not hand out {clean(item['path'])} (HTTP {status}).", code="OUTPUT_GONE"
-                    )
-                self.patience.wait(f"HTTP {status}", wait_seconds)
-            elif part.stat().st_size > have:
-                self.patience.progress()
-            elif item["size_bytes"]:
-                self.patience.wait("the connection broke")
-
-    def append(self, url: str, part: Path) -> tuple[int, float]:
-        """One GET from where `part` ends; status and Retry-After."""
-        have = part.stat().st_size
-        answer = door.exchange("GET", url, headers={"Range": f"bytes={have}-"} if have else {})
-        try:
-            if answer.status >= 300:
-                answer.read()
-                return answer.status, float(answer.headers.get("Retry-After") or 0)
-            with part.open("ab" if answer.status == 206 else "wb") as sink:
-                while piece := answer.read(PIECE):
-                    if self.patience.stop.is_set():
-                        raise Stopped
-                    sink.write(piece)
-            if not answer.isclosed() or answer.length:
-                door.forget(url)
-        except BaseException:
-            door.forget(url)
-            raise
-        return answer.status, 0.0
+            filled = Filling(self, item, part)
+            filled.fill()
+            if digest_of(part).hexdigest() == item["sha256"]:
+                return
+            filled.forget()
+            damaged += 1
+            if damaged > 2:
+                raise CliError(f"{clean(item['path'])} arrives damaged (SHA-256 differs).", code="OUTPUT_DAMAGED")
 
     def renewed(self, name: str) -> str:
-        """A fresh URL for `name`."""
-        with self.asking:
-            self.fresh = {item["path"]: item["url"] for item in outputs(self.api, self.execution)}
-        return self.fresh[name]
+        """A fresh URL for `name`; a grid that is away is waited for."""
+        while True:
+            try:
+                with self.asking:
+                    self.fresh = {item["path"]: item["url"] for item in outputs(self.api, self.execution)}
+                return self.fresh[name]
+            except Unreachable as away:
+                self.patience.wait(away.__cause__ or away.message)
 
 
 def part_name(name: str, sha256: str) -> str:

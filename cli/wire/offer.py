@@ -14,27 +14,39 @@ HEAD = struct.Struct(">32sQ")
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """A large blob that goes in parts: URLs of the next ones by number, what came before, where to say it is all there."""
+
+    part_bytes: int
+    urls: dict[str, str]
+    stored_bytes: int
+    finish: str
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
-    """`alone`: a signed URL by hash. `bundled`: hashes of small ones, which go to the one URL `bundle`."""
+    """`alone`: a signed URL by hash. `bundled`: hashes of small ones, which go to the one URL `bundle`. `parts` by hash."""
 
     alone: dict[str, str]
-    bundled: frozenset[str] = frozenset()
-    bundle: str = ""
-    bytes_max: int = 0
+    bundled: frozenset[str]
+    bundle: str
+    bytes_max: int
+    parts: dict[str, Parts]
 
     @property
     def missing(self) -> set[str]:
-        return self.alone.keys() | self.bundled
+        return self.alone.keys() | self.bundled | self.parts.keys()
 
 
 def ask(api: Api, blobs: list[Blob], *, bundle: bool = True) -> Offer:
-    """Which of `blobs` (at most 1,000) the grid lacks. Raises CliError."""
+    """Which of `blobs` (at most 1,000) the grid lacks. Raises CliError; a grid that goes away is not waited for."""
     wanted = [{"sha256": blob.sha256, "size_bytes": blob.size_bytes} for blob in blobs]
-    found = api.post("/blobs", {"blobs": wanted, "bundle": bundle})
+    body = {"blobs": wanted, "bundle": bundle, "parts": True}
+    found = api.call("POST", "/blobs", body, patient=not api.expected).json()
     many = found.get("bundle") or {}
-    return Offer(
-        dict(found["missing"]), frozenset(many.get("blobs", ())), many.get("url", ""), many.get("bytes_max", 0)
-    )
+    parts = {sha256: Parts(**given) for sha256, given in (found.get("parts") or {}).items()}
+    small = frozenset(many.get("blobs", ()))
+    return Offer(dict(found["missing"]), small, many.get("url", ""), many.get("bytes_max", 0), parts)
 
 
 def bundles(blobs: list[Blob], bytes_max: int) -> Iterator[list[Blob]]:

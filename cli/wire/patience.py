@@ -1,4 +1,4 @@
-"""Go on after a fault of the network: back off, say so once, give up after a minute without any progress."""
+"""Go on after a fault of the network: back off, say so once, give up after two minutes without any progress."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ..errors import CliError
 from ..terminal.screen import tell
 from .reply import why
 
-GIVE_UP_SECONDS = 60.0
+GIVE_UP_SECONDS = 120.0
+"""Twice as long as a gateway or a store may be gone without anybody having to do something."""
 PAUSE_FIRST, PAUSE_MAX = 0.2, 5.0
 NETWORK = (http.client.HTTPException, ConnectionError, TimeoutError, OSError)
 
 
 class Patience:
-    """Shared by all threads of one transfer; `progress` starts the minute anew."""
+    """Shared by all threads of one transfer; `progress` starts the time anew."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -32,7 +33,7 @@ class Patience:
                 self.pause, self.deadline = PAUSE_FIRST, 0.0
 
     def wait(self, cause: str | BaseException, seconds: float = 0.0) -> None:
-        """Sleep before the next try; raises CliError when the minute is over or another thread gave up."""
+        """Sleep before the next try; raises CliError when the time is over or another thread gave up."""
         text = why(cause) if isinstance(cause, BaseException) else cause
         with self.lock:
             now = time.monotonic()

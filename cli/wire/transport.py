@@ -100,6 +100,11 @@ class Api:
             "User-Agent": f"rgrid/{__version__}",
         }
 
+    @property
+    def expected(self) -> bool:
+        """Whether a gateway that does not answer is one that was there, and is waited for."""
+        return self._answered or (self.grid.source == EMBEDDED and bool(running()))
+
     def _ride_out(self, method: str, path: str, body: Any, headers: dict[str, str] | None) -> Reply:
         """Send again while a gateway that somebody starts anew is away; says so once. Never sends twice what may not be."""
         deadline, told = time.monotonic() + AWAY_SECONDS_MAX, False
@@ -107,7 +112,7 @@ class Api:
             try:
                 return self._once(method, path, body, headers)
             except Unreachable as away:
-                expected = self._answered or (self.grid.source == EMBEDDED and running())
+                expected = self.expected
                 unsent = isinstance(away.__cause__, ConnectionRefusedError)
                 if not expected or not (unsent or may_repeat(method, headers)) or time.monotonic() > deadline:
                     raise

@@ -49,13 +49,15 @@ class DelayExecution:
 
 @dataclass(frozen=True, slots=True)
 class AssignExecution:
-    """`attempt` is the number this assignment is meant to have: a second scheduler that decided on older news is refused."""
+    """`attempt` is the number this assignment is meant to have, `round` the retries by a person that came before it (None:
+    however many): a second scheduler that decided on older news is refused."""
 
     attempt: int
     node_id: str
     incarnation: str
     node_type: str
     now_us: int
+    round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

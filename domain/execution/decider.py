@@ -90,7 +90,7 @@ def _resolve(state: Execution, command: c.ResolveExecution) -> list[e.ExecutionE
 
 
 def _assign(state: Execution, command: c.AssignExecution) -> list[e.ExecutionEvent]:
-    if state.phase != "queued" or command.attempt != state.attempt + 1:
+    if state.phase != "queued" or command.attempt != state.attempt + 1 or command.round not in (None, state.round):
         return []
     if command.now_us < state.not_before_us:
         raise WrongState("Its next attempt is not due yet.", details={"not_before_us": state.not_before_us})

@@ -56,6 +56,8 @@ class Execution:
     memoize: bool = False
     expired: bool = False
     """Its files are gone."""
+    round: int = 0
+    """How often a person had it go again."""
 
     @property
     def open(self) -> bool:
@@ -147,6 +149,7 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
                 not_before_us=0,
                 delay=None,
                 cancelling=False,
+                round=state.round + 1,
             )
 
 

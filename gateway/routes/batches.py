@@ -14,10 +14,10 @@ from domain.errors import Unavailable
 from gateway.auth import Caller
 from gateway.batch_reading import ENDED, BatchId, batch_document, resolved_batch
 from gateway.described import COUNT, TEXT, errors, shape
+from gateway.filters import Cursor, Named, OfProject, Tags, tag_map
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import SEQUENCE_MAX, Instant, MinSeq, answer, fresh, json_response, micros_of
-from gateway.routes.executions import PAGE, TAG, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX
-from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX
+from gateway.routes.executions import PAGE, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX
 from projections.listing import PAGE_MAX, Filters
 
 router = APIRouter(tags=["batches"])
@@ -55,16 +55,13 @@ async def listed(
     parts: PartsDep,
     caller: CallerDep,
     status: Annotated[list[Annotated[str, Query(pattern=STATUSES)]] | None, Query(max_length=5)] = None,
-    project: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
-    tag: Annotated[
-        list[Annotated[str, Query(max_length=TAG_NAME_CHARS_MAX + TAG_CHARS_MAX + 1, pattern=TAG)]] | None,
-        Query(max_length=TAGS_MAX, description="k=v, may be repeated; all must match."),
-    ] = None,
-    name: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
+    project: OfProject = None,
+    tag: Tags = None,
+    name: Named = None,
     since: Instant | None = None,
     until: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
-    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Cursor = None,
     min_seq: MinSeq = None,
 ) -> Response:
     """A page of batches, filtered; all filters must match."""
@@ -72,7 +69,7 @@ async def listed(
     filters = Filters(
         status=tuple(status) if status else None,
         project=project,
-        tags=dict(each.split("=", 1) for each in tag or ()),
+        tags=tag_map(tag),
         name=name,
         since_us=micros_of(since),
         until_us=micros_of(until),

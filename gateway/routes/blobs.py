@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -9,8 +11,9 @@ from gateway.described import errors, shape
 from gateway.parts import CallerDep, PartsDep
 from gateway.reading import answer
 from gateway.schemas import BlobsBody
-from services.artifacts import bundling
+from services.artifacts.offers import offer
 from services.runtime.messages import BlobRef
+from services.runtime.plain import to_plain
 
 router = APIRouter(tags=["files"])
 
@@ -22,10 +25,13 @@ router = APIRouter(tags=["files"])
         200: shape(
             "A signed upload URL (PUT, 15 minutes) by SHA-256, for those that are missing. With `bundle` in the request the"
             " small ones are named in `bundle.blobs` instead: POST them to `bundle.url` as a sequence of SHA-256 (32 bytes),"
-            " length (8 bytes, big-endian) and content, at most `bytes_max` a request.",
+            " length (8 bytes, big-endian) and content, at most `bytes_max` a request. With `parts` in the request large ones may"
+            " be in `parts` instead: PUT the parts to `urls`, by number; when none is left POST to `finish`, which answers 202"
+            " as long as the blob is being verified and 200 when it is stored.",
             {"missing": {"type": "object", "additionalProperties": {"type": "string"}}},
             {"missing": {"e3b0c442": "http://…/blobs/…?op=put&sig=…"}},
             bundle={"type": "object"},
+            parts={"type": "object"},
         ),
         **errors(413),
     },
@@ -33,14 +39,10 @@ router = APIRouter(tags=["files"])
 async def missing(parts: PartsDep, caller: CallerDep, body: BlobsBody) -> Response:
     """Ask before uploading: what this account stored before is not uploaded again."""
     wanted = [BlobRef(each.sha256, each.size_bytes) for each in body.blobs]
-    lacking = await parts.store.missing(caller.account, wanted)
-    small = bundling.worthwhile(lacking) if body.bundle else {}
-    urls = {
-        blob.sha256: parts.store.upload_url(caller.account, blob.sha256, blob.size_bytes, caller.key_id)
-        for blob in lacking
-        if blob.sha256 not in small
-    }
-    if not small:
-        return answer({"missing": urls})
-    bundle = parts.store.bundle_url(caller.account, bundling.BYTES_MAX, caller.key_id)
-    return answer({"missing": urls, "bundle": {"url": bundle, "bytes_max": bundling.BYTES_MAX, "blobs": list(small)}})
+    found = await offer(parts.store, caller.account, wanted, caller.key_id, bundles=body.bundle, parts=body.parts)
+    doc: dict[str, Any] = {"missing": found.urls}
+    if found.bundled:
+        doc["bundle"] = {"url": found.bundle, "bytes_max": found.bytes_max, "blobs": found.bundled}
+    if found.parts:
+        doc["parts"] = {sha256: to_plain(given) for sha256, given in found.parts.items()}
+    return answer(doc)

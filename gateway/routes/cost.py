@@ -14,10 +14,9 @@ from domain.money import CURRENCY
 from gateway.auth import Caller
 from gateway.batch_reading import existing_batch
 from gateway.described import COUNT, TEXT, errors, shape
+from gateway.filters import OfBatch, OfProject, OfScript, Tags, tag_map
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ID_PATTERN, Instant, MinSeq, answer, document, fresh, micros_of, priced, resolved
-from gateway.routes.executions import TAG
-from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX
 from projections.execution_doc import iso
 from projections.listing import Filters
 
@@ -64,13 +63,10 @@ async def cost(
     since: Instant | None = None,
     until: Instant | None = None,
     by: Annotated[str, Query(pattern=BY)] = "total",
-    project: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
-    tag: Annotated[
-        list[Annotated[str, Query(max_length=TAG_NAME_CHARS_MAX + TAG_CHARS_MAX + 1, pattern=TAG)]] | None,
-        Query(max_length=TAGS_MAX),
-    ] = None,
-    script: Annotated[str | None, Query(max_length=4096)] = None,
-    batch: Annotated[str | None, Query(pattern=ID_PATTERN, description="Members of this batch only.")] = None,
+    project: OfProject = None,
+    tag: Tags = None,
+    script: OfScript = None,
+    batch: OfBatch = None,
     min_seq: MinSeq = None,
 ) -> Response:
     """What was charged. `equivalent_micros` is what the same time would cost on the cheapest cloud node.
@@ -80,13 +76,11 @@ async def cost(
     await fresh(parts, min_seq)
     if execution is not None:
         return await _of_one(parts, caller, execution)
-    now_us = time.time_ns() // 1000
-    begins = [micros_of(since), now_us - int(last[:-1]) * UNITS_US[last[-1]] if last else None]
-    since_us = max((begin for begin in begins if begin is not None), default=None)
-    until_us = micros_of(until)
+    now_us, until_us = time.time_ns() // 1000, micros_of(until)
+    since_us = _begin(now_us, last, micros_of(since))
     filters = Filters(
         project=project,
-        tags=dict(each.split("=", 1) for each in tag or ()),
+        tags=tag_map(tag),
         script=script,
         batch=await existing_batch(parts, caller, batch) if batch else None,
     )
@@ -102,6 +96,12 @@ async def cost(
             "currency": CURRENCY,
         }
     )
+
+
+def _begin(now_us: int, last: str | None, since_us: int | None) -> int | None:
+    """The later of two beginnings: `last` such as 7d before now, and `since_us`."""
+    begins = [since_us, now_us - int(last[:-1]) * UNITS_US[last[-1]] if last else None]
+    return max((begin for begin in begins if begin is not None), default=None)
 
 
 async def _of_one(parts: Parts, caller: Caller, text: str) -> Response:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from gateway.auth import Caller
 from gateway.batch_reading import existing_batch
 from gateway.described import COUNT, TEXT, errors, shape
+from gateway.filters import Cursor, Named, OfProject, OfScript, Tags, tag_map
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import (
     ID_PATTERN,
@@ -24,16 +25,14 @@ from gateway.reading import (
     priced,
     resolved,
 )
-from gateway.schemas import NAME_CHARS_MAX, TAG_CHARS_MAX, TAG_NAME_CHARS_MAX, TAGS_MAX
 from gateway.stream.story import Story
-from projections.listing import PAGE_MAX, Filters
+from projections.listing import NO_BATCH, PAGE_MAX, Filters
 
 router = APIRouter(tags=["executions"])
 WAIT_SECONDS_MAX = 60.0
 WAIT_SECONDS_DEFAULT = 25.0
 CHECK_SECONDS = 5.0
 STATUSES = r"^(queued|provisioning|running|succeeded|failed|cancelled|timed_out|lost)$"
-TAG = r"^[^=\x00-\x1f\x7f]+=[^\x00-\x1f\x7f]*$"
 
 DOC = {"id": TEXT, "status": TEXT, "sequence": COUNT, "cost": {"type": "object"}, "schema_version": COUNT}
 DOC_EXAMPLE = {
@@ -56,18 +55,17 @@ async def listed(
     parts: PartsDep,
     caller: CallerDep,
     status: Annotated[list[Annotated[str, Query(pattern=STATUSES)]] | None, Query(max_length=8)] = None,
-    project: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
-    tag: Annotated[
-        list[Annotated[str, Query(max_length=TAG_NAME_CHARS_MAX + TAG_CHARS_MAX + 1, pattern=TAG)]] | None,
-        Query(max_length=TAGS_MAX, description="k=v, may be repeated; all must match."),
+    project: OfProject = None,
+    tag: Tags = None,
+    name: Named = None,
+    script: OfScript = None,
+    batch: Annotated[
+        str | None, Query(pattern=ID_PATTERN, description="Members of this batch only; none: of no batch.")
     ] = None,
-    name: Annotated[str | None, Query(max_length=NAME_CHARS_MAX)] = None,
-    script: Annotated[str | None, Query(max_length=4096)] = None,
-    batch: Annotated[str | None, Query(pattern=ID_PATTERN, description="Members of this batch only.")] = None,
     since: Instant | None = None,
     until: Instant | None = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
-    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Cursor = None,
     min_seq: MinSeq = None,
 ) -> Response:
     """A page of executions, filtered; all filters must match."""
@@ -75,10 +73,10 @@ async def listed(
     filters = Filters(
         status=tuple(status) if status else None,
         project=project,
-        tags=dict(each.split("=", 1) for each in tag or ()),
+        tags=tag_map(tag),
         name=name,
         script=script,
-        batch=await existing_batch(parts, caller, batch) if batch else None,
+        batch=await existing_batch(parts, caller, batch) if batch and batch != NO_BATCH else batch,
         since_us=micros_of(since),
         until_us=micros_of(until),
     )

@@ -9,10 +9,11 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from domain.files import ENTRIES_INLINE_MAX, FILES_MAX
 from gateway.described import TEXT, errors, shape
+from gateway.fields import TIMEOUT_SECONDS_MAX
 from gateway.parts import CallerDep, PartsDep
 from gateway.reading import answer
-from gateway.schemas import ENTRIES_INLINE_MAX, FILES_MAX, TIMEOUT_SECONDS_MAX
 from services.runtime.backlog import backlogs
 from services.runtime.park import parked
 from services.runtime.versions import VERSION

@@ -16,6 +16,7 @@ from domain.errors import NotFound, RgridError, Unauthenticated
 from gateway.auth import Caller
 from gateway.described import errors
 from gateway.errors import CLOSE_BY_CODE, error_body
+from gateway.kept import check_log
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ID_PATTERN, ExecutionId, Instant, micros_of, resolved
 from gateway.stream.attempt_log import Sources
@@ -52,7 +53,7 @@ Tail = Annotated[int | None, Query(ge=1, le=TAIL_MAX, description="Begin so many
                 },
             },
         },
-        **errors(404),
+        **errors(404, 409),
     },
 )
 async def history(
@@ -71,6 +72,7 @@ async def history(
     execution = await resolved(parts, caller, execution_id)
     story = Story(parts.log, caller.account, execution)
     await story.begin()
+    check_log(execution, story.state.expired, sum(each.log.chunks for each in story.attempts.values()))
     sources = await lent(Sources(parts.chunks, parts.store, caller.account, execution), parts.log, story)
     if format == "ndjson":
         return StreamingResponse(ndjson(sources, story, wish), media_type="application/x-ndjson")

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gateway.auth import Caller
 from gateway.batch_reading import BatchId, existing_batch
 from gateway.described import COUNT, errors, shape
+from gateway.filters import Cursor
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import SEQUENCE_MAX, MinSeq, answer, fresh
 from gateway.routes.executions import PAGE, STATUSES
@@ -63,7 +64,7 @@ async def members(
     batch_id: BatchId,
     status: Annotated[list[Annotated[str, Query(pattern=STATUSES)]] | None, Query(max_length=8)] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
-    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    cursor: Cursor = None,
     min_seq: MinSeq = None,
 ) -> Response:
     """A page of the members and how each of them is."""

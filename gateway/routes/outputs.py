@@ -9,12 +9,14 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway.described import errors, shape
+from gateway.kept import check_outputs
 from gateway.parts import CallerDep, PartsDep
 from gateway.reading import ExecutionId, MinSeq, answer, document, fresh, resolved
 
 router = APIRouter(tags=["files"])
 PAGE_ENTRIES = 500
 ENTRIES_MAX = 10_000_000
+MAYBE = {"type": ["string", "null"]}
 EXAMPLE = {"path": "counts.csv", "size_bytes": 1024, "sha256": "e3b0…", "mode": 420, "url": "http://…/blobs/…?sig=…"}
 
 
@@ -24,8 +26,8 @@ EXAMPLE = {"path": "counts.csv", "size_bytes": 1024, "sha256": "e3b0…", "mode"
     responses={
         200: shape(
             "Files in the order of their paths.",
-            {"items": {"type": "array", "items": {"type": "object"}}, "next_cursor": {"type": ["string", "null"]}},
-            {"items": [EXAMPLE], "next_cursor": None},
+            {"items": {"type": "array", "items": {"type": "object"}}, "next_cursor": MAYBE, "kept_until": MAYBE},
+            {"items": [EXAMPLE], "next_cursor": None, "kept_until": "2026-12-20T14:02:00.000Z"},
         ),
         **errors(404, 409),
     },
@@ -41,6 +43,7 @@ async def outputs(
     await fresh(parts, min_seq)
     execution = await resolved(parts, caller, execution_id)
     doc = orjson.loads(await document(parts, caller, execution))
+    check_outputs(doc)
     found: dict[str, Any] = doc.get("outputs") or {}
     entries = found.get("entries") or []
     if found.get("manifest"):
@@ -50,4 +53,5 @@ async def outputs(
         {**entry, "url": parts.store.download_url(caller.account, entry["sha256"], caller.key_id)} for entry in page
     ]
     more = cursor + PAGE_ENTRIES < len(entries)
-    return answer({"items": items, "next_cursor": str(cursor + PAGE_ENTRIES) if more else None})
+    following = str(cursor + PAGE_ENTRIES) if more else None
+    return answer({"items": items, "next_cursor": following, "kept_until": doc.get("kept_until")})

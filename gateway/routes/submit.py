@@ -16,10 +16,12 @@ from domain.execution.job import Limits
 from domain.files import FileSet
 from domain.ids import id_from
 from gateway.described import COUNT, TEXT, errors, shape
+from gateway.fields import MEMORY_BYTES_MIN
 from gateway.idempotency import IdempotencyKey, key_or_random
+from gateway.job_schemas import JobBody, SubmitBody
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import answer
-from gateway.schemas import MEMORY_BYTES_MIN, JobBody, LimitsBody, SubmitBody
+from gateway.schemas import LimitsBody
 from gateway.stored import check_files
 from services.runtime.log import Ref
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from domain.errors import Invalid
+from services.artifacts import aside
 from services.artifacts.bodies import Receive, Writer, pour
 from services.artifacts.bundling import Unbundler
 from services.artifacts.local import LocalStore
 from services.artifacts.signing import Grant
+
+if TYPE_CHECKING:
+    from services.artifacts.s3_objects import Objects
 
 
 async def take(store: LocalStore, grant: Grant, receive: Receive) -> int:
@@ -34,6 +39,40 @@ async def take(store: LocalStore, grant: Grant, receive: Receive) -> int:
     return arriving.count
 
 
+async def take_into(store: Objects, grant: Grant, receive: Receive) -> None:
+    """The same for S3: held in memory (a bundle has its bounds), verified, then put there, several at once."""
+    unbundler, found, size = Unbundler(), dict[str, bytes](), 0
+
+    def step(piece: bytes, last: bool) -> bool | None:
+        nonlocal size
+        size += len(piece)
+        bounded(grant, size)
+        found.update(unbundler.feed(piece))
+        return True if last else None
+
+    await pour(receive, store.start, step, Writer())
+    whole(unbundler)
+
+    def one(blob: tuple[str, bytes]) -> None:
+        if store.stored_size(grant.account, blob[0]) is None:
+            store.put(grant.account, *blob)
+
+    await store.each(one, list(found.items()))
+
+
+def bounded(grant: Grant, size_bytes: int) -> None:
+    """Raises Invalid (BLOB_TOO_LARGE)."""
+    if size_bytes > grant.size_bytes:
+        message = f"A bundle has at most {grant.size_bytes} bytes."
+        raise Invalid(message, code="BLOB_TOO_LARGE", details={"expected": grant.size_bytes})
+
+
+def whole(unbundler: Unbundler) -> None:
+    """Raises Invalid (SIZE_MISMATCH)."""
+    if not unbundler.between_blobs:
+        raise Invalid("The bundle ends in the middle of a blob.", code="SIZE_MISMATCH")
+
+
 class _Arriving:
     """The blobs of one bundle on their way to the disk; its methods block."""
 
@@ -46,18 +85,15 @@ class _Arriving:
 
     def feed(self, data: bytes) -> None:
         self._bytes += len(data)
-        if self._bytes > self._grant.size_bytes:
-            message = f"A bundle has at most {self._grant.size_bytes} bytes."
-            raise Invalid(message, code="BLOB_TOO_LARGE", details={"expected": self._grant.size_bytes})
+        bounded(self._grant, self._bytes)
         for sha256, content in self._unbundler.feed(data):
             self.count += 1
             if sha256 not in self._written and self._store.find(self._grant.account, sha256) is None:
-                self._written[sha256] = self._store.written_aside(self._grant.account, sha256, content)
+                self._written[sha256] = aside.written(self._store, self._grant.account, sha256, content)
 
     def finish(self) -> None:
-        if not self._unbundler.between_blobs:
-            raise Invalid("The bundle ends in the middle of a blob.", code="SIZE_MISMATCH")
-        self._store.adopt(self._grant.account, self._written)
+        whole(self._unbundler)
+        aside.adopt(self._store, self._grant.account, self._written)
 
     def drop(self) -> None:
         for path in self._written.values():

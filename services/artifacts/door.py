@@ -1,4 +1,4 @@
-"""The blob door: an ASGI application that takes and gives blobs of a LocalStore to holders of signed URLs.
+"""The blob door: an ASGI application that takes and gives blobs to holders of signed URLs.
 
 `…/<account>/<sha256>?op=…`: PUT takes a blob whole; HEAD (of an upload URL) says how far it got, PATCH goes on from there;
 GET and HEAD (of a download URL) give it. `…/<account>/bundle?op=bundle`: POST takes many small ones.
@@ -10,42 +10,50 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import Forbidden, Invalid, NotFound, Refused, RgridError
-from services.artifacts import bundles, downloads, refusals
+from services.artifacts import refusals
 from services.artifacts.bodies import ClientGone, Receive
-from services.artifacts.local import LocalStore
-from services.artifacts.signing import Grant
+from services.artifacts.signing import Grant, Signer
 from services.artifacts.store import TOKEN
-from services.artifacts.uploads import Uploads
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 DOCS = "docs/errors.md"
 NUMBER = re.compile(r"[0-9]{1,18}")
-OPERATION_OF = {"PUT": ("put",), "PATCH": ("put",), "HEAD": ("put", "get"), "GET": ("get",), "POST": ("bundle",)}
+OPERATION_OF = {
+    "PUT": ("put",),
+    "PATCH": ("put",),
+    "HEAD": ("put", "get"),
+    "GET": ("get",),
+    "POST": ("bundle", "finish"),
+}
 log = logging.getLogger(__name__)
 
 
-class Door:
+class Door(ABC):
     """The ASGI application; the account and the hash are the last two parts of the path, wherever it is mounted."""
 
-    def __init__(self, store: LocalStore, docs: str = DOCS) -> None:
-        self._store = store
-        self._uploads = Uploads(store)
+    def __init__(self, signer: Signer, docs: str = DOCS) -> None:
+        self._signer = signer
         self._docs = docs
+
+    @abstractmethod
+    async def serve(self, request: Request, grant: Grant) -> None:
+        """Do what `request` wants and `grant` allows. Raises RgridError, OSError, ClientGone."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        request = _Request.of(scope, receive, send)
+        request = Request.of(scope, receive, send)
         try:
-            await self._serve(request)
+            await self.serve(request, self._grant(request))
         except ClientGone:
             return
         except RgridError as error:
@@ -54,53 +62,19 @@ class Door:
             log.error("blob door, request %s: %s", request.id, error)
             await self._refuse(request, refusals.of_os_error(error))
 
-    async def _serve(self, request: _Request) -> None:
-        grant = self._grant(request)
-        match request.method, grant.op:
-            case "PUT", _:
-                created = await self._uploads.put(grant, request.zstd(grant, 0), request.receive)
-                await request.answer(201 if created else 200, [("blob-complete", "1")])
-            case "PATCH", _:
-                offset = request.offset()
-                zstd = request.zstd(grant, offset)
-                await self._standing(request, grant, await self._uploads.patch(grant, offset, zstd, request.receive))
-            case "HEAD", "put":
-                await self._standing(request, grant, await self._uploads.offset(grant))
-            case "POST", _:
-                await bundles.take(self._store, grant, request.receive)
-                await request.answer(200, [("blob-complete", "1")])
-            case _:
-                await self._give(request, grant)
-
-    def _grant(self, request: _Request) -> Grant:
+    def _grant(self, request: Request) -> Grant:
         """What the URL allows, if that is what the method wants."""
         if request.method not in OPERATION_OF:
             raise Refused("The blob door knows GET, HEAD, PATCH, POST and PUT.", code="METHOD_NOT_ALLOWED")
         parts = request.path.split("/")
         if len(parts) < 2:
             raise NotFound("There is nothing here.")
-        grant = self._store.signer.verified(parts[-2], parts[-1], request.query)
+        grant = self._signer.verified(parts[-2], parts[-1], request.query)
         if grant.op not in OPERATION_OF[request.method]:
             raise Forbidden(f"This URL is signed for op={grant.op}.", code="WRONG_OPERATION", details={"op": grant.op})
         return grant
 
-    async def _standing(self, request: _Request, grant: Grant, offset: int | None) -> None:
-        """How far an upload is."""
-        if offset is None:
-            await request.answer(200, [("blob-complete", "1"), ("upload-offset", str(grant.size_bytes))])
-        else:
-            await request.answer(204, [("upload-offset", str(offset))])
-
-    async def _give(self, request: _Request, grant: Grant) -> None:
-        download = await self._store.run(lambda: downloads.opened(self._store, grant, request.headers))
-        await request.begin(download.status, [*download.headers, ("content-length", str(download.length))])
-        if request.method == "HEAD":
-            await request.send({"type": "http.response.body", "body": b""})
-            return
-        async for piece, more in downloads.body(self._store, grant, download, request.receive):
-            await request.send({"type": "http.response.body", "body": piece, "more_body": more})
-
-    async def _refuse(self, request: _Request, error: RgridError) -> None:
+    async def _refuse(self, request: Request, error: RgridError) -> None:
         """Say what is wrong; once the headers are gone, only a broken connection can say it."""
         if request.begun:
             log.error("blob door, request %s: download broken off: %s", request.id, error.message)
@@ -109,7 +83,7 @@ class Door:
 
 
 @dataclass(slots=True)
-class _Request:
+class Request:
     """One request and its answer."""
 
     method: str
@@ -122,7 +96,7 @@ class _Request:
     begun: bool = False
 
     @classmethod
-    def of(cls, scope: Scope, receive: Receive, send: Send) -> _Request:
+    def of(cls, scope: Scope, receive: Receive, send: Send) -> Request:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         known = headers.get("x-request-id", "")
         request_id = known if TOKEN.fullmatch(known) else f"req_{secrets.token_hex(8)}"
@@ -147,6 +121,13 @@ class _Request:
                 f"More comes than the announced {grant.size_bytes} bytes.", code="BLOB_TOO_LARGE", details=details
             )
         return encoding == "zstd"
+
+    async def standing(self, grant: Grant, offset: int | None) -> None:
+        """Say how far an upload is."""
+        if offset is None:
+            await self.answer(200, [("blob-complete", "1"), ("upload-offset", str(grant.size_bytes))])
+        else:
+            await self.answer(204, [("upload-offset", str(offset))])
 
     async def begin(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Send the head of the answer."""

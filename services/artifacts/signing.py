@@ -14,7 +14,7 @@ from services.artifacts.store import checked_account, checked_scope, checked_sha
 
 SECONDS_MAX = 15 * 60
 KEY_BYTES_MIN = 16
-SIZED = ("put", "bundle")
+SIZED = ("put", "bundle", "finish")
 BUNDLE = "bundle"
 """Stands for the SHA-256 in the URL of a bundle, whose blobs name their own."""
 
@@ -24,7 +24,7 @@ class Grant:
     """What a signed URL allows: `op` (get or put) on one blob of one account; `size_bytes` is 0 for op get.
 
     With op bundle: to bring bundles of at most `size_bytes` each, of whatever blobs; `sha256` is BUNDLE then. That overwrites
-    nothing, since a blob is stored under the hash that it has.
+    nothing, since a blob is stored under the hash that it has. With op finish: to say that all parts of the blob are there.
     """
 
     op: str
@@ -82,7 +82,7 @@ def _check(grant: Grant) -> None:
         checked_sha256(grant.sha256)
     checked_scope(grant.scope)
     if grant.op not in ("get", *SIZED) or grant.size_bytes < 0:
-        raise Invalid("A blob URL is for op=get, op=put or op=bundle.", details={"op": grant.op[:20]})
+        raise Invalid("A blob URL is for op=get, op=put, op=bundle or op=finish.", details={"op": grant.op[:20]})
 
 
 def _fields(query: bytes) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Blobs in a folder that nobody asked for in a while, and their removal, which cannot hit one that is asked for meanwhile.
 
-The time of a file says when it was last put or asked for (`LocalStore.find` renews it). To be removed it is first moved out of
-sight; whoever asks from then on hears that it is missing, and uploads it again. Who asked before has renewed its time, and then it is
-moved back.
+The time of a file says when it was last put or asked for (`LocalStore.find` renews it). To be removed it is first moved out
+of sight; whoever asks from then on hears that it is missing, and uploads it again. Who asked before has renewed its time,
+and then it is moved back.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from domain.errors import Invalid, RgridError
-from services.runtime.messages import BlobRef
+from services.runtime.messages import BlobRef, PartsGiven
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -42,6 +42,9 @@ class ArtifactStore(Protocol):
     def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
         """A URL that takes bundles (services.artifacts.bundles) of at most `size_bytes` by POST."""
 
+    async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
+        """Where the parts of these missing blobs go, by hash; empty when this store takes blobs whole. Raises Unavailable."""
+
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         """A URL that gives this content by GET, also in ranges."""
 
@@ -63,6 +66,9 @@ class ArtifactStore(Protocol):
 
     async def sweep_parts(self) -> int:
         """Remove what uploads left that nobody went on with for a day; returns how many."""
+
+    def close(self) -> None:
+        """Let its threads go."""
 
 
 def checked_sha256(text: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from services.local.check import Check, checked
 from services.local.external_nats import check_nats
 from services.local.external_postgres import check_postgres
+from services.local.external_s3 import check_s3
 from services.local.home import DISK_FREE_BYTES_MIN, Home, check_private, read_json
 from services.local.lock import holder
 from services.local.nats_server import check_version, find_nats_server
@@ -31,6 +32,8 @@ def machine_checks(home: Home, settings: Settings) -> Iterator[Check]:
     yield Check("python", "ok", f"{platform.python_version()} · {sys.executable}")
     yield checked("nats-server", lambda: _nats(settings))
     yield checked("postgres", lambda: _postgres(home, settings))
+    if settings.s3_endpoint:
+        yield checked("s3", lambda: f"{check_s3(settings)} · yours, by RGRID_S3_ENDPOINT")
     yield bubblewrap()
     yield cgroup()
     yield disk(home)

@@ -50,6 +50,7 @@ def control_environment(home: Home, settings: Settings, known: Secrets, at: Addr
             "RGRID_URL_KEY": settings.url_key or known.url_key,
             "RGRID_ARTIFACTS": str(settings.artifacts or home.artifacts),
         }
+        | s3_environment(settings)
     )
 
 
@@ -62,6 +63,12 @@ def runner_environment(home: Home, settings: Settings, known: Secrets, at: Addre
 
 def _nats(login: Login) -> dict[str, str]:
     return {"RGRID_NATS_URL": login.url, "RGRID_NATS_USER": login.user, "RGRID_NATS_PASSWORD": login.password}
+
+
+def s3_environment(settings: Settings) -> dict[str, str]:
+    """What names the S3 store; empty when there is none. Runners do not get it: they have signed URLs."""
+    names = ("endpoint", "bucket", "access_key", "secret_key", "region", "prefix")
+    return {f"RGRID_S3_{name.upper()}": getattr(settings, f"s3_{name}") for name in names if settings.s3_endpoint}
 
 
 def _base(home: Home, settings: Settings) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from services.local.environments import Addresses, control_environment, runner_environment
 from services.local.external_nats import check_nats
 from services.local.external_postgres import check_postgres
+from services.local.external_s3 import check_s3
 from services.local.first_key import FirstKey
 from services.local.home import Home, write_json
 from services.local.log_files import rotate_logs
@@ -47,6 +48,8 @@ class Grid:
         self._tell([note])
         ports = self._ports()
         nats_url = self._start_nats(known, ports)
+        if self.settings.s3_endpoint:
+            self.say("s3", f"{check_s3(self.settings)} · yours, by RGRID_S3_ENDPOINT")
         place, dsn = self._postgres_place()
         at = Addresses(nats_url, dsn, self.settings.gateway_host, ports["gateway"])
         control = control_environment(self.home, self.settings, known, at)

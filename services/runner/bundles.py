@@ -64,10 +64,10 @@ class Bundles:
                 pass
             await asyncio.sleep(pause)
             pause = min(pause * 2, PAUSE_SECONDS_MAX)
-            given, again = await urls.bring([BlobRef(file.sha256, file.size_bytes) for file in files])
-            if not again:
-                return given
-            url, left = again[0]
+            again = await urls.bring([BlobRef(file.sha256, file.size_bytes) for file in files])
+            if not again.bundles:
+                return again.urls
+            url, left = again.bundles[0]
             files = [file for file in files if file.sha256 in left]
         return await urls.upload([BlobRef(file.sha256, file.size_bytes) for file in files])
 

@@ -12,6 +12,7 @@ import zstandard
 from domain.errors import Unavailable
 from services.runner.bundles import Bundles, Upload
 from services.runner.parallel import together
+from services.runner.parted import Parted
 from services.runner.urls import Urls
 from services.runtime.messages import BlobRef
 
@@ -30,7 +31,7 @@ class Uploads:
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
-        self._bundles = Bundles(http)
+        self._bundles, self._parted = Bundles(http), Parted(http)
         self._small, self._large = asyncio.Semaphore(PARALLEL), asyncio.Semaphore(PARALLEL_LARGE)
 
     async def store(self, files: list[Upload], urls: Urls) -> None:
@@ -38,9 +39,11 @@ class Uploads:
         by_hash = {file.sha256: file for file in files}
         if not by_hash:
             return
-        given, bundles = await urls.bring([BlobRef(file.sha256, file.size_bytes) for file in by_hash.values()])
-        for url, bundled in bundles:
+        offer = await urls.bring([BlobRef(file.sha256, file.size_bytes) for file in by_hash.values()])
+        given = offer.urls
+        for url, bundled in offer.bundles:
             given |= await self._bundles.bring([by_hash[sha256] for sha256 in bundled], url, urls)
+        await self._parted.bring([(by_hash[sha256], parts) for sha256, parts in offer.parts.items()], urls)
         waiting = iter(given.items())
 
         async def some() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from domain.errors import Invalid, StaleLease, Unavailable
 from services.runtime import subjects
 from services.runtime.bus import Bus
-from services.runtime.messages import URLS_MAX, BlobRef, RunWork, UrlsGiven, UrlsWanted
+from services.runtime.messages import URLS_MAX, BlobRef, PartsGiven, RunWork, UrlsGiven, UrlsWanted
 from services.runtime.plain import from_json, to_json
 
 PATIENCE_SECONDS = 600.0
@@ -16,6 +17,15 @@ PAUSE_SECONDS_MAX = 5.0
 ASK_SECONDS = 10.0
 REFUSALS = ("TOO_MANY", "NOT_YOURS", "INVALID_REQUEST")
 """Asking again would not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the store lacks: `urls` by hash, (URL for bundles, hashes), `parts` by hash."""
+
+    urls: dict[str, str]
+    bundles: list[tuple[str, tuple[str, ...]]]
+    parts: dict[str, PartsGiven]
 
 
 class Urls:
@@ -33,16 +43,16 @@ class Urls:
         """URL by hash, for those that are not stored yet."""
         return await self._ask("upload", blobs)
 
-    async def bring(self, blobs: Sequence[BlobRef]) -> tuple[dict[str, str], list[tuple[str, tuple[str, ...]]]]:
-        """As `upload`, but small ones may stand in (URL for their bundles, their hashes) instead."""
-        urls: dict[str, str] = {}
-        bundles: list[tuple[str, tuple[str, ...]]] = []
+    async def bring(self, blobs: Sequence[BlobRef]) -> Offer:
+        """As `upload`, but small ones may go in bundles instead, large ones in parts."""
+        found = Offer({}, [], {})
         for at in range(0, len(blobs), URLS_MAX):
-            given = await self._some("upload", tuple(blobs[at : at + URLS_MAX]), bundles=True)
-            urls |= given.urls
+            given = await self._some("upload", tuple(blobs[at : at + URLS_MAX]), many=True)
+            found.urls.update(given.urls)
+            found.parts.update(given.parts)
             if given.bundled:
-                bundles.append((given.bundle, given.bundled))
-        return urls, bundles
+                found.bundles.append((given.bundle, given.bundled))
+        return found
 
     async def _ask(self, direction: str, blobs: Sequence[BlobRef]) -> dict[str, str]:
         """Raises StaleLease (the attempt is not ours any more), Invalid (refused), Unavailable (no answer for too long)."""
@@ -51,9 +61,9 @@ class Urls:
             found |= (await self._some(direction, tuple(blobs[at : at + URLS_MAX]))).urls
         return found
 
-    async def _some(self, direction: str, blobs: tuple[BlobRef, ...], *, bundles: bool = False) -> UrlsGiven:
+    async def _some(self, direction: str, blobs: tuple[BlobRef, ...], *, many: bool = False) -> UrlsGiven:
         work = self._work
-        wanted = to_json(UrlsWanted(work.account, work.execution, work.attempt, direction, blobs, bundles))
+        wanted = to_json(UrlsWanted(work.account, work.execution, work.attempt, direction, blobs, many, many))
         waited, pause = 0.0, 0.05
         while True:
             try:

@@ -19,7 +19,7 @@ from services.runtime.orders import Folded, Handled, Order, decided, fold
 __all__ = ["Handled", "Handler"]
 
 ATTEMPTS_MAX = 20
-CACHE_ENTRIES_MAX = 20_000
+CACHE_ENTRIES_MAX = 40_000
 CACHE_WEIGHT_MAX = 200_000
 """Of all entries together, see `weight`: about 100 MB."""
 

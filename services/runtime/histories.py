@@ -1,11 +1,13 @@
-"""The histories of many aggregates in few requests.
+"""The histories of aggregates, many in one request.
 
 The server gives the last commit of every kind at once. Each names the position before it, so what is missing of a history
-(a kind that occurs twice) is known and fetched by its position; a history that is mostly such is loaded by itself.
+(a kind that occurs twice) is known and fetched by its position. Asking for everything behind a position is right as well,
+but the server then looks through the whole log for more: only a history that has many of a kind is loaded so.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -32,7 +34,7 @@ async def load_page(bus: Bus, refs: Sequence[Ref], load: Load) -> list[History |
     for each in stored:
         recorded = _recorded(each)
         by_ref[recorded.commit.ref][recorded.position] = recorded
-    return [await _joined(bus, ref, by_ref[ref], load) for ref in refs]
+    return await asyncio.gather(*(_joined(bus, ref, by_ref[ref], load) for ref in refs))
 
 
 async def _joined(bus: Bus, ref: Ref, known: dict[int, Recorded], load: Load) -> History | DamagedHistory:

@@ -95,7 +95,8 @@ class BlobRef:
 class UrlsWanted:
     """Request on `rgrid.ask.<node>.<execution>.urls`: signed URLs for blobs of the attempt this node holds.
 
-    `direction` is `download` or `upload`; at most URLS_MAX blobs. `bundles`: small ones may be named in `bundled` instead.
+    `direction` is `download` or `upload`; at most URLS_MAX blobs. `bundles`: small ones may be named in `bundled` instead;
+    `parts`: large ones in `parts`.
     """
 
     account: str
@@ -104,9 +105,24 @@ class UrlsWanted:
     direction: str
     blobs: tuple[BlobRef, ...]
     bundles: bool = False
+    parts: bool = False
 
 
 URLS_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PartsGiven:
+    """Where the parts of a large blob go: PUT to `urls` by part number (from 1), each `part_bytes` long but the last.
+
+    `urls` are those of the next parts that lack; `stored_bytes` came before. When none lacks: POST to `finish`, which
+    answers 200 when the blob is verified and stored, 202 while it is being verified.
+    """
+
+    part_bytes: int
+    urls: dict[str, str]
+    stored_bytes: int
+    finish: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +135,7 @@ class UrlsGiven:
     urls: dict[str, str] = field(default_factory=dict)
     bundle: str = ""
     bundled: tuple[str, ...] = ()
+    parts: dict[str, PartsGiven] = field(default_factory=dict)
     error: str = ""
     message: str = ""
 

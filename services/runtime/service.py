@@ -149,6 +149,15 @@ class Context:
         """The same for many, in few requests; one with a damaged history is that error."""
         return await self.shell.handler.load_all(refs)
 
+    async def states(self, refs: Sequence[Ref]) -> list[Any]:
+        """What is known of many, as old as it may be; loaded where nothing is. None for one with a damaged history."""
+        handler = self.shell.handler
+        known = {ref: found.state for ref in refs if (found := handler.cached(ref)) is not None}
+        missing = [ref for ref in refs if ref not in known]
+        for ref, each in zip(missing, await handler.load_all(missing), strict=True):
+            known[ref] = None if isinstance(each, DamagedHistory) else each.state
+        return [known[ref] for ref in refs]
+
     async def publish_work(self, node_id: str, work: RunWork | CancelWork) -> int:
         """Hand `work` to a node; a repeat within ten minutes is stored once."""
         name = f"{work.account}.{work.execution}.{work.attempt}"

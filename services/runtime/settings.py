@@ -37,6 +37,13 @@ class Settings:
     url_key: str = ""
     """Hex; signs the URLs of blobs."""
     artifacts: Path | None = None
+    s3_endpoint: str = ""
+    """Artifacts go there instead of into a folder."""
+    s3_bucket: str = ""
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
+    s3_region: str = "us-east-1"
+    s3_prefix: str = ""
     node_id: str = "local-1"
     node_type: str = "local"
     sandbox: str = "auto"
@@ -113,6 +120,7 @@ PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "postgres_dsn": _url("postgres", "postgresql"),
     "public_url": (lambda text: _url("http", "https")[0](text).rstrip("/"), _url("http", "https")[1]),
     "api_url": _url("http", "https"),
+    "s3_endpoint": (lambda text: _url("http", "https")[0](text).rstrip("/"), _url("http", "https")[1]),
     "gateway_port": (_checked(int, lambda number: 0 <= number < 65_536), "a port, 0 to 65535"),
     "url_key": (_checked(str, lambda text: len(bytes.fromhex(text)) >= 16), "at least 32 hex digits"),
     "node_id": _NAME,

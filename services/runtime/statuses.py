@@ -18,6 +18,7 @@ STATUS_BY_CODE: Mapping[str, int] = {
     "ARTIFACTS_EXPIRED": 409,
     "BLOBS_MISSING": 409,
     "CONFLICT": 409,
+    "PARTS_MISSING": 409,
     "READ_BEHIND": 409,
     "STALE_LEASE": 409,
     "UPLOAD_BUSY": 409,

@@ -26,10 +26,12 @@ from services.scheduler.concluding import Concluding
 from services.scheduler.entry import Entry
 from services.scheduler.explaining import EXPLAIN_AFTER_SECONDS, Explaining
 from services.scheduler.loading import Loading
-from services.scheduler.placing import choose
+from services.scheduler.placing import assignment, choose
 
 logger = logging.getLogger("rgrid.scheduler")
 
+LOOK_AGAIN_SECONDS = 5.0
+"""While a node is kept for somebody: it is only for a while."""
 FOLDED_AT_ONCE = 200
 """After so many commits others of this process get their turn."""
 
@@ -81,18 +83,20 @@ class Scheduler:
                 pass
 
     def place_all(self, group: asyncio.TaskGroup) -> float | None:
-        """Place whoever fits; returns the seconds until the next attempt comes due (None: nobody waits for the clock)."""
+        """Place whoever fits; returns the seconds until somebody may be who may not be now (None: nobody waits for the clock)."""
         self.board.stirred = False
         due_seconds = self.board.lines.wake()
         for entry, room in choose(self.board):
             self.board.reserve(entry.ref, room.node_id)
             group.create_task(self._assign(entry, room))
+        if self.board.kept:
+            due_seconds = min(due_seconds or LOOK_AGAIN_SECONDS, LOOK_AGAIN_SECONDS)
         return None if due_seconds is None else max(0.001, due_seconds)
 
     async def _assign(self, entry: Entry, room: NodeRoom) -> None:
         # It is due by our own clock; a wall clock that jumped back has no say in it.
         now_us = max(self.context.now_us(), entry.state.not_before_us)
-        command = AssignExecution(entry.state.attempt + 1, room.node_id, room.incarnation, room.node_type, now_us)
+        command = assignment(entry, room, now_us)
         handled = await self._tell(entry.ref, command)
         if handled is None:
             self.board.release(entry.ref)

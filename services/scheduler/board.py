@@ -7,6 +7,7 @@ assignment is on its way to the log is reserved, and counts as held until the lo
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -16,9 +17,11 @@ from domain.placement import NodeRoom
 from domain.retry import platform_backoff_seconds, script_backoff_seconds
 from services.runtime.log import Recorded, Ref
 from services.scheduler.batches import Batches
-from services.scheduler.entry import Entry, Slimming
+from services.scheduler.entry import Entry, Group, Slimming
 from services.scheduler.held import Held
 from services.scheduler.lines import Lines
+
+TURNS_MAX = 10_000
 
 
 class Board:
@@ -35,8 +38,13 @@ class Board:
         self.lines = Lines(clock)
         self.reserved: dict[Ref, int | None] = {}
         """From which position on the reservation is void, as far as the log has answered."""
+        self.last_turns: OrderedDict[Group | str, int] = OrderedDict()
+        """When each group and account was last given a place, counted in places."""
+        self.kept: dict[str, Entry] = {}
+        """For whom a node is kept, as of the last time that somebody was placed."""
         self.stirred = False
         """Somebody may be placed who could not be before."""
+        self._places = 0
         self._slimming = Slimming()
         self._now_us, self.clock = now_us, clock
 
@@ -90,8 +98,15 @@ class Board:
 
     def reserve(self, ref: Ref, node_id: str) -> None:
         """Count an execution as on a node while its assignment is on the way to the log."""
+        entry = self.open[ref]
         self.reserved[ref] = None
-        self.held.put(self.open[ref], node_id)
+        self.held.put(entry, node_id)
+        self._places += 1
+        for who in (entry.group, entry.group.account):
+            self.last_turns[who] = self._places
+            self.last_turns.move_to_end(who)
+        while len(self.last_turns) > TURNS_MAX:
+            self.last_turns.popitem(last=False)
 
     def settle(self, ref: Ref, position: int) -> None:
         """The log has answered: what came of the assignment is part of it as of `position`."""

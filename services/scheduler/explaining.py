@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from domain.execution.events import Reason
-from domain.placement import NodeRoom, place
+from domain.placement import SEE, NodeRoom, place
 from services.runtime.log import Ref
 from services.scheduler.board import Board
 from services.scheduler.entry import Entry
@@ -22,6 +22,11 @@ STEADY_SECONDS = 60.0
 """A reason that follows another must have held so long: a full grid runs out of cpu and of memory by turns."""
 EXPLAINED_MAX = 200
 RETRY = "WAITING_FOR_RETRY"
+FAIR_SHARE = Reason(
+    "FAIR_SHARE",
+    "The room that is free is kept for another execution, whose turn it is and which needs more of it.",
+    SEE,
+)
 
 
 class Explaining:
@@ -62,12 +67,15 @@ class Explaining:
     def _reason(self, line: Line, batch: Watched | None, first: Entry, rooms: list[NodeRoom]) -> Reason | None:
         """Why those in a line wait; None when they do not, or when somebody else sees to their end."""
         if batch is not None:
-            if not batch.may_start(first):
+            if not batch.startable:
                 return None
             if 0 < batch.state.parallel <= len(self._board.held.of_group(line.group)):
                 return _parallel(batch.state.parallel)
         reason = place(first.job, rooms)
-        return reason if isinstance(reason, Reason) else None
+        if isinstance(reason, Reason):
+            return reason
+        is_ready = first.due <= self._board.clock() and first.ref not in self._board.reserved
+        return FAIR_SHARE if self._board.kept and is_ready else None
 
     def _waited(self, entries: Iterable[Entry], now: float) -> list[Entry]:
         """Those in front who have waited a while and are not on their way to a node."""

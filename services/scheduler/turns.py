@@ -1,7 +1,8 @@
 """Whose turn it is. Of all accounts, the one that holds the least cpu; of what it waits for, the highest priority; of
 that, the group that holds the least; of that, who came first. A group is a batch, or the single runs of a project.
 
-Nobody can push another account aside: priorities order what belongs to one.
+Of those that hold the same, the one goes first whose last turn is longest ago. Nobody can push another account aside:
+priorities order what belongs to one.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from collections.abc import Iterable, Iterator
 from itertools import count, islice
 
 from services.scheduler.board import Board
-from services.scheduler.entry import Entry
+from services.scheduler.entry import Entry, Group
 from services.scheduler.lines import Line
 
-Rank = tuple[int, int, int]
+Rank = tuple[int, int, int, int]
+Share = tuple[int, int]
+"""What somebody holds (thousandths of a core), and when the last turn was."""
+NOW = 10**18
+"""A turn later than all before it."""
 
 
 class Turns:
@@ -32,8 +37,9 @@ class Turns:
                 heads[line.group.account].append(_Head(line, first, rest))
         self._numbers = count()
         self._queue: list[tuple[Rank, int, _Account]] = []
-        for account, its_heads in heads.items():
-            self._enqueue(_Account(board, account, its_heads))
+        self._accounts = {account: _Account(board, account, its_heads) for account, its_heads in heads.items()}
+        for account in self._accounts.values():
+            self._enqueue(account)
 
     def next(self) -> Entry | None:
         """The one whose turn it is, None when nobody is left."""
@@ -51,6 +57,14 @@ class Turns:
         account.drop()
         self._enqueue(account)
 
+    def comes_after(self, group: Group, other: Group) -> bool:
+        """Whether another group's turn is before this one's, by what they hold and when their last turns were; of two
+        accounts: whether the other account's is. Within a group nobody is held up."""
+        account, others = self._accounts[group.account], self._accounts[other.account]
+        if account is others:
+            return account.share(group) > account.share(other)
+        return account.own_share > others.own_share
+
     def _enqueue(self, account: _Account) -> None:
         if account.waits:
             heapq.heappush(self._queue, (account.rank(), next(self._numbers), account))
@@ -62,15 +76,13 @@ class Turns:
         waits for a retry keeps its place. So two schedulers cannot exceed the limit together (docs/decisions/0014).
         """
         watched = self._board.batches.of(line.group)
-        if line.group.batch_id and watched is None:
+        if line.group.batch_id and (watched is None or not watched.startable):
             return
         if watched is not None and watched.state.parallel:
             leased = len(self._board.held.of_group(line.group)) - self._in_flight[line.group]
             entries = islice(entries, max(0, watched.state.parallel - leased))
         now = self._board.clock()
         for entry in entries:
-            if watched is not None and not watched.may_start(entry):
-                return
             if entry.due <= now and entry.ref not in self._board.reserved:
                 yield entry
 
@@ -88,8 +100,11 @@ class _Account:
     """The lines of one account. What is held only grows meanwhile, so a rank that was true is never too high."""
 
     def __init__(self, board: Board, account: str, heads: list[_Head]) -> None:
-        self._cpu_millis = board.held.of_account(account).cpu_millis
-        self._held = {head.line.group: board.held.of_group(head.line.group).cpu_millis for head in heads}
+        self.own_share = board.held.of_account(account).cpu_millis, board.last_turns.get(account, 0)
+        self._shares = {
+            group: (board.held.of_group(group).cpu_millis, board.last_turns.get(group, 0))
+            for group in {head.line.group for head in heads}
+        }
         self._numbers = count()
         self._queue = [(self._rank(head), next(self._numbers), head) for head in heads]
         heapq.heapify(self._queue)
@@ -100,7 +115,10 @@ class _Account:
 
     def rank(self) -> Rank:
         head = self.first()
-        return self._cpu_millis, -head.line.priority, head.entry.queued
+        return *self.own_share, -head.line.priority, head.entry.queued
+
+    def share(self, group: Group) -> Share:
+        return self._shares[group]
 
     def first(self) -> _Head:
         """The head whose turn it is. Only while somebody `waits`."""
@@ -113,9 +131,9 @@ class _Account:
 
     def take(self) -> None:
         head = self.first()
-        cpu_millis = head.entry.limits.cpu_millis
-        self._cpu_millis += cpu_millis
-        self._held[head.line.group] += cpu_millis
+        cpu_millis, group = head.entry.limits.cpu_millis, head.line.group
+        self.own_share = self.own_share[0] + cpu_millis, NOW
+        self._shares[group] = self._shares[group][0] + cpu_millis, NOW
         entry = next(head.rest, None)
         if entry is None:
             heapq.heappop(self._queue)
@@ -128,4 +146,4 @@ class _Account:
         heapq.heappop(self._queue)
 
     def _rank(self, head: _Head) -> Rank:
-        return -head.line.priority, self._held[head.line.group], head.entry.queued
+        return -head.line.priority, *self._shares[head.line.group], head.entry.queued

@@ -21,7 +21,7 @@ async def go_again(context: Context, item: EventItem) -> None:
         return
     state: Batch = (await context.load(item.ref))[0]
     event: b.BatchRetried = item.event
-    wanted = await members(context, item.ref, state, statuses=event.statuses)
+    wanted = await members(context, item.ref, state, event.statuses)
     retry = RetryExecution(event.requested_by, event.script)
 
     def ended_so(member: Execution) -> bool:

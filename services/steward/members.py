@@ -14,13 +14,14 @@ from services.runtime.service import Context, EventItem
 WAIT_SECONDS_MAX = 2.0
 
 
-async def members(
-    context: Context, batch: Ref, state: Batch, *, statuses: Collection[str] | None = None, open_only: bool = False
-) -> list[Ref]:
-    """At least those that are so in the log now. A read model that knows all of the log narrows it down; else: all."""
+async def members(context: Context, batch: Ref, state: Batch, statuses: Collection[str] | None = None) -> list[Ref]:
+    """At least those that have one of `statuses` (None: that are open) in the log now.
+
+    A read model that knows all of the log narrows it down; without one it is all members.
+    """
     try:
         await context.queries.wait_for(await context.log.last_position(), WAIT_SECONDS_MAX)
-        rows = await context.queries.batch_member_ids(batch.account, batch.id, statuses=statuses, open_only=open_only)
+        rows = await context.queries.batch_member_ids(batch.account, batch.id, statuses)
         ids = [id for id, _ in rows]
     except Unavailable:
         count = state.members.count if state.members else 0

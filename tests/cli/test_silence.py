@@ -14,7 +14,8 @@ DOC = {"id": "exec_7f3k2m", "status": "succeeded", "attempt": 2}
 @pytest.fixture
 def grid(odd_server, monkeypatch):
     def behave(handler):
-        body = {"items": [], "next_cursor": None} if handler.path.startswith("/api/v1/executions?") else DOC
+        listing = handler.path.startswith(("/api/v1/executions?", "/api/v1/batches?"))
+        body = {"items": [], "next_cursor": None} if listing else DOC
         data = json.dumps(body).encode()
         handler.send_response(200)
         handler.send_header("Content-Type", "application/json")

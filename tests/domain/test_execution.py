@@ -120,6 +120,12 @@ def test_a_second_scheduler_with_old_news_assigns_nothing() -> None:
     execution.given(*QUEUED).when(assign(attempt=2)).then()
 
 
+def test_a_decision_from_before_a_retry_by_a_person_is_void_after_it() -> None:
+    again = execution.given(*QUEUED).when(CANCEL, RETRY).given()
+    again.when(replace(assign(), round=0)).then()
+    again.when(replace(assign(), round=1)).then(assigned())
+
+
 def test_the_next_attempt_waits_until_it_is_due() -> None:
     waiting = execution.given(*RUNNING, failed(wait=1))
     waiting.when(assign(attempt=2, now_us=NOW + SECOND - 1)).then_refused(WrongState)

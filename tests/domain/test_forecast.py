@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.execution.job import Limits
-from domain.forecast import Durations, Forecast, forecast, seconds_each, slots_of
+from domain.forecast import HANDLING_SECONDS, Durations, Forecast, forecast, seconds_each, slots_of
 from domain.node.offer import Offer
 from domain.prices import GIB, PRICES
 from domain.pricing import run_micros
@@ -85,21 +85,22 @@ def test_more_history_makes_no_wider_range(seconds: list[float], runs: int) -> N
 @given(histories, st.floats(0.1, 10**6))
 def test_one_run_alone_is_what_each_is(history: Durations | None, timeout: float) -> None:
     found = forecast(1, replace(SMALL, timeout_seconds=timeout), [NODE], history)
-    assert found.wall_seconds == (found.each.low, found.each.high)
+    assert found.wall_seconds == (found.each.low + HANDLING_SECONDS, found.each.high + HANDLING_SECONDS)
 
 
 def test_a_thousand_alike_runs_on_four_slots() -> None:
     found = forecast(1000, SMALL, [NODE], Durations(0.9, 1.0, 1.1, 400))
     assert found.slots == 4 and found.each.runs == 400
     low, high = found.wall_seconds
-    assert 240 < low < 250 < high < 260
+    assert 245 < low < 255 < high < 265
     assert found.cost_micros == (0, 0), "a node of one's own costs nothing"
-    second = run_micros("cx23", 10**9, SMALL.cpu_millis, SMALL.memory_bytes)
+    second = run_micros("cx23", 1_025_000_000, SMALL.cpu_millis, SMALL.memory_bytes)
     assert found.equivalent_micros[0] <= second <= found.equivalent_micros[1]
 
 
 def test_short_runs_are_rounded_each_or_together_and_the_range_holds_both() -> None:
     found = forecast(10_000, SMALL, [NODE], Durations(0.05, 0.05, 0.05, 1000))
+    assert run_micros("cx23", 75_000, SMALL.cpu_millis, SMALL.memory_bytes) == 0, "each alone"
     assert found.equivalent_micros[0] == 0 and found.equivalent_micros[1] > 400
 
 

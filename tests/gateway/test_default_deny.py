@@ -33,7 +33,12 @@ def every_route(app: object) -> Iterator[tuple[str, str]]:
 
 
 def filled(path: str) -> str:
-    ids = {"{execution_id}": "exec_000000000000", "{batch_id}": "batch_000000000000", "{key_id}": "00000000"}
+    ids = {
+        "{execution_id}": "exec_000000000000",
+        "{batch_id}": "batch_000000000000",
+        "{key_id}": "00000000",
+        "{name}": "default",
+    }
     for name, id in ids.items():
         path = path.replace(name, id)
     assert "{" not in path, f"{path}: this test does not know what to fill in"

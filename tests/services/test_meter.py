@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from domain.cost import events as cost
@@ -60,3 +62,32 @@ async def test_every_attempt_that_held_a_node_is_billed_once() -> None:
         (2, "n2", whole),
     ]
     assert bill.total_micros == whole + whole // 2
+
+
+async def test_a_run_for_which_an_earlier_one_serves_costs_nothing() -> None:
+    bench = Bench(SERVICE, History(None))
+    last = await bench.given(
+        RUN,
+        submitted("0" * 64),
+        e.ExecutionCached(HIT, HIT, HIT, HIT),
+        e.ExecutionFinished(0, OK, reused_from="exec_y"),
+    )
+    await bench.happened(last)
+    (bill,) = await bench.events(BILL)
+    assert isinstance(bill, cost.CostFinalized) and (bill.total_micros, bill.charges) == (0, ())
+
+
+async def test_what_is_billed_already_is_not_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(SERVICE, History(None))
+    last = await bench.given(RUN, submitted("0" * 64), e.ExecutionCached(HIT, HIT, HIT), e.ExecutionFinished(0, OK))
+    await bench.happened(last)
+    loaded: list[Ref] = []
+    load = bench.log.load
+
+    async def counted(ref: Ref) -> Any:
+        loaded.append(ref)
+        return await load(ref)
+
+    monkeypatch.setattr(bench.log, "load", counted)
+    await bench.happened(last)
+    assert loaded == []

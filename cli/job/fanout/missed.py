@@ -39,12 +39,10 @@ def deeper(pattern: str) -> str:
         return ""
     wider = f"{head}{slash}**/{last}"
     found = sum(1 for _ in zip(range(LOOKED_AT_MAX), Walk().matches(wider), strict=False))
-    more = "at least " if found == LOOKED_AT_MAX else ""
-    return (
-        f"In the folders below there {'is' if found == 1 else 'are'} {more}{found:,}: --batch '{clean(wider)}'"
-        if found
-        else ""
-    )
+    if not found:
+        return ""
+    number = "is one" if found == 1 else f"are {'at least ' if found == LOOKED_AT_MAX else ''}{found:,}"
+    return f"In the folders below there {number}: --batch '{clean(wider)}'"
 
 
 def there(folder: str, pattern: str) -> str:

@@ -12,6 +12,7 @@ SLUG_CHARS_MAX = 60
 NAME_BYTES_MAX = 255
 ROOM_FOR_NUMBER = 8
 UNSAFE = re.compile(r"[^\w.,=+@%-]+")
+DASHES = re.compile("-{2,}")
 
 
 def names(items: Iterable[Item]) -> list[str]:
@@ -34,7 +35,7 @@ def common_folder(files: list[str]) -> str:
 
 def slug(line: str) -> str:
     """A line of arguments as a plain file name: `--lr 0.1 --seed 3` is `lr-0.1-seed-3`."""
-    text = UNSAFE.sub("-", line)[:SLUG_CHARS_MAX].strip("-.")
+    text = DASHES.sub("-", UNSAFE.sub("-", line))[:SLUG_CHARS_MAX].strip("-.")
     while len(text.encode()) > NAME_BYTES_MAX - ROOM_FOR_NUMBER:
         text = text[:-1]
     return text or "line"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import threading
 import time
@@ -14,7 +15,12 @@ import uvicorn
 
 from services.artifacts.door import Door, Receive, Scope, Send
 from services.artifacts.local import LocalStore
-from services.artifacts.signing import Signer
+from services.artifacts.local_door import LocalDoor
+from services.artifacts.s3 import S3Store
+from services.artifacts.s3_client import S3Place, ready
+from services.artifacts.s3_door import S3Door
+from services.artifacts.signing import SECONDS_MAX, Signer
+from tests.fixtures.s3 import S3Server
 from tests.services.artifacts.client import Client
 
 KEY = bytes(range(32))
@@ -35,7 +41,17 @@ class Address:
     def client(self, folder: Path) -> Client:
         """A client of a new door, over a store in `folder`."""
         store = LocalStore(folder, Signer(KEY, self.url))
-        self.door = Door(store)
+        self.door = LocalDoor(store)
+        return Client(store)
+
+    def s3_client(self, server: S3Server, seconds: int = SECONDS_MAX) -> Client:
+        """A client of a new door, over a new bucket of `server`."""
+        place = S3Place(
+            server.endpoint, f"b-{secrets.token_hex(8)}", server.access_key, server.secret_key, "us-east-1", "p/"
+        )
+        ready(place)
+        store = S3Store(place, Signer(KEY, self.url, seconds))
+        self.door = S3Door(store)
         return Client(store)
 
 

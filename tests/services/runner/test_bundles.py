@@ -12,6 +12,7 @@ from aiohttp import web
 from services.artifacts.bundling import Unbundler
 from services.runner.bundles import Upload
 from services.runner.upload import Uploads
+from services.runner.urls import Offer
 from services.runtime.messages import BlobRef
 
 
@@ -32,9 +33,9 @@ class Sink:
         self.stored[request.match_info["sha256"]] = await request.read()
         return web.Response()
 
-    async def bring(self, blobs: Sequence[BlobRef]) -> tuple[dict[str, str], list[tuple[str, tuple[str, ...]]]]:
+    async def bring(self, blobs: Sequence[BlobRef]) -> Offer:
         self.asked += 1
-        return {}, [(self.url, tuple(blob.sha256 for blob in blobs))]
+        return Offer({}, [(self.url, tuple(blob.sha256 for blob in blobs))], {})
 
     async def upload(self, blobs: Sequence[BlobRef]) -> dict[str, str]:
         return {blob.sha256: f"{self.url}{blob.sha256}" for blob in blobs}

@@ -58,13 +58,13 @@ class Rows:
         return position
 
     async def batch_member_ids(
-        self, account: str, batch: str, *, statuses: Collection[str] | None = None, open_only: bool = False
+        self, account: str, batch: str, statuses: Collection[str] | None = None
     ) -> list[tuple[str, str]]:
         found = []
         for index in range(self.count):
             id = member_id(account, batch, index)
             state, position = await self.bench.context().load(Ref(account, "execution", id))
-            fits = state.open if open_only else statuses is None or state.status in statuses
+            fits = state.open if statuses is None else state.status in statuses
             if position and fits:
                 found.append((id, state.status))
         return found

@@ -23,7 +23,7 @@ async def check(world: World) -> None:
     decided = (await world.log.load(BATCH)).commits
     for ref in world.refs:
         history = (await world.log.load(ref)).commits
-        _check_member(list(history))
+        _check_member(list(history), {made.position for made in decided})
         for made in decided:
             for event in made.commit.events:
                 if isinstance(event, b.BatchRetried):
@@ -44,7 +44,7 @@ def _check_rounds(events: list[Any]) -> None:
                 assert expanded, "a round finished before it began"
 
 
-def _check_member(history: list[Recorded]) -> None:
+def _check_member(history: list[Recorded], decided: set[int]) -> None:
     """It is written once; a retry of the batch reaches it once; no cancel that came before a retry ends what that began."""
     kinds = [type(event) for made in history for event in made.commit.events]
     assert kinds.count(e.ExecutionSubmitted) == 1, "written twice"
@@ -55,7 +55,7 @@ def _check_member(history: list[Recorded]) -> None:
             if isinstance(event, e.ExecutionRetried) and ours:
                 assert made.commit.cause not in retried, "retried twice by one decision"
                 retried.append(made.commit.cause)
-            elif isinstance(event, e.ExecutionCancelRequested | e.ExecutionFinished) and ours:
+            elif isinstance(event, e.ExecutionCancelRequested | e.ExecutionFinished) and made.commit.cause in decided:
                 assert made.commit.cause >= max(retried, default=0), "an earlier cancel had the last word"
 
 

@@ -63,14 +63,13 @@ class Now(Rows):
         return position
 
     async def batch_member_ids(
-        self, account: str, batch: str, *, statuses: Collection[str] | None = None, open_only: bool = False
+        self, account: str, batch: str, statuses: Collection[str] | None = None
     ) -> list[tuple[str, str]]:
         members = [(ref, await self.world.state(ref)) for ref in self.world.refs]
-        wanted = STATUSES if statuses is None else statuses
         return [
             (ref.id, state.status)
             for ref, state in members
-            if (state.open if open_only else state.phase == "finished" and state.status in wanted)
+            if (state.open if statuses is None else state.phase == "finished" and state.status in statuses)
         ]
 
 

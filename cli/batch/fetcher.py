@@ -1,0 +1,82 @@
+"""The files of one member from the grid, with the patience of a batch."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from ..errors import CliError
+from ..wire.download import Fetcher, is_same, outputs
+from ..wire.grid import Grid
+from .outage import Once, Outage, Unhurried, passing
+
+MANY_FILES = 16
+"""A member with more of them brings its own files abreast."""
+
+
+class Line:
+    """What all fetchers of a batch share: one connection for what they ask, and being stopped together."""
+
+    def __init__(self, grid: Grid, outage: Outage) -> None:
+        self.api, self.outage = Once(grid), outage
+        self.asking = threading.Lock()
+        self.patience = Unhurried(outage)
+        self.own_ones: list[Unhurried] = []
+
+    def own(self) -> Unhurried:
+        """Patience of one member alone: a fault of its files stops those only."""
+        self.own_ones.append(Unhurried(self.outage))
+        return self.own_ones[-1]
+
+    def gone(self, patience: Unhurried) -> None:
+        self.own_ones.remove(patience)
+
+    def stop(self) -> None:
+        self.patience.stop.set()
+        for each in list(self.own_ones):
+            each.stop.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self.patience.stop.is_set()
+
+
+class MemberFetcher(Fetcher):
+    """The files of one member: it waits for a grid that is away as long as the batch is followed."""
+
+    def __init__(self, line: Line, execution: str) -> None:
+        super().__init__(line.api, execution)
+        self.line, self.asking, self.patience = line, line.asking, line.patience
+
+    def bring(self, wanted: list[tuple[dict[str, Any], Path]]) -> None:
+        """A few one after the other, many abreast, where the fault of one stops those of this member only."""
+        if len(wanted) <= MANY_FILES:
+            for item, path in wanted:
+                self.one(item, path)
+            return
+        self.patience = self.line.own()
+        try:
+            self.fetch(wanted)
+        finally:
+            self.line.gone(self.patience)
+
+    def listing(self) -> list[dict[str, Any]]:
+        """All files of the execution, each with a fresh URL."""
+        while True:
+            try:
+                with self.asking:
+                    return list(outputs(self.api, self.execution))
+            except CliError as failed:
+                if not (cause := passing(failed)):
+                    raise
+                self.patience.wait(cause)
+
+    def renewed(self, name: str) -> str:
+        """A fresh URL for `name`."""
+        return str({item["path"]: item["url"] for item in self.listing()}[name])
+
+
+def is_ours(path: Path, recorded: str | None) -> bool:
+    """Whether `path` is as an earlier attempt's file was brought home: nobody touched it since."""
+    return recorded is not None and is_same(path, {"sha256": recorded, "size_bytes": path.lstat().st_size})

@@ -1,0 +1,89 @@
+"""What the body of a submit may look like: a script with all it needs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from domain.execution.job import Job, Limits
+from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, FileSet, file_set
+from domain.retry import RETRIES_MAX
+from gateway.fields import (
+    ARGS_BYTES_MAX,
+    ARGS_MAX,
+    ENV_BYTES_MAX,
+    PRIORITY_MAX,
+    WHOLE,
+    Arg,
+    Bytes,
+    Env,
+    Name,
+    Project,
+    Sha256,
+    TagMap,
+)
+from gateway.schemas import Body, FileBody, LimitsBody, check_tree
+
+
+class JobBody(Body):
+    """What a run and a batch of runs have in common. Every blob named here must have been uploaded before."""
+
+    script: FileBody
+    runtime: Literal["python", "node", "sh"]
+    args: Annotated[list[Arg], Field(max_length=ARGS_MAX, default_factory=list)]
+    env: Env
+    limits: LimitsBody = LimitsBody()
+    network: Annotated[bool, Field(strict=True)] = False
+    retries: Annotated[int, Field(ge=0, le=RETRIES_MAX, strict=True), WHOLE] = 0
+    name: Name = ""
+    project: Project = "default"
+    tags: TagMap
+    priority: Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX, strict=True), WHOLE] = 0
+    memoize: Annotated[bool, Field(strict=True)] = False
+    """An earlier run of the same script, inputs and arguments that succeeded may serve instead."""
+
+    @model_validator(mode="after")
+    def _texts_bounded_in_sum(self) -> Self:
+        if sum(len(arg.encode()) for arg in self.args) > ARGS_BYTES_MAX:
+            raise ValueError(f"the arguments have more than {ARGS_BYTES_MAX} bytes together")
+        if sum(len(name) + len(text.encode()) for name, text in self.env.items()) > ENV_BYTES_MAX:
+            raise ValueError(f"the environment has more than {ENV_BYTES_MAX} bytes")
+        return self
+
+    def job(self, inputs: FileSet, shared: FileSet, limits: Limits) -> Job:
+        return Job(
+            runtime=self.runtime,
+            script=self.script.ref(),
+            args=tuple(self.args),
+            inputs=inputs,
+            shared=shared,
+            env=dict(self.env),
+            limits=limits,
+            network=self.network,
+            retries=self.retries,
+        )
+
+
+class SubmitBody(JobBody):
+    """A script to run, with all it needs."""
+
+    inputs: Annotated[list[FileBody], Field(max_length=ENTRIES_INLINE_MAX, default_factory=list)]
+    inputs_manifest: Sha256 | None = None
+    """Instead of `inputs`, for many files: a stored blob with the JSON list of them."""
+    inputs_count: Annotated[int, Field(ge=0, le=FILES_MAX, strict=True), WHOLE] = 0
+    inputs_size_bytes: Bytes = 0
+
+    @model_validator(mode="after")
+    def _inputs_in_one_form(self) -> Self:
+        if self.inputs and self.inputs_manifest:
+            raise ValueError("the inputs come either as a list or as a manifest")
+        if self.inputs_manifest is None and (self.inputs_count or self.inputs_size_bytes):
+            raise ValueError("inputs_count and inputs_size_bytes belong to an inputs_manifest")
+        check_tree([self.script.path, *(each.path for each in self.inputs)])
+        return self
+
+    def input_set(self) -> FileSet:
+        if self.inputs_manifest is not None:
+            return FileSet(self.inputs_count, self.inputs_size_bytes, (), self.inputs_manifest)
+        return file_set(tuple(each.ref() for each in self.inputs))
