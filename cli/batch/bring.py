@@ -17,7 +17,7 @@ from .entries import entry
 from .feed import ended_count
 from .homeward import Homeward
 from .index import Index
-from .outage import Outage
+from .outage import Once, Outage
 from .results import Results
 from .words import at_home
 
@@ -43,7 +43,7 @@ class Bringing:
         self.index = Index(folder, self.batch)
         self.inputs = inputs
         self.homeward = Homeward(api.grid, self.index, outage, flat=flat, force=force)
-        self.results = Results(Api(api.grid), self.batch, self.take, self.index.price, outage)
+        self.results = Results(Once(api.grid), self.batch, self.take, self.index.price, outage)
         self.alone = Alone(folder, self.batch)
         self.problem: CliError | None = None
 

@@ -9,8 +9,7 @@ from typing import Any
 from ..errors import CliError
 from ..wire.download import Fetcher, is_same, outputs
 from ..wire.grid import Grid
-from ..wire.transport import Api
-from .outage import Outage, Unhurried, passing
+from .outage import Once, Outage, Unhurried, passing
 
 MANY_FILES = 16
 """A member with more of them brings its own files abreast."""
@@ -20,7 +19,7 @@ class Line:
     """What all fetchers of a batch share: one connection for what they ask, and being stopped together."""
 
     def __init__(self, grid: Grid, outage: Outage) -> None:
-        self.api, self.outage = Api(grid), outage
+        self.api, self.outage = Once(grid), outage
         self.asking = threading.Lock()
         self.patience = Unhurried(outage)
         self.own_ones: list[Unhurried] = []

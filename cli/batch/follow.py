@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ..wire.transport import Api, segment
 from .bring import Bringing
 from .display import View, display
 from .feed import Feed, ended_count
-from .outage import PAUSE_SECONDS, Outage, passing
+from .outage import PAUSE_SECONDS, Once, Outage, passing
 from .summary import closing, exit_code, failing, next_after
 
 TICK_SECONDS = 0.25
@@ -39,11 +39,13 @@ def follow_batch(
     as_json: bool = False,
     inputs: Iterable[tuple[str, str]] = (),
     interrupts: Interrupts | None = None,
+    beside: Callable[[dict[str, Any]], None] | None = None,
 ) -> int:
     """To the end of the batch, or until Ctrl-C detaches; the exit code: 0 all succeeded, 1 any failed, 130 cancelled.
 
     `folder`: where the results go, a folder a member. `watch`: the whole display, else one line. `inputs`: pairs of
-    (member name, what the person typed for it) in the order of the members, for the index.
+    (member name, what the person typed for it) in the order of the members, for the index. `beside` tells more of the ended batch
+    (what was expected of it).
     """
     api = grid if isinstance(grid, Api) else Api(grid)
     with nullcontext(interrupts) if interrupts else Interrupts() as noted:
@@ -56,7 +58,8 @@ def follow_batch(
                 api, doc, folder, outage, only_failed=only_failed, flat=flat, force=force, inputs=inputs
             )
             bringing = bringing if bringing.start() else None
-        following = Following(api, Feed(Api(api.grid), doc, outage), noted, bringing)
+        following = Following(api, Feed(Once(api.grid), doc, outage), noted, bringing)
+        following.beside = beside
         try:
             return following.to_the_end(watch=watch, as_json=as_json)
         finally:
@@ -67,7 +70,7 @@ def first(api: Api, batch: str, outage: Outage, interrupts: Interrupts) -> dict[
     """The batch from a grid that has answered before: one that is away now is waited for."""
     while True:
         try:
-            doc: dict[str, Any] = api.call("GET", f"/batches/{segment(batch)}", patient=False).json()
+            doc: dict[str, Any] = Once(api.grid).get(f"/batches/{segment(batch)}")
         except CliError as failed:
             if not (cause := passing(failed)):
                 raise
@@ -91,6 +94,7 @@ class Following:
         self.cancelling = False
         self.shown = 0.0
         self.closed = False
+        self.beside: Callable[[dict[str, Any]], None] | None = None
 
     def to_the_end(self, *, watch: bool, as_json: bool = False) -> int:
         """The exit code of the batch; 0 when the person leaves before its end."""
@@ -169,6 +173,8 @@ class Following:
         """The summary; the exit code."""
         doc, self.closed = self.final(), True
         closing(doc)
+        if self.beside:
+            self.beside(doc)
         failing(self.feed.failures)
         problem = None
         if self.bringing:

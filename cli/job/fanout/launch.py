@@ -86,7 +86,7 @@ def launched(batch: Batch, options: Mapping[str, Any], api_url: str, as_json: bo
             return left(sent.answer, as_json)
         from ...batch.follow import follow_batch
 
-        code = follow_batch(
+        return follow_batch(
             api,
             name,
             folder=Path(options.get("output") or "outputs"),
@@ -99,10 +99,8 @@ def launched(batch: Batch, options: Mapping[str, Any], api_url: str, as_json: bo
                 for line, item in zip(batch.members.lines, batch.items, strict=True)
             ],
             interrupts=interrupts,
+            beside=lambda doc: beside_truth(doc, expected),
         )
-    if expected:
-        beside_truth(api, name, expected)
-    return code
 
 
 def tell(batch: Batch, sent: Sent) -> None:
