@@ -32,7 +32,7 @@ class Selection:
         if not self.batches:
             return text
         whole = f"{self.members:,} of {count(len(self.batches), 'batch')}".replace("batchs", "batches")
-        return f"{text}: {whole}" + (f", {len(self.ids):,} by themselves" if self.ids else "")
+        return f"{text}: {whole}" + (f", {len(self.ids):,} in no batch" if self.ids else "")
 
 
 def selected(wire: Api, filters: dict[str, Any], statuses: tuple[str, ...], *, whole: bool = True) -> Selection:

@@ -31,17 +31,15 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An open execution as of `position`. `queued`: the commit that put it into the queue last (0: none yet), `asked`
-    whether a person's retry did; its order among its like is that of the log, the same for everyone who reads it.
-    `since` and `due` are by this process's own clock (seconds): when it came to the queue, from when on it may be placed.
-    """
+    """An open execution as of `position`. `queued`: the commit that put it into the queue last (0: none yet); its order
+    among its like is that of the log, the same for everyone who reads it. `since` and `due` are by this process's own clock
+    (seconds): when it came to the queue, and from when on it may be placed."""
 
     ref: Ref
     state: Execution
     position: int
     group: Group
     queued: int = 0
-    asked: bool = False
     since: float = 0.0
     due: float = 0.0
 
@@ -68,7 +66,7 @@ class Slimming:
         """The entry after a commit that follows `before`; None when it is none: nobody submitted it."""
         state = before.state if before else INITIAL
         group = before.group if before else None
-        queued, asked = (before.queued, before.asked) if before else (0, False)
+        queued = before.queued if before else 0
         for event in recorded.commit.events:
             was = state.phase
             state = evolve(state, event)
@@ -76,10 +74,10 @@ class Slimming:
                 group = self._group(recorded.commit.ref.account, event)
                 state = replace(state, job=self._job(event.job), fingerprint="")
             if state.phase == "queued" != was:
-                queued, asked = recorded.position, isinstance(event, e.ExecutionRetried)
+                queued = recorded.position
         if group is None or state.job is None:
             return None
-        return Entry(recorded.commit.ref, self._same(state), recorded.position, group, queued, asked)
+        return Entry(recorded.commit.ref, self._same(state), recorded.position, group, queued)
 
     def _group(self, account: str, event: e.ExecutionSubmitted) -> Group:
         group = Group(account, event.batch_id, "" if event.batch_id else event.project)
