@@ -17,6 +17,7 @@ from .entries import entry
 from .fetcher import Line, MemberFetcher, is_ours
 from .home import Home
 from .index import Index
+from .journal import Journal
 from .outage import Outage
 from .places import place
 
@@ -34,6 +35,7 @@ class Homeward:
         self.index, self.flat, self.force = index, flat, force
         self.line = Line(grid, outage)
         self.home = Home()
+        self.journal = Journal(index.folder, index.batch)
         self.lock = threading.Lock()
         self.queue: queue.Queue[dict[str, Any]] = queue.Queue(WAITING_MAX)
         self.busy: dict[int, dict[str, Any] | None] = {}
@@ -124,19 +126,32 @@ class Homeward:
             self.home.problem = self.home.problem or failed
         self.index.put(item["index"], {**entry(item, [], self.flat), "problem": failed.message})
 
+    def announce(self, coming: dict[str, str]) -> None:
+        """SHA-256 by place of what is written next; whoever cannot note it, cannot write it either."""
+        try:
+            with self.lock:
+                self.journal.announce(coming)
+        except OSError as broken:
+            raise CliError(
+                f"{clean(self.journal.path)} cannot be written ({broken.strerror}).",
+                f"Make room, or take another folder: rgrid download {self.index.batch} -o other",
+                code="OUTPUT_UNWRITABLE",
+            ) from None
+
     def _files(self, item: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
         """Fetch what is not there yet; what the index lists of it, and the places where something else stands."""
         fetcher = MemberFetcher(self.line, item["id"])
         recorded: dict[str, str] | None = None
         listed: list[dict[str, Any]] = []
-        standing, wanted = [], []
+        standing, wanted, coming = [], [], {}
         for each in fetcher.listing() if item["outputs"].get("entries") is None else item["outputs"]["entries"]:
             at = place(item["member"], each["path"], flat=self.flat)
             path = inside(self.index.folder, at)
             there = os.path.lexists(path)
             if there and not is_same(path, each):
                 recorded = self.index.recorded(item["index"]) if recorded is None else recorded
-                if not self.force and not is_ours(path, recorded.get(at)):
+                known = {recorded.get(at, "")} | self.journal.earlier.get(at, set())
+                if not self.force and not is_ours(path, known):
                     standing.append(at)
                     continue
                 there = False
@@ -145,8 +160,11 @@ class Homeward:
                     standing.append(at)
                     continue
                 wanted.append((each, path))
+                coming[at] = each["sha256"]
             if len(listed) < LISTED_MAX:
                 listed.append({name: each[name] for name in ("path", "size_bytes", "sha256")} | {"file": at})
+        if coming:
+            self.announce(coming)
         fetcher.bring(wanted)
         return listed, standing
 
