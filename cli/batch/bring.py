@@ -53,7 +53,7 @@ class Bringing:
             warn(f"another command brings these results into {shown(self.folder)} already; this one only watches")
             return False
         self.index.open(self.inputs)
-        self.homeward.journal.open()
+        self.homeward.landing.journal.open()
         self.results.start()
         return True
 
@@ -111,7 +111,7 @@ class Bringing:
     def release(self) -> None:
         """The last thing: others may bring these results home now."""
         settled = self.homeward.pending() == 0 and not self.results.is_alive() and self.problem is None
-        self.homeward.journal.close(remove=settled)
+        self.homeward.landing.journal.close(remove=settled)
         self.alone.release()
 
     def so_far(self) -> str:
