@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from ..errors import CliError
+from ..terminal.formats import size
 from . import door
 from .blob import Blob, changed
 from .offer import Parts
@@ -104,7 +105,7 @@ class InParts:
                 self.patience.wait(broken)
                 continue
             if status == 202:
-                self.progress.note = "the grid verifies it"
+                self.progress.note = f"the grid has verified {size(int(headers.get('blob-verified', '0')))}"
                 self.patience.progress()
                 continue
             self.progress.note = ""

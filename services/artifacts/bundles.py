@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.errors import Invalid
+from services.artifacts import aside
 from services.artifacts.bodies import Receive, Writer, pour
 from services.artifacts.bundling import Unbundler
 from services.artifacts.local import LocalStore
@@ -88,11 +89,11 @@ class _Arriving:
         for sha256, content in self._unbundler.feed(data):
             self.count += 1
             if sha256 not in self._written and self._store.find(self._grant.account, sha256) is None:
-                self._written[sha256] = self._store.written_aside(self._grant.account, sha256, content)
+                self._written[sha256] = aside.written(self._store, self._grant.account, sha256, content)
 
     def finish(self) -> None:
         whole(self._unbundler)
-        self._store.adopt(self._grant.account, self._written)
+        aside.adopt(self._store, self._grant.account, self._written)
 
     def drop(self) -> None:
         for path in self._written.values():

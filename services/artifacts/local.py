@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TypeVar
 
 from domain.errors import NotFound
 from services.artifacts import reading, stale
-from services.artifacts.disk import sync, sync_all
+from services.artifacts.disk import sync
 from services.artifacts.parts import PACKED_SUFFIX, Part, resumed
 from services.artifacts.signing import BUNDLE, Grant, Signer
 from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
@@ -60,6 +59,12 @@ class LocalStore:
     async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
         return {}
 
+    def pick_url(self, account: str, digest: str, scope: str) -> str:
+        return self.signer.url(Grant("pick", account, digest, 0, scope))
+
+    async def small(self, account: str, hashes: Sequence[str], bytes_max: int) -> list[bytes | None]:
+        return await self.run(lambda: [self._small(account, sha256, bytes_max) for sha256 in hashes])
+
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         return self.signer.url(Grant("get", account, sha256, 0, scope))
 
@@ -76,7 +81,7 @@ class LocalStore:
         return (await self.run(lambda: self.found(account, sha256))).size_bytes
 
     async def delete(self, account: str, sha256: str) -> None:
-        for path in (self._path(account, sha256), _packed(self._path(account, sha256))):
+        for path in (self.path_of(account, sha256), _packed(self.path_of(account, sha256))):
             await self.run(partial(path.unlink, missing_ok=True))
 
     async def stale(self, seconds: float) -> AsyncIterator[tuple[str, list[str]]]:
@@ -87,7 +92,7 @@ class LocalStore:
                 yield folder.parent.name, found
 
     async def remove_stale(self, account: str, sha256: str, seconds: float) -> int | None:
-        path, before = self._path(account, sha256), time.time() - seconds
+        path, before = self.path_of(account, sha256), time.time() - seconds
         sizes = [await self.run(partial(stale.removed, known, before)) for known in (path, _packed(path))]
         return max((size for size in sizes if size is not None), default=None)
 
@@ -111,7 +116,7 @@ class LocalStore:
 
     def find(self, account: str, sha256: str) -> reading.Blob | None:
         """The stored blob, None when there is none. That it was asked for keeps it (services.artifacts.stale)."""
-        path = self._path(account, sha256)
+        path = self.path_of(account, sha256)
         try:
             blob = reading.plain_blob(path, sha256) or reading.packed_blob(_packed(path), sha256)
         except BlobDamaged as damage:
@@ -129,13 +134,13 @@ class LocalStore:
 
     def own_part(self, grant: Grant, packed: bool) -> Part:
         """A new part that one request alone writes to."""
-        path = self._parts(grant.account) / f"{grant.sha256}.{secrets.token_hex(8)}"
+        path = self.parts_folder(grant.account) / f"{grant.sha256}.{secrets.token_hex(8)}"
         return Part(_packed(path) if packed else path, grant.size_bytes)
 
     def shared_part(self, grant: Grant, packed: bool | None) -> Part:
         """The part that the uploads of this scope append to, as it is on the disk; `packed` says what a new one will be."""
         scope = hashlib.sha256(grant.scope.encode()).hexdigest()[:16]
-        path = self._parts(grant.account) / f"{grant.sha256}.{grant.size_bytes}.{scope}"
+        path = self.parts_folder(grant.account) / f"{grant.sha256}.{grant.size_bytes}.{scope}"
         for known in (path, _packed(path)):
             if known.exists() and (part := resumed(known, grant.size_bytes)).usable(packed):
                 return part
@@ -148,50 +153,36 @@ class LocalStore:
         if self.find(grant.account, grant.sha256) is not None:
             part.drop()
             return False
-        path = self._path(grant.account, grant.sha256)
+        path = self.path_of(grant.account, grant.sha256)
         self._make(path.parent)
         part.path.rename(_packed(path) if part.packed else path)
         sync(path.parent)
         return True
 
-    def written_aside(self, account: str, sha256: str, content: bytes) -> Path:
-        """`content` in a file beside the blobs, not on the disk yet, for `adopt` to make a blob of."""
-        path = self._parts(account) / f"{sha256}.{secrets.token_hex(8)}"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(handle, "wb", buffering=0) as file:
-                view = memoryview(content)
-                while view:
-                    view = view[file.write(view) :]
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-        return path
-
-    def adopt(self, account: str, written: Mapping[str, Path]) -> None:
-        """Make blobs of verified files, all of which are on the disk when it returns. Raises OSError."""
-        if not written:
-            return
-        targets = {sha256: self._path(account, sha256) for sha256 in written}
-        sync_all(written.values(), self.folder)
-        for folder in {path.parent for path in targets.values()}:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for sha256, path in written.items():
-            path.rename(targets[sha256])
-        sync_all({parent for path in targets.values() for parent in path.parents[:3]}, self.folder)
-
     def set_aside(self, account: str, sha256: str, damage: BlobDamaged) -> None:
         """Move a damaged blob out of the way, so that it counts as missing and can be uploaded again."""
-        path = self._path(account, sha256)
+        path = self.path_of(account, sha256)
         log.error("%s It was set aside as %s.damaged", damage.message, path)
         for known in (path, _packed(path)):
             if known.exists():
                 known.rename(path.with_name(f"{sha256}.damaged"))
 
-    def _path(self, account: str, sha256: str) -> Path:
+    def _small(self, account: str, sha256: str, bytes_max: int) -> bytes | None:
+        blob = self.find(account, sha256)
+        if blob is None or blob.size_bytes > bytes_max:
+            return None
+        try:
+            return b"".join(reading.content(blob))
+        except BlobDamaged as damage:
+            self.set_aside(account, sha256, damage)
+        except FileNotFoundError:
+            pass
+        return None
+
+    def path_of(self, account: str, sha256: str) -> Path:
         return self.folder / checked_account(account) / checked_sha256(sha256)[:2] / sha256
 
-    def _parts(self, account: str) -> Path:
+    def parts_folder(self, account: str) -> Path:
         folder = self.folder / checked_account(account) / PARTS
         self._make(folder)
         return folder
