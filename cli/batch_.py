@@ -56,7 +56,7 @@ def command(
 def watched(wire: Api, doc: dict[str, Any]) -> None:
     """The live display, to the end or to Ctrl-C."""
     from .batch.feed import Feed
-    from .batch.follow import Following
+    from .batch.following import Following
     from .batch.outage import Once, Outage
     from .wire.interrupt import Interrupts
 

@@ -49,9 +49,11 @@ class Queries(BatchQueries, HistoryQueries, ProjectQueries):
         """Newest first; raises Invalid for a bad cursor or limit."""
         sql, values = page_sql(account, filters, cursor, limit)
         rows = await self._database.fetch(sql, *values)
-        more = len(rows) > limit
+        shown = rows[:limit]
         return Page(
-            [with_kept_until(*row[1:]) for row in rows[:limit]], cursor_of(rows[limit - 1][0]) if more else None
+            [with_kept_until(doc, released, kept_until_us) for _, _, doc, released, kept_until_us in shown],
+            cursor_of(rows[limit - 1][0]) if len(rows) > limit else None,
+            tuple([at for at, row in enumerate(shown) if row[1] is None]),
         )
 
     async def key(self, key_id: str) -> KeyRow | None:

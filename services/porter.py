@@ -6,7 +6,7 @@ import orjson
 
 from domain.execution.job import Job
 from domain.execution.state import Execution
-from services.artifacts.offers import offer
+from services.artifacts.offers import offer, pick
 from services.artifacts.store import ArtifactStore
 from services.runtime.log import Ref
 from services.runtime.messages import URLS_MAX, UrlsGiven, UrlsWanted
@@ -38,9 +38,10 @@ class Porter:
             strange = {blob.sha256 for blob in wanted.blobs} - await self._blobs(ref.account, state.job)
             if strange:
                 return UrlsGiven(error="NOT_YOURS", message=f"{len(strange)} of these blobs are not part of this job.")
-            return UrlsGiven(
-                {blob.sha256: self.store.download_url(ref.account, blob.sha256, scope) for blob in wanted.blobs}
-            )
+            url, small = pick(self.store, ref.account, wanted.blobs, scope) if wanted.bundles else ("", ())
+            alone = {blob.sha256 for blob in wanted.blobs}.difference(small)
+            urls = {sha256: self.store.download_url(ref.account, sha256, scope) for sha256 in alone}
+            return UrlsGiven(urls, url, small)
         if wanted.direction == "upload":
             return await self._upload(ref.account, wanted, scope)
         return UrlsGiven(error="INVALID_REQUEST", message="The direction is download or upload.")

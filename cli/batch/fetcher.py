@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CliError
-from ..wire.download import Fetcher, is_same, outputs
+from ..wire.download import Fetcher, digest_of, outputs
 from ..wire.grid import Grid
 from .outage import Once, Outage, Unhurried, passing
 
@@ -77,6 +77,6 @@ class MemberFetcher(Fetcher):
         return str({item["path"]: item["url"] for item in self.listing()}[name])
 
 
-def is_ours(path: Path, recorded: str | None) -> bool:
+def is_ours(path: Path, known: set[str]) -> bool:
     """Whether `path` is as an earlier attempt's file was brought home: nobody touched it since."""
-    return recorded is not None and is_same(path, {"sha256": recorded, "size_bytes": path.lstat().st_size})
+    return path.is_file() and not path.is_symlink() and digest_of(path).hexdigest() in known

@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,8 +16,9 @@ from ..terminal.screen import clean
 from .abreast import abreast
 from .filling import Filling, ledger_of
 from .patience import Patience
+from .picking import Picking
 from .progress import Progress
-from .transport import Api, segment
+from .transport import Api, query_string, segment
 
 CONNECTIONS = 8
 PIECE = 1 << 18
@@ -27,10 +28,17 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def outputs(api: Api, execution: str) -> Iterator[dict[str, Any]]:
     """Every output of an execution, each with a signed URL."""
+    for page in pages(api, execution):
+        yield from page["items"]
+
+
+def pages(api: Api, execution: str, *, patient: bool = True) -> Iterator[dict[str, Any]]:
+    """The same by the page: `items`, and what gives the small ones of them at once."""
     cursor = None
     while True:
-        page = api.get(f"/executions/{segment(execution)}/outputs", cursor=cursor)
-        yield from page["items"]
+        path = f"/executions/{segment(execution)}/outputs{query_string({'cursor': cursor})}"
+        page = api.call("GET", path, patient=patient).json()
+        yield page
         cursor = page.get("next_cursor")
         if not cursor:
             return
@@ -39,7 +47,9 @@ def outputs(api: Api, execution: str) -> Iterator[dict[str, Any]]:
 def download(api: Api, execution: str, folder: Path, *, force: bool = False) -> tuple[int, int]:
     """Bring all outputs into `folder`; how many files and bytes they are. Raises CliError, before anything is
     fetched when a file would be overwritten."""
-    items = list(outputs(api, execution))
+    fetcher = Fetcher(api, execution)
+    listed = fetcher.listed()
+    items = [item for page in listed for item in page["items"]]
     targets = [(item, inside(folder, item["path"])) for item in items]
     wanted = [(item, path) for item, path in targets if not is_same(path, item)]
     standing = [path for _, path in wanted if os.path.lexists(path)]
@@ -52,9 +62,8 @@ def download(api: Api, execution: str, folder: Path, *, force: bool = False) -> 
             code="OUTPUT_EXISTS",
         )
     with Progress("downloading", sum(item["size_bytes"] for item, _ in wanted)) as progress:
-        fetcher = Fetcher(api, execution)
         fetcher.progress = progress
-        fetcher.fetch(wanted)
+        fetcher.fetch(Picking(fetcher).all_of(wanted, [page["pick"] for page in listed if page.get("pick")]))
     return len(items), sum(item["size_bytes"] for item in items)
 
 
@@ -103,16 +112,22 @@ class Fetcher:
 
     def one(self, item: dict[str, Any], path: Path) -> None:
         """Fetch into `.part` beside the target, verify, rename."""
+        with self.placed(item, path) as part:
+            self.fill(item, part)
+
+    @contextmanager
+    def placed(self, item: dict[str, Any], path: Path) -> Iterator[Path]:
+        """A part file that becomes `path` when all went well. Raises CliError when the disk here does not take it."""
+        part = path.with_name(part_name(path.name, item["sha256"]))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(part_name(path.name, item["sha256"]))
-            self.fill(item, part)
+            yield part
             part.chmod((0o777 if item.get("mode", 0) & 0o100 else 0o666) & ~umask())
             part.replace(path)
         except CliError:
             raise
         except OSError as broken:
-            for left in (part := path.with_name(part_name(path.name, item["sha256"])), ledger_of(part)):
+            for left in (part, ledger_of(part)):
                 with suppress(OSError):
                     left.unlink(missing_ok=True)
             room = "Make room, or take another folder" if broken.errno in FULL else "Another folder"
@@ -137,13 +152,19 @@ class Fetcher:
                 raise CliError(f"{clean(item['path'])} arrives damaged (SHA-256 differs).", code="OUTPUT_DAMAGED")
 
     def renewed(self, name: str) -> str:
-        """A fresh URL for `name`; a grid that is away is waited for."""
+        """A fresh URL for `name`."""
+        with self.asking:
+            self.fresh = {item["path"]: item["url"] for page in self.listed() for item in page["items"]}
+        return self.fresh[name]
+
+    def listed(self) -> list[dict[str, Any]]:
+        """All pages of the list of outputs; a grid that was there and is away is waited for."""
         while True:
             try:
-                with self.asking:
-                    self.fresh = {item["path"]: item["url"] for item in outputs(self.api, self.execution)}
-                return self.fresh[name]
+                return list(pages(self.api, self.execution, patient=not self.api.expected))
             except Unreachable as away:
+                if not self.api.expected:
+                    raise
                 self.patience.wait(away.__cause__ or away.message)
 
 

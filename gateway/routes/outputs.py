@@ -12,6 +12,8 @@ from gateway.described import errors, shape
 from gateway.kept import check_outputs
 from gateway.parts import CallerDep, PartsDep
 from gateway.reading import ExecutionId, MinSeq, answer, document, fresh, resolved
+from services.artifacts.offers import pick
+from services.runtime.messages import BlobRef
 
 router = APIRouter(tags=["files"])
 PAGE_ENTRIES = 500
@@ -25,9 +27,11 @@ EXAMPLE = {"path": "counts.csv", "size_bytes": 1024, "sha256": "e3b0…", "mode"
     response_class=Response,
     responses={
         200: shape(
-            "Files in the order of their paths.",
+            "Files in the order of their paths. Many small ones can be had in one answer: POST the hashes in `pick.blobs`, a"
+            " line each, to `pick.url`.",
             {"items": {"type": "array", "items": {"type": "object"}}, "next_cursor": MAYBE, "kept_until": MAYBE},
             {"items": [EXAMPLE], "next_cursor": None, "kept_until": "2026-12-20T14:02:00.000Z"},
+            pick={"type": "object"},
         ),
         **errors(404, 409),
     },
@@ -54,4 +58,12 @@ async def outputs(
     ]
     more = cursor + PAGE_ENTRIES < len(entries)
     following = str(cursor + PAGE_ENTRIES) if more else None
-    return answer({"items": items, "next_cursor": following, "kept_until": doc.get("kept_until")})
+    made: dict[str, Any] = {"items": items, "next_cursor": following, "kept_until": doc.get("kept_until")}
+    url, small = pick(parts.store, caller.account, [blob_of(entry) for entry in page], caller.key_id)
+    if small:
+        made["pick"] = {"url": url, "blobs": small}
+    return answer(made)
+
+
+def blob_of(entry: dict[str, Any]) -> BlobRef:
+    return BlobRef(entry["sha256"], entry["size_bytes"])

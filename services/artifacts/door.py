@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import Forbidden, Invalid, NotFound, Refused, RgridError
-from services.artifacts import refusals
+from services.artifacts import picks, refusals
 from services.artifacts.bodies import ClientGone, Receive
 from services.artifacts.signing import Grant, Signer
-from services.artifacts.store import TOKEN
+from services.artifacts.store import TOKEN, ArtifactStore
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -31,7 +31,7 @@ OPERATION_OF = {
     "PATCH": ("put",),
     "HEAD": ("put", "get"),
     "GET": ("get",),
-    "POST": ("bundle", "finish"),
+    "POST": ("bundle", "finish", "pick"),
 }
 log = logging.getLogger(__name__)
 
@@ -121,6 +121,14 @@ class Request:
                 f"More comes than the announced {grant.size_bytes} bytes.", code="BLOB_TOO_LARGE", details=details
             )
         return encoding == "zstd"
+
+    async def pick(self, store: ArtifactStore, grant: Grant) -> None:
+        """Give the small blobs of the list in the body."""
+        hashes = await picks.asked_for(grant, self.receive)
+        await self.begin(200, [("content-type", "application/octet-stream")])
+        async for piece in picks.given(store, grant.account, hashes):
+            await self.send({"type": "http.response.body", "body": piece, "more_body": True})
+        await self.send({"type": "http.response.body", "body": b""})
 
     async def standing(self, grant: Grant, offset: int | None) -> None:
         """Say how far an upload is."""

@@ -59,6 +59,12 @@ class LocalStore:
     async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
         return {}
 
+    def pick_url(self, account: str, digest: str, scope: str) -> str:
+        return self.signer.url(Grant("pick", account, digest, 0, scope))
+
+    async def small(self, account: str, hashes: Sequence[str], bytes_max: int) -> list[bytes | None]:
+        return await self.run(lambda: [self._small(account, sha256, bytes_max) for sha256 in hashes])
+
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         return self.signer.url(Grant("get", account, sha256, 0, scope))
 
@@ -160,6 +166,18 @@ class LocalStore:
         for known in (path, _packed(path)):
             if known.exists():
                 known.rename(path.with_name(f"{sha256}.damaged"))
+
+    def _small(self, account: str, sha256: str, bytes_max: int) -> bytes | None:
+        blob = self.find(account, sha256)
+        if blob is None or blob.size_bytes > bytes_max:
+            return None
+        try:
+            return b"".join(reading.content(blob))
+        except BlobDamaged as damage:
+            self.set_aside(account, sha256, damage)
+        except FileNotFoundError:
+            pass
+        return None
 
     def path_of(self, account: str, sha256: str) -> Path:
         return self.folder / checked_account(account) / checked_sha256(sha256)[:2] / sha256

@@ -32,6 +32,8 @@ class LocalDoor(Door):
             case "POST", "bundle":
                 await bundles.take(self._store, grant, request.receive)
                 await request.answer(200, [("blob-complete", "1")])
+            case "POST", "pick":
+                await request.pick(self._store, grant)
             case "POST", _:
                 raise Refused("Blobs of this store do not come in parts.", code="METHOD_NOT_ALLOWED")
             case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.artifacts import picks
 from services.artifacts.bundling import BLOB_BYTES_MAX, BYTES_MAX, worthwhile
 from services.artifacts.store import ArtifactStore
 from services.runtime.messages import BlobRef, PartsGiven
@@ -32,3 +33,9 @@ async def offer(
     alone = [blob for blob in missing if blob.sha256 not in small and blob.sha256 not in given]
     urls = {blob.sha256: store.upload_url(account, blob.sha256, blob.size_bytes, scope) for blob in alone}
     return Offer(urls, store.bundle_url(account, BYTES_MAX, scope) if small else "", tuple(small), given)
+
+
+def pick(store: ArtifactStore, account: str, blobs: Sequence[BlobRef], scope: str) -> tuple[str, tuple[str, ...]]:
+    """A URL that gives the small ones of `blobs` in one answer, and their hashes; nothing when they are few."""
+    small = tuple(worthwhile(blobs))
+    return (store.pick_url(account, picks.digest_of(small), scope), small) if small else ("", ())

@@ -51,6 +51,12 @@ class S3Store:
     async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
         return await self.multipart.offers(account, blobs, scope)
 
+    def pick_url(self, account: str, digest: str, scope: str) -> str:
+        return self.signer.url(Grant("pick", account, digest, 0, scope))
+
+    async def small(self, account: str, hashes: Sequence[str], bytes_max: int) -> list[bytes | None]:
+        return await self.objects.each(lambda sha256: self.objects.small(account, sha256, bytes_max), hashes)
+
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         lifetime = timedelta(seconds=self.signer.seconds)
         return self.objects.client.presigned_get_object(

@@ -22,6 +22,7 @@ class S3Door(Door):
 
     def __init__(self, store: S3Store, docs: str = DOCS) -> None:
         super().__init__(store.signer, docs)
+        self._store = store
         self._objects, self._parts = store.objects, store.multipart
 
     async def serve(self, request: Request, grant: Grant) -> None:
@@ -32,6 +33,8 @@ class S3Door(Door):
             case "POST", "bundle":
                 await bundles.take_into(self._objects, grant, request.receive)
                 await request.answer(200, [("blob-complete", "1")])
+            case "POST", "pick":
+                await request.pick(self._store, grant)
             case "POST", _:
                 done = await self._parts.finish(grant)
                 if done is None:

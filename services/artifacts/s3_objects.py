@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import logging
 import time
@@ -104,6 +105,20 @@ class Objects:
         """The next piece of its body."""
         with translated(self.place, sha256):
             return bytes(answer.read(PIECE_BYTES))
+
+    def small(self, account: str, sha256: str, bytes_max: int) -> bytes | None:
+        """The verified content of a blob; None when it is not there, damaged, or has more than `bytes_max`."""
+        try:
+            answer = self.got(self.key(account, sha256), sha256)
+        except NotFound:
+            return None
+        try:
+            with translated(self.place, sha256):
+                content = bytes(answer.read(bytes_max + 1))
+        finally:
+            released(answer)
+        fits = len(content) <= bytes_max and hashlib.sha256(content).hexdigest() == sha256
+        return content if fits else None
 
     def removed(self, key: str) -> None:
         with translated(self.place):

@@ -25,6 +25,7 @@ class Grant:
 
     With op bundle: to bring bundles of at most `size_bytes` each, of whatever blobs; `sha256` is BUNDLE then. That overwrites
     nothing, since a blob is stored under the hash that it has. With op finish: to say that all parts of the blob are there.
+    With op pick: to have the small blobs of a list, whose SHA-256 is `sha256`.
     """
 
     op: str
@@ -81,8 +82,8 @@ def _check(grant: Grant) -> None:
     if grant.op != BUNDLE or grant.sha256 != BUNDLE:
         checked_sha256(grant.sha256)
     checked_scope(grant.scope)
-    if grant.op not in ("get", *SIZED) or grant.size_bytes < 0:
-        raise Invalid("A blob URL is for op=get, op=put, op=bundle or op=finish.", details={"op": grant.op[:20]})
+    if grant.op not in ("get", "pick", *SIZED) or grant.size_bytes < 0:
+        raise Invalid("A blob URL is for op=get, put, bundle, finish or pick.", details={"op": grant.op[:20]})
 
 
 def _fields(query: bytes) -> dict[str, str]:

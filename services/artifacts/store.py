@@ -45,6 +45,12 @@ class ArtifactStore(Protocol):
     async def parts(self, account: str, blobs: Sequence[BlobRef], scope: str) -> dict[str, PartsGiven]:
         """Where the parts of these missing blobs go, by hash; empty when this store takes blobs whole. Raises Unavailable."""
 
+    def pick_url(self, account: str, digest: str, scope: str) -> str:
+        """A URL that gives many small blobs by POST; `digest` is that of their list (services.artifacts.picks)."""
+
+    async def small(self, account: str, hashes: Sequence[str], bytes_max: int) -> list[bytes | None]:
+        """The verified content of each; None for one that is not there, damaged, or has more than `bytes_max`."""
+
     def download_url(self, account: str, sha256: str, scope: str) -> str:
         """A URL that gives this content by GET, also in ranges."""
 

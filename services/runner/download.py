@@ -16,6 +16,7 @@ from domain.errors import Invalid, Unavailable
 from domain.files import MANIFEST_BYTES_MAX
 from services.runner.blobs import BlobCache
 from services.runner.parallel import together
+from services.runner.picks import picked
 from services.runner.urls import Urls
 from services.runtime.messages import BlobRef
 
@@ -27,6 +28,8 @@ PACKED_BYTES = 2048
 MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE)
 """Errors of this machine's own: asking the door again would not help."""
 NOT_STORED = 404
+PICKED_MIN = 8
+"""So many are worth to be asked for in one answer."""
 GONE_MAX = 2
 """A blob that was checked at submit and is gone was set aside as damaged; only who has the file can bring it back."""
 
@@ -48,8 +51,29 @@ class Downloads:
         missing = {blob.sha256: blob for blob in blobs if blob.sha256 not in self._cache}
         if not missing:
             return
-        given = await urls.download(list(missing.values()))
-        await together(self._one(blob, given.get(blob.sha256, ""), urls) for blob in missing.values())
+        given = await self._given(list(missing.values()), urls)
+        await together(
+            self._one(blob, given.get(blob.sha256, ""), urls)
+            for blob in missing.values()
+            if blob.sha256 not in self._cache
+        )
+
+    async def _given(self, blobs: list[BlobRef], urls: Urls) -> dict[str, str]:
+        """URLs of the blobs that must be fetched alone; many small ones are in the cache when it returns."""
+        if len(blobs) < PICKED_MIN:
+            return await urls.download(blobs)
+        offer = await urls.fetch(blobs)
+        for url, hashes in offer.bundles:
+            await picked(self._http, url, hashes, self._take)
+        left = {sha256 for _, hashes in offer.bundles for sha256 in hashes if sha256 not in self._cache}
+        return offer.urls | await urls.download([blob for blob in blobs if blob.sha256 in left])
+
+    def _take(self, sha256: str, content: bytes) -> None:
+        """Into the cache, at once; what somebody else is fetching just now is left to them."""
+        lock = self._locks.get(sha256)
+        if sha256 not in self._cache and not (lock and lock.locked()):
+            self._cache.part(sha256).write_bytes(content)
+            self._cache.add(sha256)
 
     async def _one(self, blob: BlobRef, url: str, urls: Urls) -> None:
         async with self._locks.setdefault(blob.sha256, asyncio.Lock()), self._places:

@@ -43,11 +43,18 @@ class Urls:
         """URL by hash, for those that are not stored yet."""
         return await self._ask("upload", blobs)
 
+    async def fetch(self, blobs: Sequence[BlobRef]) -> Offer:
+        """As `download`, but small ones may come many in one answer instead: (URL of it, their hashes)."""
+        return await self._many("download", blobs)
+
     async def bring(self, blobs: Sequence[BlobRef]) -> Offer:
         """As `upload`, but small ones may go in bundles instead, large ones in parts."""
+        return await self._many("upload", blobs)
+
+    async def _many(self, direction: str, blobs: Sequence[BlobRef]) -> Offer:
         found = Offer({}, [], {})
         for at in range(0, len(blobs), URLS_MAX):
-            given = await self._some("upload", tuple(blobs[at : at + URLS_MAX]), many=True)
+            given = await self._some(direction, tuple(blobs[at : at + URLS_MAX]), many=True)
             found.urls.update(given.urls)
             found.parts.update(given.parts)
             if given.bundled:

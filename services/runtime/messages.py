@@ -129,7 +129,8 @@ class PartsGiven:
 class UrlsGiven:
     """The answer: url by SHA-256 (for uploads only of blobs that are not stored yet), or an error by `code`.
 
-    `bundled` are small blobs without a URL of their own: they go in bundles to the URL `bundle`.
+    `bundled` are small blobs without a URL of their own: they go in bundles to the URL `bundle`, or come from there in one
+    answer to a POST of their list.
     """
 
     urls: dict[str, str] = field(default_factory=dict)

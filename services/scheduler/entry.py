@@ -6,6 +6,7 @@ is kept once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
@@ -13,6 +14,7 @@ from domain.execution import events as e
 from domain.execution.job import Job, Limits
 from domain.execution.state import INITIAL, Execution, evolve
 from domain.files import FileRef
+from domain.retry import platform_backoff_seconds, script_backoff_seconds
 from services.runtime.log import Recorded, Ref
 
 NO_SCRIPT = FileRef("", "", 0)
@@ -93,6 +95,17 @@ class Slimming:
             return replace(state, spans=()) if state.spans else state
         key = (state.batch_id, state.priority, state.memoize, state.round, state.job.runtime, state.job.limits)
         return self._states.get(key) or _kept(self._states, key, state)
+
+
+def timed(entry: Entry, before: Entry | None, now_us: Callable[[], int], now: float) -> Entry:
+    """An entry that waits, with its time. Who was in the queue keeps it; a wall clock that jumps makes nobody wait longer
+    than the pause is."""
+    if before is not None and before.state.phase == "queued" and before.queued == entry.queued:
+        return replace(entry, since=before.since, due=before.due)
+    state = entry.state
+    pause = max(script_backoff_seconds(state.script_failures), platform_backoff_seconds(state.platform_faults))
+    wait = min((state.not_before_us - now_us()) / 1e6, pause) if state.not_before_us else 0.0
+    return replace(entry, since=now, due=now + wait if wait > 0 else now)
 
 
 def _kept(known: dict[K, V], key: K, value: V) -> V:

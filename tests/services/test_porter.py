@@ -33,6 +33,9 @@ class Store:
     def bundle_url(self, account: str, size_bytes: int, scope: str) -> str:
         return f"bundle {account} {scope}"
 
+    def pick_url(self, account: str, digest: str, scope: str) -> str:
+        return f"pick {account} {digest[:4]} {scope}"
+
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         return [blob for blob in blobs if blob.sha256 != SCRIPT]
 
@@ -73,6 +76,11 @@ async def test_small_ones_go_in_bundles_for_a_runner_that_can() -> None:
     many = [str(number) * 64 for number in range(4, 9)]
     given = await answer("n1", "upload", SCRIPT, *many, bundles=True)
     assert (given.urls, given.bundle, given.bundled) == ({}, "bundle a exec_x.1", tuple(many))
+
+
+async def test_many_small_ones_come_in_one_answer_to_a_runner_that_can() -> None:
+    given = await answer("n1", "download", SCRIPT, LISTED, MANIFEST, bundles=True)
+    assert (given.urls, given.bundle[:7], given.bundled) == ({}, "pick a ", (SCRIPT, LISTED, MANIFEST))
 
 
 @pytest.mark.parametrize(("node", "attempt"), [("n2", 1), ("n1", 2), ("n1", 0)])

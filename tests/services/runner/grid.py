@@ -18,8 +18,8 @@ from domain.execution.job import Job, Limits
 from domain.files import FileRef, FileSet, file_set
 from domain.ids import id_of
 from domain.node.offer import Offer
-from services.artifacts.bundling import BYTES_MAX, worthwhile
 from services.artifacts.local import LocalStore
+from services.artifacts.offers import offer, pick
 from services.runner import manifest
 from services.runner.agent import Agent
 from services.runner.blobs import BlobCache
@@ -186,16 +186,15 @@ class Grid:
             return UrlsGiven(error="STALE_LEASE", message="not yours")
         scope = f"{wanted.execution}.{wanted.attempt}"
         if wanted.direction == "download":
-            return UrlsGiven({b.sha256: self.store.download_url(ACCOUNT, b.sha256, scope) for b in wanted.blobs})
+            url, small = pick(self.store, ACCOUNT, wanted.blobs, scope) if wanted.bundles else ("", ())
+            alone = {blob.sha256 for blob in wanted.blobs}.difference(small)
+            return UrlsGiven({sha: self.store.download_url(ACCOUNT, sha, scope) for sha in alone}, url, small)
         self.asked_uploads.append(wanted.execution)
         self.changed.set()
         if not self.open_uploads.is_set():
             return UrlsGiven(error="UNAVAILABLE", message="held by the test")
-        missing = await self.store.missing(ACCOUNT, wanted.blobs)
-        small = worthwhile(missing) if wanted.bundles else {}
-        alone = [blob for blob in missing if blob.sha256 not in small]
-        urls = {b.sha256: self.store.upload_url(ACCOUNT, b.sha256, b.size_bytes, scope) for b in alone}
-        return UrlsGiven(urls, self.store.bundle_url(ACCOUNT, BYTES_MAX, scope), tuple(small))
+        found = await offer(self.store, ACCOUNT, wanted.blobs, scope, bundles=wanted.bundles, parts=wanted.parts)
+        return UrlsGiven(found.urls, found.bundle, found.bundled, found.parts)
 
     async def _chunk(self, message: Any) -> None:
         head, _, raw = message.data.partition(b"\n")
