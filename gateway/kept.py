@@ -23,3 +23,11 @@ def check_log(execution: str, expired: bool, chunks: int) -> None:
     """The same for one that printed something."""
     if expired and chunks:
         raise WrongState(f"The log of {execution} is not kept any longer. {LONGER}", code=EXPIRED)
+
+
+def check_members(batch: str, ended: int, expired: int) -> int:
+    """How many of those that `ended` can go again; raises WrongState when there are some, and none of them has its files."""
+    if ended and ended == expired:
+        message = f"The members of {batch} that ended so are not kept any longer, nor are their inputs. {LONGER}"
+        raise WrongState(message, code=EXPIRED, details={"members": expired})
+    return ended - expired

@@ -12,6 +12,7 @@ from gateway.batch_reading import BatchId, batch_document, resolved_batch
 from gateway.batch_schemas import RetryBody
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.idempotency import IdempotencyKey, command_id
+from gateway.kept import check_members
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import WAIT_SECONDS_MAX, answer
 from gateway.stored import blobs_of, check_blobs
@@ -91,7 +92,8 @@ async def _check_script(parts: Parts, account: str, state: Batch, body: RetryBod
 
 
 async def _ended(parts: Parts, ref: Ref, statuses: tuple[str, ...]) -> int:
-    """How many members have ended so, as of now."""
+    """How many members have ended so, as of now, and have the files that they need. Raises WrongState (ARTIFACTS_EXPIRED)."""
     await parts.queries.wait_for(await parts.log.last_position(), WAIT_SECONDS_MAX)
     doc = await parts.queries.get_batch(ref.account, ref.id)
-    return sum(doc["counts"][status] for status in statuses)
+    expired = await parts.queries.expired_members(ref.account, ref.id, statuses)
+    return check_members(ref.id, sum(doc["counts"][status] for status in statuses), expired)

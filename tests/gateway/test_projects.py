@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from domain.batch.members import member_id
 from domain.execution import commands as c
 from domain.execution.events import AttemptResult, LogSummary, Reason
 from domain.files import FileRef, file_set
 from domain.retention import DAY_US, DAYS_DEFAULT, DAYS_MAX
 from services.runtime.log import Ref
+from tests.gateway.batch_play import end, finish, members_of, submit_batch
 from tests.gateway.conftest import ACCOUNT, NODE, NOW, GatewayUnderTest, chunk_payload
 
 HOUR_US = 3_600_000_000
@@ -110,3 +112,18 @@ async def test_what_left_nothing_has_nothing_that_could_be_gone(gateway: Gateway
         f"{gateway.url}/api/v1/executions/{execution}/logs", headers={"Authorization": f"Bearer {gateway.key}"}
     ) as answer:
         assert (answer.status, await answer.read()) == (200, b"")
+
+
+async def test_a_batch_is_retried_as_far_as_its_members_are_kept(gateway: GatewayUnderTest) -> None:
+    batch = await submit_batch(gateway, members_of(2))
+    for index in range(2):
+        last = await end(gateway, batch, index, "failed")
+    await gateway.projected(last)
+    await finish(gateway, batch, {"failed": 2})
+    for index, expected in ((0, 200), (1, 409)):
+        expire = c.ExpireArtifacts(NOW + DAYS_DEFAULT * DAY_US)
+        gone = await gateway.command(Ref(ACCOUNT, "execution", member_id(ACCOUNT, batch, index)), expire)
+        await gateway.projected(gone)
+        status, body = await gateway.call("POST", f"/batches/{batch}/retry", json={"statuses": ["failed"]})
+        assert status == expected
+    assert body["error"]["code"] == "ARTIFACTS_EXPIRED"
