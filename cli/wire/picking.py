@@ -58,10 +58,10 @@ class Picking:
             raise
 
     def put(self, sha256: str, content: bytes) -> None:
-        """Write one content to all its places, if it is what it should be."""
+        """Write one content to all its places, if it is what it should be; several answers may have it."""
         if hashlib.sha256(content).hexdigest() != sha256:
             return
-        for item, path in self.places.get(sha256, []):
+        for item, path in self.places.pop(sha256, []):
             with self.fetcher.placed(item, path) as part:
                 part.write_bytes(content)
             self.done.add(path)

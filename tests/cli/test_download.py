@@ -10,6 +10,7 @@ import pytest
 from cli.errors import CliError
 from cli.wire.download import download, inside, part_name
 from cli.wire.grid import Grid
+from cli.wire.offer import HEAD
 from cli.wire.transport import Api
 
 BODY = bytes(range(256)) * 4000
@@ -125,3 +126,47 @@ def test_a_full_disk_is_no_broken_network(odd_server, tmp_path):
     assert time.monotonic() - begun < 10
     assert caught.value.code == "OUTPUT_UNWRITABLE" and "Make room" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
+
+
+class Picks(Shelf):
+    """Several pages, each with what gives its small files at once; the same content stands in all of them."""
+
+    PAGES = 3
+
+    def __call__(self, handler):
+        if handler.path.startswith("/api/"):
+            page = int(handler.path.partition("cursor=")[2] or 0)
+            listed = [self.item(f"{page}/{i}", data) for i, (_, data, _) in enumerate(self.items)]
+            pick = {"url": f"{self.server.url}/pick/{page}", "blobs": [item["sha256"] for item in listed]}
+            following = str(page + 1) if page + 1 < self.PAGES else None
+            self.answer(handler, 200, json.dumps({"items": listed, "next_cursor": following, "pick": pick}).encode())
+        elif handler.command == "POST":
+            hashes = handler.rfile.read(int(handler.headers["Content-Length"])).decode().split("\n")
+            by_hash = {hashlib.sha256(data).hexdigest(): data for _, data, _ in self.items}
+            body = b"".join(HEAD.pack(bytes.fromhex(sha), len(by_hash[sha])) + by_hash[sha] for sha in hashes)
+            self.answer(handler, 200, body, cut=self.breaks > 0)
+            self.breaks -= 1
+        else:
+            self.asked.append(handler.path)
+            self.answer(handler, 200, self.items[int(handler.path.rsplit("/", 1)[1])][1])
+
+    def item(self, path, data):
+        sha256 = hashlib.sha256(data).hexdigest()
+        return {
+            "path": path,
+            "size_bytes": len(data),
+            "sha256": sha256,
+            "mode": 0o644,
+            "url": f"{self.server.url}/blobs/{path}",
+        }
+
+
+@pytest.mark.parametrize("breaks", [0, 3])
+def test_many_small_files_come_in_few_answers(odd_server, tmp_path, breaks):
+    items = [("", b"%d" % number * number, 0) for number in range(60)]
+    shelf = Picks(odd_server, items, breaks)
+    assert fetch(odd_server, tmp_path)[0] == 180
+    for page in range(3):
+        for number, (_, data, _) in enumerate(items):
+            assert (tmp_path / str(page) / str(number)).read_bytes() == data
+    assert (shelf.asked == []) == (breaks == 0)
