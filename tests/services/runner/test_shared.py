@@ -9,7 +9,7 @@ import pytest
 
 from domain.files import FileSet, file_set
 from services.runner import manifest
-from services.runner.download import Downloads
+from services.runner.blobs import BlobCache
 from tests.services.runner.grid import Grid, Make
 
 READS = """
@@ -37,14 +37,14 @@ async def test_shared_files_lie_beside_the_own_ones(grid: Grid, listed: bool) ->
 
 
 async def test_shared_files_are_fetched_once_for_all_members(make_grid: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    get = Downloads._get
+    came: list[str] = []
+    add = BlobCache.add
 
-    async def counted(self: Downloads, blob: object, url: str) -> None:
-        asked.append(blob.sha256)  # type: ignore[attr-defined]
-        await get(self, blob, url)  # type: ignore[arg-type]
+    def counted(self: BlobCache, sha256: str) -> None:
+        came.append(sha256)
+        add(self, sha256)
 
-    monkeypatch.setattr(Downloads, "_get", counted)
+    monkeypatch.setattr(BlobCache, "add", counted)
     grid = await make_grid("instant")
     files = await shared(grid, {f"model/{number}": b"%d" % number for number in range(300)}, listed=True)
     job = await grid.job("pass", shared=files)
@@ -52,7 +52,7 @@ async def test_shared_files_are_fetched_once_for_all_members(make_grid: Make, mo
         own = await grid.put("in", b"own %d" % number)
         result = await grid.finished(await grid.send(replace(job, inputs=file_set((own,)))))
         assert result.status == "succeeded"
-    assert len(asked) == len(set(asked)) == 300 + 1 + 1 + 3
+    assert len(came) == len(set(came)) == 300 + 1 + 1 + 3
 
 
 async def test_a_path_that_is_both_shared_and_own_is_refused(make_grid: Make) -> None:
