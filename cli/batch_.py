@@ -56,12 +56,12 @@ def command(
 def watched(wire: Api, doc: dict[str, Any]) -> None:
     """The live display, to the end or to Ctrl-C."""
     from .batch.feed import Feed
-    from .batch.follow import Following
-    from .batch.outage import Outage
+    from .batch.following import Following
+    from .batch.outage import Once, Outage
     from .wire.interrupt import Interrupts
 
     with Interrupts() as interrupts:
-        following_it = Following(wire, Feed(Api(wire.grid), doc, Outage()), interrupts, None, reading=True)
+        following_it = Following(wire, Feed(Once(wire.grid), doc, Outage()), interrupts, None, reading=True)
         try:
             following_it.to_the_end(watch=True)
         finally:

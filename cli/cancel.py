@@ -50,7 +50,7 @@ def command(
 def by_id(wire: Api, ids: tuple[str, ...], *, wait: bool, dry_run: bool, as_json: bool) -> int:
     """Those that were named; the exit code is that of the worst refusal."""
     from .bulk.ending import cancel_batch
-    from .bulk.meant import batch_meant
+    from .bulk.selection import batch_meant
 
     asked, worst = [], 0
     for each in ids:

@@ -80,7 +80,7 @@ def by_id(
 ) -> int:
     """Those that were named; the exit code is that of the worst refusal."""
     from .bulk.again import retry_batch
-    from .bulk.meant import batch_meant
+    from .bulk.selection import batch_meant
 
     worst, last = 0, ""
     for each in ids:

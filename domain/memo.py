@@ -38,7 +38,8 @@ def differing(job: Job, other: Job) -> list[str]:
 
 
 def _files(files: FileSet) -> Iterable[object]:
-    entries = sorted([entry.path, entry.sha256, entry.mode & 0o111] for entry in files.entries)
+    entries = [[entry.path, entry.sha256, entry.mode & 0o111] for entry in files.entries]
+    entries.sort()
     return [files.manifest, entries]
 
 

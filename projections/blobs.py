@@ -24,9 +24,9 @@ def _held(row: Row | None) -> Sequence[str]:
 
 def changes(old: Row | None, new: Row, position: int) -> Sequence[tuple[Key, Change]]:
     """The blobs that a row (of an execution or a batch) holds now and did not before, or the other way round."""
-    before, after = _held(old), _held(new)
-    if before is after:
+    if old is not None and old["blobs"] is new["blobs"] and old["released"] is new["released"]:
         return ()
+    before, after = _held(old), _held(new)
     account, kept = new["account"], set(after)
     found: list[tuple[Key, Change]] = []
     for reference in kept.symmetric_difference(before):

@@ -181,14 +181,15 @@ def lookup(value: e.Lookup) -> Doc:
 
 def iso(at_us: int) -> str:
     """ISO 8601, UTC, milliseconds (cut, not rounded: nothing seems to happen before it did)."""
-    minute, ms = divmod(at_us // 1000, 60_000)
-    return _minute(minute) + _SECONDS[ms // 1000] + _MILLISECONDS[ms % 1000]
+    minutes, ms = divmod(at_us // 1000, 60_000)
+    return _day(minutes // 1440) + _MINUTES[minutes % 1440] + _SECONDS[ms // 1000] + _MILLISECONDS[ms % 1000]
 
 
-@lru_cache(maxsize=4096)
-def _minute(minutes: int) -> str:
-    return datetime.fromtimestamp(minutes * 60, UTC).strftime("%Y-%m-%dT%H:%M")
+@lru_cache(maxsize=1024)
+def _day(days: int) -> str:
+    return datetime.fromtimestamp(days * 86_400, UTC).strftime("%Y-%m-%d")
 
 
+_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}" for minute in range(1440)]
 _SECONDS = [f":{second:02d}" for second in range(60)]
 _MILLISECONDS = [f".{ms:03d}Z" for ms in range(1000)]

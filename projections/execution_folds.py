@@ -235,7 +235,7 @@ def _blobs(row: Row, *references: str) -> list[str]:
     """What it needs, and more; the same list when there is nothing new, which says so to who compares."""
     known: list[str] = row["blobs"]
     fresh = [each for each in references if each not in known]
-    return distinct([*known, *fresh]) if fresh else known
+    return known + (distinct(fresh) if len(fresh) > 1 else fresh) if fresh else known
 
 
 def _last_attempt(row: Row, **changes: Any) -> list[docs.Doc]:

@@ -33,8 +33,8 @@ Found = dict[str, dict[Key, list[Any]]]
 class Folding(Memory):
     """The rows, and how commits change them."""
 
-    def __init__(self, load: Load, *, rows_cached_max: int = ROWS_CACHED_MAX) -> None:
-        super().__init__(load, rows_cached_max)
+    def __init__(self, load: Load, *, rows_cached_max: int = ROWS_CACHED_MAX, empty: bool = False) -> None:
+        super().__init__(load, rows_cached_max, empty=empty)
 
     async def fold(self, batch: Sequence[RecordedLike]) -> list[Poison]:
         """Fold a batch; a commit is taken as a whole or, when an event of it cannot be folded, returned as poison."""

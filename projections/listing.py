@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from domain.errors import Invalid
-from projections.kept import KEPT_UNTIL, POLICY
+from projections.kept import DOCUMENT, POLICY
 from projections.table import plain_text
 from projections.tags import tag_texts
 
@@ -39,10 +39,12 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Documents as JSON bytes, and the cursor of the next page (None: this is the last one)."""
+    """Documents as JSON bytes, and the cursor of the next page (None: this is the last one). `unsettled`: where in `items`
+    those stand whose bill is not final."""
 
     items: list[bytes]
     next_cursor: str | None
+    unsettled: tuple[int, ...] = ()
 
     def body(self) -> bytes:
         """The whole answer; the documents are passed through, not parsed."""
@@ -59,8 +61,10 @@ def page_sql(account: str, filters: Filters, cursor: str | None, limit: int) -> 
         where += f" AND e.sequence < ${len(values)}"
     values.append(limit + 1)
     order = f"ORDER BY e.sequence DESC LIMIT ${len(values)}"
-    columns = f"e.sequence, e.doc, e.released, {KEPT_UNTIL} AS kept_until_us"
-    return f"SELECT {columns} FROM live.executions e {POLICY} WHERE {where} {order}", values
+    return (
+        f"SELECT e.sequence, e.final_micros, {DOCUMENT} FROM live.executions e {POLICY} WHERE {where} {order}",
+        values,
+    )
 
 
 def where_sql(account: str, filters: Filters) -> tuple[str, list[Any]]:

@@ -10,20 +10,26 @@ from projections.table import Key, Row, Table
 from projections.tables import ROLLUPS, TABLES
 
 ROWS_CACHED_MAX = 50_000
+DROPPED_SLOTS = 1 << 22
 Load = Callable[[Table, Sequence[Key]], Awaitable[list[Row]]]
 
 
 class TableRows:
     """One table. `stored` are keys that Postgres has, `dirty` those it must be told of; `changed` is what the fold that is
-    under way made of them so far. Rows are never changed in place, so a fold that fails leaves nothing behind."""
+    under way made of them so far. Rows are never changed in place, so a fold that fails leaves nothing behind.
 
-    def __init__(self, table: Table) -> None:
+    `dropped` (where the table was empty at the beginning) marks the keys of rows that are not in memory any more, each in one
+    of DROPPED_SLOTS: what is neither in memory nor marked was never there, and need not be asked for.
+    """
+
+    def __init__(self, table: Table, *, empty: bool) -> None:
         self.table = table
         self.rollups: tuple[Rollup, ...] = tuple(rollup for rollup in ROLLUPS if table.name in rollup.sources)
         self.rows: dict[Key, Row | None] = {}
         self.stored: set[Key] = set()
         self.dirty: dict[Key, None] = {}
         self.changed: dict[Key, Row] = {}
+        self.dropped: bytearray | None = bytearray(DROPPED_SLOTS) if empty else None
 
     def now(self, key: Key) -> Row | None:
         """The row as the fold under way has it."""
@@ -49,23 +55,34 @@ class TableRows:
         for key in list(islice(self.rows, max(0, len(self.rows) - rows_max))):
             del self.rows[key]
             self.stored.discard(key)
+            if self.dropped is not None:
+                self.dropped[hash(key) % DROPPED_SLOTS] = 1
+
+    def maybe_stored(self, keys: Iterable[Key]) -> list[Key]:
+        """Those of `keys` that Postgres may have."""
+        if self.dropped is None:
+            return list(keys)
+        return [key for key in keys if self.dropped[hash(key) % DROPPED_SLOTS]]
 
 
 class Memory:
-    """Every table's rows; `load` fetches what is not there."""
+    """Every table's rows; `load` fetches what is not there. `empty`: nothing was stored at the beginning."""
 
-    def __init__(self, load: Load, rows_cached_max: int) -> None:
+    def __init__(self, load: Load, rows_cached_max: int, *, empty: bool = False) -> None:
         self._load = load
         self._rows_max = rows_cached_max
-        self.tables = {table.name: TableRows(table) for table in TABLES}
+        self._empty = empty
+        self.tables = self._nothing()
+
+    def _nothing(self) -> dict[str, TableRows]:
+        return {table.name: TableRows(table, empty=self._empty) for table in TABLES}
 
     async def fetch(self, rows: TableRows, keys: Iterable[Key]) -> None:
         """Make sure that it is known of all `keys` what is stored."""
-        missing = [key for key in dict.fromkeys(keys) if key not in rows.rows]
-        if not missing:
-            return
-        found = await self._load(rows.table, missing)
-        rows.rows.update(dict.fromkeys(missing))
+        missing = dict.fromkeys(key for key in keys if key not in rows.rows)
+        wanted = rows.maybe_stored(missing)
+        found = await self._load(rows.table, wanted) if wanted else ()
+        rows.rows.update(missing)
         for row in found:
             key = rows.table.key_of(row)
             rows.rows[key] = row
@@ -81,4 +98,4 @@ class Memory:
 
     def forget(self) -> None:
         """Start from what Postgres has: after a failed write, or when somebody else wrote."""
-        self.tables = {table.name: TableRows(table) for table in TABLES}
+        self.tables = self._nothing()

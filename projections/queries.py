@@ -8,7 +8,7 @@ from projections.batch_queries import BatchQueries
 from projections.bills import LINES_SQL, Bills, ChargeLine, bills_of, bills_sql
 from projections.history_queries import HistoryQueries
 from projections.ids import EXECUTION_IDS
-from projections.kept import KEPT_UNTIL, POLICY, documents, with_kept_until
+from projections.kept import DOCUMENT, POLICY, with_kept_until
 from projections.listing import Filters, Page, cursor_of, page_sql
 from projections.project_queries import ProjectQueries
 
@@ -33,8 +33,7 @@ class Queries(BatchQueries, HistoryQueries, ProjectQueries):
 
     async def get_execution(self, account: str, execution_id: str) -> bytes:
         """The JSON of `GET /executions/{id}`; raises NotFound."""
-        sql = f"""SELECT e.doc, e.released, {KEPT_UNTIL} FROM live.executions e {POLICY}
-                  WHERE e.account = $1 AND e.id = $2"""
+        sql = f"SELECT {DOCUMENT} FROM live.executions e {POLICY} WHERE e.account = $1 AND e.id = $2"
         row = await self._database.fetch_one(sql, account, execution_id)
         if row is None:
             raise EXECUTION_IDS.not_found(execution_id)
@@ -50,8 +49,12 @@ class Queries(BatchQueries, HistoryQueries, ProjectQueries):
         """Newest first; raises Invalid for a bad cursor or limit."""
         sql, values = page_sql(account, filters, cursor, limit)
         rows = await self._database.fetch(sql, *values)
-        more = len(rows) > limit
-        return Page(documents(rows[:limit]), cursor_of(rows[limit - 1][0]) if more else None)
+        shown = rows[:limit]
+        return Page(
+            [with_kept_until(doc, released, kept_until_us) for _, _, doc, released, kept_until_us in shown],
+            cursor_of(rows[limit - 1][0]) if len(rows) > limit else None,
+            tuple([at for at, row in enumerate(shown) if row[1] is None]),
+        )
 
     async def key(self, key_id: str) -> KeyRow | None:
         """The key by its public id (revoked ones too), whichever account first issued it."""

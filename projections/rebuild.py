@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -26,6 +27,8 @@ READ_BATCH = 2000
 CATCH_UP_MAX = 2000
 """Once the log is no more than this ahead, the rest is applied while the projector waits."""
 
+BULK_SETTINGS = {"synchronous_commit": "off", "jit": "off", "maintenance_work_mem": "128MB"}
+
 logger = logging.getLogger(__name__)
 
 
@@ -45,7 +48,7 @@ class Builder:
     def __init__(self, connection: asyncpg.Connection, schema: str) -> None:
         self._connection = connection
         self._schema = schema
-        self._folding = Folding(self._load, rows_cached_max=2 * ROWS_UNWRITTEN_MAX)
+        self._folding = Folding(self._load, rows_cached_max=2 * ROWS_UNWRITTEN_MAX, empty=True)
         self.built = Built(0)
 
     async def create(self, generation: int) -> None:
@@ -66,13 +69,23 @@ class Builder:
                     await self._write()
             await self._write()
 
-    async def index(self) -> None:
-        with translated():
-            for sql in tables.index_sql(self._schema):
-                await self._connection.execute(sql)
-            await self._connection.execute(
-                f"ANALYZE {', '.join(f'{self._schema}.{table.name}' for table in tables.TABLES)}"
-            )
+    async def index(self, database: Database) -> None:
+        """Two at a time: Postgres sorts on one core for each."""
+        waiting = [
+            *tables.index_sql(self._schema),
+            *(f"ANALYZE {self._schema}.{table.name}" for table in tables.TABLES),
+        ]
+
+        async def work(connection: asyncpg.Connection) -> None:
+            while waiting:
+                await connection.execute(waiting.pop(0))
+
+        other = await database.connect(server_settings=BULK_SETTINGS)
+        try:
+            with translated():
+                await asyncio.gather(work(self._connection), work(other))
+        finally:
+            other.terminate()
 
     async def _write(self) -> None:
         with translated():
@@ -107,7 +120,7 @@ async def rebuild(database: Database, log: LogReader) -> Built:
         builder = Builder(connection, NEXT)
         await builder.create((live.generation if live else 0) + 1)
         await builder.fill(log, await log.last_position())
-        await builder.index()
+        await builder.index(database)
         while (last := await log.last_position()) - builder.built.position > CATCH_UP_MAX:
             await builder.fill(log, last)
         await _swap(connection, builder, log)
@@ -131,7 +144,7 @@ async def _swap(connection: asyncpg.Connection, builder: Builder, log: LogReader
 @asynccontextmanager
 async def alone(database: Database) -> AsyncIterator[asyncpg.Connection]:
     """A connection of its own on which only one rebuild or check runs at a time."""
-    connection = await database.connect(server_settings={"synchronous_commit": "off", "jit": "off"})
+    connection = await database.connect(server_settings=BULK_SETTINGS)
     try:
         with translated():
             free = await connection.fetchval("SELECT pg_try_advisory_lock($1)", REBUILD_LOCK)

@@ -17,7 +17,7 @@ from .entries import entry
 from .feed import ended_count
 from .homeward import Homeward
 from .index import Index
-from .outage import Outage
+from .outage import Once, Outage
 from .results import Results
 from .words import at_home
 
@@ -43,7 +43,7 @@ class Bringing:
         self.index = Index(folder, self.batch)
         self.inputs = inputs
         self.homeward = Homeward(api.grid, self.index, outage, flat=flat, force=force)
-        self.results = Results(Api(api.grid), self.batch, self.take, self.index.price, outage)
+        self.results = Results(Once(api.grid), self.batch, self.take, self.index.price, outage)
         self.alone = Alone(folder, self.batch)
         self.problem: CliError | None = None
 
@@ -53,6 +53,7 @@ class Bringing:
             warn(f"another command brings these results into {shown(self.folder)} already; this one only watches")
             return False
         self.index.open(self.inputs)
+        self.homeward.landing.journal.open()
         self.results.start()
         return True
 
@@ -63,15 +64,14 @@ class Bringing:
         elif not self.index.has(item):
             self.index.put(item["index"], entry(item, [], self.flat))
 
-    def wake(self, doc: dict[str, Any], *, ended: bool) -> None:
-        """There is news of the batch: read on, and write the index when it is time."""
+    def wake(self, *, ended: bool) -> None:
+        """There is news of the batch: read on."""
         if ended:
             self.results.finish.set()
         self.results.wake.set()
-        self.write(doc)
 
     def write(self, doc: dict[str, Any], *, last: bool = False) -> None:
-        """A folder that cannot be written to ends the bringing home, not the batch."""
+        """Write the index when it is time. A folder that cannot be written to ends the bringing home, not the batch."""
         if self.problem:
             return
         try:
@@ -109,6 +109,9 @@ class Bringing:
         self.homeward.leave()
 
     def release(self) -> None:
+        """The last thing: others may bring these results home now."""
+        settled = self.homeward.pending() == 0 and not self.results.is_alive() and self.problem is None
+        self.homeward.landing.journal.close(remove=settled)
         self.alone.release()
 
     def so_far(self) -> str:

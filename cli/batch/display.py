@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..terminal.formats import duration
 from ..terminal.live import Line, Live, room
 from ..terminal.screen import clean, interactive, state, tell, warn
 from ..terminal.table import cut, width_of
@@ -134,9 +133,9 @@ def block(view: View, columns: int) -> list[Line]:
         words.bar(doc, columns),
         [("  ", ""), *words.states(doc)],
     ]
-    figures = [view.figures(), f"{duration(now - view.begun)} so far" if now - view.begun >= 1 else ""]
+    figures = [view.figures(), f"{words.coarse(now - view.begun)} so far" if now - view.begun >= 1 else ""]
     lines += [[("  ", ""), (text, "")]] if (text := " · ".join(each for each in figures if each)) else []
-    reason = doc.get("stopped") or doc.get("reason") or {}
+    reason = words.why(doc)
     for name, text in (
         ("reason", clean(reason.get("message") or "")),
         ("cost", words.cost(doc)),

@@ -73,7 +73,7 @@ class Feed(threading.Thread):
     def answer(self, what: str) -> Reply | None:
         """One exchange about the batch; None when the grid was away, after a pause. Raises CliError on a refusal."""
         try:
-            reply = self.api.call("GET", f"/batches/{segment(self.doc['id'])}/{what}", patient=False)
+            reply = self.api.call("GET", f"/batches/{segment(self.doc['id'])}/{what}")
         except CliError as failed:
             if not (cause := passing(failed)):
                 raise

@@ -14,7 +14,7 @@ from ..wire.interrupt import Interrupts
 from ..wire.transport import Api
 from .bring import Bringing
 from .feed import ENDED, ended_count
-from .follow import TICK_SECONDS
+from .following import TICK_SECONDS
 from .outage import Outage
 from .words import at_home
 
@@ -48,9 +48,10 @@ def fetch_batch(
 
 def through(bringing: Bringing, doc: dict[str, Any]) -> None:
     """Until all is here, with a line before the eyes. Ctrl-C: the index says how far it came."""
+    bringing.wake(ended=True)
     with Interrupts() as interrupts, Live() as live:
         while not bringing.done():
-            bringing.wake(doc, ended=True)
+            bringing.write(doc)
             if interrupts.sleep(TICK_SECONDS if live.shown else 0.05):
                 bringing.write(doc, last=True)
                 raise KeyboardInterrupt

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CliError
-from ..wire.download import Fetcher, is_same, outputs
+from ..wire.download import Fetcher, digest_of, outputs
 from ..wire.grid import Grid
-from ..wire.transport import Api
-from .outage import Outage, Unhurried, passing
+from .outage import Once, Outage, Unhurried, passing
 
 MANY_FILES = 16
 """A member with more of them brings its own files abreast."""
@@ -20,7 +19,7 @@ class Line:
     """What all fetchers of a batch share: one connection for what they ask, and being stopped together."""
 
     def __init__(self, grid: Grid, outage: Outage) -> None:
-        self.api, self.outage = Api(grid), outage
+        self.api, self.outage = Once(grid), outage
         self.asking = threading.Lock()
         self.patience = Unhurried(outage)
         self.own_ones: list[Unhurried] = []
@@ -78,6 +77,6 @@ class MemberFetcher(Fetcher):
         return str({item["path"]: item["url"] for item in self.listing()}[name])
 
 
-def is_ours(path: Path, recorded: str | None) -> bool:
+def is_ours(path: Path, known: set[str]) -> bool:
     """Whether `path` is as an earlier attempt's file was brought home: nobody touched it since."""
-    return recorded is not None and is_same(path, {"sha256": recorded, "size_bytes": path.lstat().st_size})
+    return path.is_file() and not path.is_symlink() and digest_of(path).hexdigest() in known

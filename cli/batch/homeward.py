@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
-from pathlib import Path
 from typing import Any
 
 from ..errors import CliError
 from ..terminal.screen import clean
-from ..wire.download import inside, is_same
 from ..wire.grid import Grid
 from ..wire.patience import Stopped
 from .entries import entry
-from .fetcher import Line, MemberFetcher, is_ours
+from .fetcher import Line
 from .home import Home
 from .index import Index
+from .landing import Landing
 from .outage import Outage
-from .places import place
 
 THREADS = 8
 WAITING_MAX = 64
 """Members read but not yet at home: beyond that, no more are asked for."""
-LISTED_MAX = 1000
-"""Files of one member that the index lists; it counts them all."""
 
 
 class Homeward:
     """`take` results as they come; `finish` waits for the last. `flat`, `force`: see `rgrid download --help`."""
 
     def __init__(self, grid: Grid, index: Index, outage: Outage, *, flat: bool = False, force: bool = False) -> None:
-        self.index, self.flat, self.force = index, flat, force
+        self.index, self.flat = index, flat
         self.line = Line(grid, outage)
         self.home = Home()
+        self.landing = Landing(index, self.line, flat=flat, force=force)
         self.lock = threading.Lock()
         self.queue: queue.Queue[dict[str, Any]] = queue.Queue(WAITING_MAX)
         self.busy: dict[int, dict[str, Any] | None] = {}
@@ -101,7 +97,7 @@ class Homeward:
     def _member(self, item: dict[str, Any]) -> None:
         """Bring one member home; a fault that is its own is noted and the others go on."""
         try:
-            listed, standing = self._files(item)
+            listed, standing = self.landing.land(item)
         except CliError as failed:
             if failed.code == "OUTPUT_UNWRITABLE":
                 raise
@@ -123,40 +119,3 @@ class Homeward:
             self.home.refused += 1
             self.home.problem = self.home.problem or failed
         self.index.put(item["index"], {**entry(item, [], self.flat), "problem": failed.message})
-
-    def _files(self, item: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-        """Fetch what is not there yet; what the index lists of it, and the places where something else stands."""
-        fetcher = MemberFetcher(self.line, item["id"])
-        recorded: dict[str, str] | None = None
-        listed: list[dict[str, Any]] = []
-        standing, wanted = [], []
-        for each in fetcher.listing() if item["outputs"].get("entries") is None else item["outputs"]["entries"]:
-            at = place(item["member"], each["path"], flat=self.flat)
-            path = inside(self.index.folder, at)
-            there = os.path.lexists(path)
-            if there and not is_same(path, each):
-                recorded = self.index.recorded(item["index"]) if recorded is None else recorded
-                if not self.force and not is_ours(path, recorded.get(at)):
-                    standing.append(at)
-                    continue
-                there = False
-            if not there:
-                if not has_room(path.parent):
-                    standing.append(at)
-                    continue
-                wanted.append((each, path))
-            if len(listed) < LISTED_MAX:
-                listed.append({name: each[name] for name in ("path", "size_bytes", "sha256")} | {"file": at})
-        fetcher.bring(wanted)
-        return listed, standing
-
-
-def has_room(folder: Path) -> bool:
-    """Whether `folder` is there now; False when a file stands where it, or one above it, belongs."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        return False
-    except OSError:
-        return True  # whoever writes the file says what is wrong
-    return True

@@ -46,15 +46,15 @@ def advise(doc: dict[str, Any]) -> None:
 
 def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
     """What there is to say, a word and a text each."""
-    reason, outputs, cost = (doc.get(key) or {} for key in ("reason", "outputs", "cost"))
+    outputs, cost = doc.get("outputs") or {}, doc.get("cost") or {}
     stopped = doc.get("stopped")
-    reason = stopped if isinstance(stopped, dict) else reason
+    reason = words.why(doc)
     tags = " ".join(f"{key}={value}" for key, value in (doc.get("tags") or {}).items())
     done, total = ended_count(doc), int(doc.get("count") or 0)
     going = " · cancelling" if doc.get("cancelling") else " · stopping" if stopped else ""
     rules = [f"{int(doc['parallel']):,} at once"] if doc.get("parallel") else []
     rules += [f"stops after {count(int(doc['failures_max']), 'failure')}"] if doc.get("failures_max") else []
-    rules += [count(int(doc["round"]), "retry").replace("retrys", "retries")] if doc.get("round") else []
+    rules += [f"retried {count(int(doc['round']), 'time')}"] if doc.get("round") else []
     known = [money(cost["charged_micros"])] if cost.get("charged_micros") is not None else []
     known += [f"estimated {money(cost['estimated_micros'])}"] if cost.get("estimated_micros") is not None else []
     if cost.get("equivalent_micros") and not cost.get("charged_micros"):

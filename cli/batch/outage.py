@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 from ..errors import CliError
-from ..terminal.screen import warn
+from ..terminal.screen import clean, warn
 from ..wire.patience import PAUSE_FIRST, PAUSE_MAX, Patience, Stopped
-from ..wire.reply import is_away, why
-from ..wire.transport import BROKEN
+from ..wire.reply import Reply, is_away, why
+from ..wire.transport import BROKEN, Api
 
 TOLD_AFTER_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
@@ -31,7 +32,8 @@ class Outage:
             if self.told or now - self.since < TOLD_AFTER_SECONDS:
                 return
             self.told = True
-        warn(f"the grid does not answer ({cause}); the batch goes on without us, still trying … (Ctrl-C detaches)")
+        said = clean(cause.strip().partition("\n")[0])
+        warn(f"the grid does not answer ({said}); the batch goes on without us, still trying … (Ctrl-C detaches)")
 
     def over(self) -> None:
         """Something answered."""
@@ -60,6 +62,18 @@ class Unhurried(Patience):
         pause, self.pause = max(seconds, self.pause), min(PAUSE_MAX, self.pause * 2)
         if self.stop.wait(pause):
             raise Stopped
+
+
+class Once(Api):
+    """Requests that are sent once each: whoever follows a batch asks again anyway, and one of them says why."""
+
+    def call(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, *, patient: bool = False
+    ) -> Reply:
+        reply = self._once(method, path, body, headers)
+        if reply.status >= 300:
+            raise self.problem(reply)
+        return self._checked_json(reply)
 
 
 def passing(failed: CliError) -> str:

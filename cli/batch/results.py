@@ -95,7 +95,7 @@ class Results(threading.Thread):
         """One page; None when the grid was away."""
         try:
             page: dict[str, Any] = self.api.call(
-                "GET", f"/batches/{segment(self.batch)}/results?after={after}&limit={PAGE}", patient=False
+                "GET", f"/batches/{segment(self.batch)}/results?after={after}&limit={PAGE}"
             ).json()
         except CliError as failed:
             if not (cause := passing(failed)):

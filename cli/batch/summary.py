@@ -33,7 +33,7 @@ def closing(doc: dict[str, Any]) -> None:
     state(MEANING.get(status, "busy"), status, " · ".join(each for each in figures if each))
     if cost := price(doc):
         detail("cost", cost)
-    reason = doc.get("stopped") or doc.get("reason") or {}
+    reason = words.why(doc)
     for word, key in (("reason", "message"), ("hint", "hint")):
         if reason.get(key) and status != "succeeded":
             detail(word, clean(with_id(str(reason[key]), doc)))

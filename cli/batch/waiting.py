@@ -9,7 +9,7 @@ from ..errors import CliError
 from ..options import emit
 from ..wire.transport import Api
 from .feed import Feed
-from .outage import Outage
+from .outage import Once, Outage
 from .summary import closing, exit_code, failing, next_after
 
 LOOK_SECONDS = 0.2
@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.2
 
 def wait_batch(api: Api, doc: dict[str, Any], deadline: float | None, *, as_json: bool) -> int:
     """The exit code of the batch; raises CliError at the deadline (of the monotonic clock)."""
-    feed = Feed(api, doc, Outage())
+    feed = Feed(Once(api.grid), doc, Outage())
     feed.start()
     while feed.is_alive():
         feed.join(LOOK_SECONDS)

@@ -85,12 +85,10 @@ def cost(doc: dict[str, Any]) -> str:
         return ""
     text = f"{money(charged or 0)} so far"
     if done and charged:
-        text += f" · {about(charged * total // done)} in all"
-    elif said.get("estimated_micros"):
-        text += f" · estimated {money(said['estimated_micros'])} in all"
-    elif equivalent and not charged:
-        text += f" ({about(equivalent)} on a {clean(said.get('reference') or 'cx23')})"
-    return text
+        return f"{text} · {about(charged * total // done)} in all"
+    if said.get("estimated_micros"):
+        return f"{text} · estimated {money(said['estimated_micros'])} in all"
+    return f"{text} · {about(equivalent)} in all on a {clean(said.get('reference') or 'cx23')}" if equivalent else text
 
 
 def cause(group: dict[str, Any]) -> str:
@@ -101,6 +99,13 @@ def cause(group: dict[str, Any]) -> str:
     if code and exit_code is not None and code not in ("EXIT_CODE", "EXITED", "SCRIPT_FAILED", "NONZERO_EXIT"):
         known = f"{code.replace('_', ' ').lower()} ({known})"
     return f"{known}: {last}" if last else known
+
+
+def why(doc: dict[str, Any]) -> dict[str, Any]:
+    """The reason why it was stopped, waits, or ended as it did; empty when there is none to tell."""
+    if (doc.get("waits") or {}).get("code") == "BATCH_PARALLEL":
+        return doc.get("stopped") or doc.get("reason") or {}  # as it was asked for: no news
+    return doc.get("stopped") or doc.get("reason") or doc.get("waits") or {}
 
 
 def took(doc: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..batch.which import LAST, PREFIX, found, is_batch
 from ..terminal.formats import count
 from ..wire.transport import Api
 
@@ -31,23 +32,32 @@ class Selection:
         if not self.batches:
             return text
         whole = f"{self.members:,} of {count(len(self.batches), 'batch')}".replace("batchs", "batches")
-        return f"{text}: {whole}" + (f", {len(self.ids):,} by themselves" if self.ids else "")
+        return f"{text}: {whole}" + (f", {len(self.ids):,} in no batch" if self.ids else "")
 
 
 def selected(wire: Api, filters: dict[str, Any], statuses: tuple[str, ...], *, whole: bool = True) -> Selection:
     """What matches and has one of `statuses`. `whole`: batches as such, else their members one by one."""
-    found = Selection()
+    chosen = Selection()
     if whole:
         for batch in pages(wire, "/batches", filters):
             counts = batch.get("counts") or {}
             meant = sum(int(counts.get(status) or 0) for status in statuses)
             meant += int(batch.get("count") or 0) - sum(map(int, counts.values())) if "queued" in statuses else 0
             if meant and not ("queued" in statuses and batch.get("cancelling")):
-                found.batches.append(batch)
-                found.members += meant
+                chosen.batches.append(batch)
+                chosen.members += meant
     alone = {"batch": ALONE} if whole else {}
-    found.ids = [item["id"] for item in pages(wire, "/executions", {**filters, **alone, "status": statuses})]
-    return found
+    chosen.ids = [item["id"] for item in pages(wire, "/executions", {**filters, **alone, "status": statuses})]
+    return chosen
+
+
+def batch_meant(wire: Api, text: str) -> str:
+    """The id of the batch that `text` means; empty when it means an execution, which is not looked up: its cancel must
+    work while the read models are away."""
+    if not text.startswith(PREFIX) and text != LAST:
+        return ""
+    doc = found(wire, text)
+    return str(doc["id"]) if is_batch(doc) else ""
 
 
 def pages(wire: Api, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -39,6 +39,7 @@ GRID_NAMES += (
     "nats_password",
     "require",
 )
+GRID_NAMES += tuple(f"s3_{name}" for name in ("endpoint", "bucket", "access_key", "secret_key", "region", "prefix"))
 """Variables that set no option of a run."""
 ROOT_MARKS = (".git", ".hg", ".svn", ".jj")
 BLOCK = re.compile(r"(?m)^# /// script[ \t]*\r?\n(?P<body>(?:^#(?: .*|)\r?\n)+)^# ///[ \t]*\r?$")

@@ -105,7 +105,7 @@ def batch_submitted(data: Data) -> str:
 
 
 def batch_expanded(data: Data) -> str:
-    return f"all {count(data['count'], 'member')} are written"
+    return f"{count(data['count'], 'member')} written"
 
 
 def batch_retried(data: Data) -> str:
@@ -130,6 +130,7 @@ TELLERS: dict[str, Callable[[Data], str]] = {
     "execution.retried": asked_by,
     "batch.submitted": batch_submitted,
     "batch.expanded": batch_expanded,
+    "batch.delayed": reasoned,
     "batch.stopped": reasoned,
     "batch.cancel_requested": asked_by,
     "batch.retried": batch_retried,

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from domain.batch.commands import CancelBatch, RetryBatch
 from domain.batch.decider import Batch
-from domain.errors import NotFound, WrongState
+from domain.errors import Invalid, NotFound, WrongState
 from gateway.batch_reading import BatchId, batch_document, resolved_batch
 from gateway.batch_schemas import RetryBody
 from gateway.described import COUNT, TEXT, errors, shape
@@ -69,8 +69,7 @@ async def retry(
     statuses = tuple(dict.fromkeys(body.statuses))
     count = await _ended(parts, ref, statuses)
     if command not in before.commands:
-        if body.script is not None:
-            await check_blobs(parts.store, caller.account, blobs_of([body.script.ref()]))
+        await _check_script(parts, caller.account, before.state, body)
         if not count and before.state.phase != "submitted":
             message = f"None of its members has ended as {', '.join(statuses)}, so there is nothing to retry."
             raise WrongState(message, details={"statuses": list(statuses)})
@@ -79,6 +78,16 @@ async def retry(
     handled = await parts.handler.handle(ref, again, command_id=command, actor=caller.actor)
     state: Batch = handled.state
     return answer({"id": batch, "sequence": handled.position, "round": state.round, "count": count})
+
+
+async def _check_script(parts: Parts, account: str, state: Batch, body: RetryBody) -> None:
+    """Raises Invalid for a mended script at another path, where files of a member may be; Conflict (BLOBS_MISSING)."""
+    if body.script is None or state.job is None:
+        return
+    if body.script.path != state.job.script.path:
+        message = f"A mended script has the path of the one that ran: {state.job.script.path!r}."
+        raise Invalid(message, details={"path": body.script.path})
+    await check_blobs(parts.store, account, blobs_of([body.script.ref()]))
 
 
 async def _ended(parts: Parts, ref: Ref, statuses: tuple[str, ...]) -> int:

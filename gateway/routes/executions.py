@@ -81,7 +81,8 @@ async def listed(
         until_us=micros_of(until),
     )
     page = await parts.queries.list_executions(caller.account, filters, cursor=cursor, limit=limit)
-    page.items[:] = [priced(doc) for doc in page.items]
+    for at in page.unsettled:
+        page.items[at] = priced(page.items[at])
     return json_response(page.body())
 
 

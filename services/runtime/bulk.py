@@ -19,7 +19,7 @@ from services.runtime.log import APPEND_ALL_MAX, Commit
 from services.runtime.orders import Folded, Handled, Order, decided
 
 DECIDED_AT_ONCE = 100
-"""So many are decided before others of this process may go on."""
+"""So many are decided on, or noted, before others of this process may go on."""
 Outcome = Handled | Refused | DamagedHistory
 
 
@@ -132,8 +132,10 @@ class Bulk:
             for each in pending:
                 self._handler.drop(each.order.ref)
             raise
-        for each, position in zip(pending, positions, strict=True):
+        for number, (each, position) in enumerate(zip(pending, positions, strict=True)):
             self._outcomes[each.number] = self._handler.stored(each.commit, each.folded, each.state, position)
+            if number % DECIDED_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def _alone(self, order: Order) -> Outcome:
         try:

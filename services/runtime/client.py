@@ -11,10 +11,13 @@ from typing import Any
 
 from nats.aio.client import Client
 
+from services.runtime.parser import LeanParser
+
 log = logging.getLogger("rgrid.nats")
 
 STATUS, DESCRIPTION = "Status", "Description"
 VERSION_BYTES = len(b"NATS/1.0")
+CARRIAGE_RETURN = 13
 
 
 class Headers:
@@ -31,6 +34,8 @@ class Headers:
     def get(self, name: str, default: str = "") -> str:
         """Exactly so written; `Status` and `Description` are those of the first line."""
         raw = self._raw
+        if name is STATUS and raw[VERSION_BYTES] == CARRIAGE_RETURN:
+            return default
         if name in (STATUS, DESCRIPTION):
             status, _, described = raw[VERSION_BYTES : raw.index(b"\r\n")].strip().partition(b" ")
             return (status if name == STATUS else described.strip()).decode() or default
@@ -65,6 +70,10 @@ class Message:
 
 class LeanClient(Client):
     """Calls callbacks made by `at_once` straight from the parser; whoever else subscribes gets nats-py's own way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ps = LeanParser(self)
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         sub = self._subs.get(sid)

@@ -13,6 +13,7 @@ import orjson
 from domain.errors import Unavailable
 from services.runtime.bus import NO_RESPONDERS, TIMEOUT_SECONDS, Bus
 from services.runtime.client import STATUS, Message
+from services.runtime.frozen import maker
 
 LAST_MAX = 1024
 """The server refuses to answer for more subjects than this (413)."""
@@ -28,6 +29,9 @@ class Stored:
     subject: str
     data: bytes
     pending: int = 0
+
+
+_make_stored = maker(Stored)
 
 
 async def read_direct(bus: Bus, stream: str, subject_filter: str, start: int, batch: int) -> list[Stored]:
@@ -77,11 +81,11 @@ async def _ask(bus: Bus, stream: str, wanted: Mapping[str, Any]) -> list[Stored]
         raise Unavailable(f"The stream {stream} is not there (yet).")
     if status not in (END_OF_BATCH, NOT_FOUND):
         raise Unavailable(f"NATS did not finish reading {stream} ({status}, {bus.state}).")
-    return [_stored(message) for message in found]
+    return [_stored(message, last=message is found[-1]) for message in found]
 
 
-def _stored(message: Message) -> Stored:
+def _stored(message: Message, *, last: bool) -> Stored:
     headers = message.headers
     assert headers is not None, "a direct answer says where its message stands"
-    pending = int(headers.get("Nats-Num-Pending") or 0)
-    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, pending)
+    pending = int(headers.get("Nats-Num-Pending") or 0) if last else 0
+    return _make_stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], message.data, pending)

@@ -7,6 +7,7 @@ but the server then looks through the whole log for more: only a history that ha
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -33,7 +34,7 @@ async def load_page(bus: Bus, refs: Sequence[Ref], load: Load) -> list[History |
     for each in stored:
         recorded = _recorded(each)
         by_ref[recorded.commit.ref][recorded.position] = recorded
-    return [await _joined(bus, ref, by_ref[ref], load) for ref in refs]
+    return await asyncio.gather(*(_joined(bus, ref, by_ref[ref], load) for ref in refs))
 
 
 async def _joined(bus: Bus, ref: Ref, known: dict[int, Recorded], load: Load) -> History | DamagedHistory:

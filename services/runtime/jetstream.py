@@ -30,6 +30,8 @@ PAUSE_SECONDS_FIRST = 0.05
 LOAD_BATCH = 1000
 APPENDS_OF_MANY_MAX = 8
 """At the same time, of one process. The server refuses more than 50 of all."""
+AT_A_STRETCH = 100
+"""So many commits are written before others of this process may go on."""
 T = TypeVar("T")
 
 
@@ -79,7 +81,11 @@ class JetStreamLog:
     async def append_all(self, commits: Sequence[tuple[Commit, int]]) -> list[int]:
         """See EventLog."""
         check_batch(commits)
-        encoded = [encode_commit(commit, expected) for commit, expected in commits]
+        encoded: list[bytes] = []
+        for number, (commit, expected) in enumerate(commits, 1):
+            encoded.append(encode_commit(commit, expected))
+            if number % AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
         await self._assure()
         async with self._many:
             positions = await self._retry(lambda: self._append_all(commits, encoded))
@@ -184,6 +190,8 @@ class JetStreamLog:
                 headers |= {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number)}
                 if number < last:
                     await self.bus.send(subject, data, headers=headers)
+                if number % AT_A_STRETCH == 0:
+                    await asyncio.sleep(0)
             answer = await self.bus.request_message(subject, data, headers | {"Nats-Batch-Commit": "1"})
             sequence = int(checked(answer.data)["seq"])
             return list(range(sequence - last + 1, sequence + 1))

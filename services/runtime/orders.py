@@ -14,14 +14,14 @@ from services.runtime.log import Recorded, Ref
 class Order:
     """Commands for one aggregate, decided one after the other; their events are one commit.
 
-    `when` is asked of the state before: where it says no, nothing is done. `new`: as far as anybody knows the aggregate
-    is not there yet, so it need not be loaded to be written.
+    `when` is asked of the aggregate before: where it says no, nothing is done. `new`: as far as anybody knows it is not
+    there yet, so it need not be loaded to be written.
     """
 
     ref: Ref
     commands: tuple[Any, ...]
     command_id: str
-    when: Callable[[Any], bool] | None = None
+    when: Callable[[Folded], bool] | None = None
     new: bool = False
 
 
@@ -65,7 +65,7 @@ def fold(aggregate: Aggregate, before: Folded, commits: Sequence[Recorded]) -> F
 def decided(aggregate: Aggregate, folded: Folded, order: Order) -> tuple[tuple[Any, ...], Any]:
     """The events that `order` yields (none when it was carried out before) and the state after them. Raises Refused."""
     state = folded.state
-    if order.command_id in folded.commands or (order.when is not None and not order.when(state)):
+    if order.command_id in folded.commands or (order.when is not None and not order.when(folded)):
         return (), state
     events: list[Any] = []
     for command in order.commands:

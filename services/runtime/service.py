@@ -121,7 +121,7 @@ class Context:
             now_us=self.shell.now_us(),
         )
 
-    def order(self, ref: Ref, *commands: Any, when: Callable[[Any], bool] | None = None, new: bool = False) -> Order:
+    def order(self, ref: Ref, *commands: Any, when: Callable[[Folded], bool] | None = None, new: bool = False) -> Order:
         """What `handle_all` takes, under a command id that is the same at every delivery of the item."""
         return Order(ref, commands, self._command_id(ref, type(commands[0]).__name__), when, new)
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 
 from domain.execution.events import ExecutionRetried
 from domain.node.events import NodeJoined
 from domain.placement import NodeRoom
-from domain.retry import platform_backoff_seconds, script_backoff_seconds
 from services.runtime.log import Recorded, Ref
 from services.scheduler.batches import Batches
-from services.scheduler.entry import Entry, Group, Slimming
-from services.scheduler.held import Held
+from services.scheduler.entry import Entry, Group, Slimming, timed
+from services.scheduler.held import Held, room_of
 from services.scheduler.lines import Lines
 
 TURNS_MAX = 10_000
@@ -36,8 +34,6 @@ class Board:
         self.batches = Batches()
         self.held = Held()
         self.lines = Lines(clock)
-        self.reserved: dict[Ref, int | None] = {}
-        """From which position on the reservation is void, as far as the log has answered."""
         self.last_turns: OrderedDict[Group | str, int] = OrderedDict()
         """When each group and account was last given a place, counted in places."""
         self.kept: dict[str, Entry] = {}
@@ -76,9 +72,9 @@ class Board:
             return
         self.batches.note(entry)
         if entry.state.phase == "queued":
-            entry = self._timed(entry, before)
+            entry = timed(entry, before, self._now_us, self.clock())
         self._queue(before, entry)
-        self._hold(entry)
+        self.held.take(entry)
         if entry.state.open:
             self.open[entry.ref] = entry
         elif before is not None:
@@ -93,14 +89,12 @@ class Board:
         entry = self.open.pop(ref, None)
         if entry is not None:
             self.lines.remove(entry)
-        self.reserved.pop(ref, None)
         self.held.remove(ref)
 
     def reserve(self, ref: Ref, node_id: str) -> None:
         """Count an execution as on a node while its assignment is on the way to the log."""
         entry = self.open[ref]
-        self.reserved[ref] = None
-        self.held.put(entry, node_id)
+        self.held.reserve(entry, node_id)
         self._places += 1
         for who in (entry.group, entry.group.account):
             self.last_turns[who] = self._places
@@ -113,19 +107,23 @@ class Board:
         entry = self.open.get(ref)
         if entry is None or entry.position >= position:
             self.release(ref)
-        elif ref in self.reserved:
-            self.reserved[ref] = position
+        else:
+            self.held.void_from(ref, position)
 
     def release(self, ref: Ref) -> None:
         """Its assignment did not come to be, as far as anybody knows."""
         if ref in self.reserved:
-            del self.reserved[ref]
             self.held.remove(ref)
             self.stirred = True
 
+    @property
+    def reserved(self) -> Mapping[Ref, int | None]:
+        """Whose assignment is on its way to the log."""
+        return self.held.reserved
+
     def rooms(self) -> list[NodeRoom]:
         """Every joined node with what is free of it."""
-        return [self._room(node_id, node) for node_id, node in self.nodes.items()]
+        return [room_of(node_id, node, self.held.of_node(node_id)) for node_id, node in self.nodes.items()]
 
     def _apply_execution(self, recorded: Recorded) -> bool:
         ref, commit = recorded.commit.ref, recorded.commit
@@ -161,38 +159,3 @@ class Board:
             self.lines.remove(before)
         if queued:
             self.lines.add(entry, fixed=self.batches.limited(entry))
-
-    def _hold(self, entry: Entry) -> None:
-        """One that waits stays reserved until the log has answered, and what it answered is folded."""
-        ref = entry.ref
-        if entry.state.phase == "queued" and ref in self.reserved:
-            void_from = self.reserved[ref]
-            if void_from is None or void_from > entry.position:
-                return
-        self.reserved.pop(ref, None)
-        if entry.state.leased:
-            self.held.put(entry, entry.state.node_id)
-        else:
-            self.held.remove(ref)
-
-    def _timed(self, entry: Entry, before: Entry | None) -> Entry:
-        """Who was in the queue keeps its time there. A wall clock that jumps makes nobody wait longer than the pause is."""
-        if before is not None and before.state.phase == "queued" and before.queued == entry.queued:
-            return replace(entry, since=before.since, due=before.due)
-        state, now = entry.state, self.clock()
-        pause = max(script_backoff_seconds(state.script_failures), platform_backoff_seconds(state.platform_faults))
-        wait = min((state.not_before_us - self._now_us()) / 1e6, pause) if state.not_before_us else 0.0
-        return replace(entry, since=now, due=now + wait if wait > 0 else now)
-
-    def _room(self, node_id: str, node: NodeJoined) -> NodeRoom:
-        offer, share = node.offer, self.held.of_node(node_id)
-        return NodeRoom(
-            node_id,
-            node.incarnation,
-            offer.node_type,
-            offer.runtimes,
-            offer.cpu_millis,
-            offer.memory_bytes,
-            offer.cpu_millis - share.cpu_millis,
-            offer.memory_bytes - share.memory_bytes,
-        )

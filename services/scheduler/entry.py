@@ -6,6 +6,7 @@ is kept once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
@@ -13,6 +14,7 @@ from domain.execution import events as e
 from domain.execution.job import Job, Limits
 from domain.execution.state import INITIAL, Execution, evolve
 from domain.files import FileRef
+from domain.retry import platform_backoff_seconds, script_backoff_seconds
 from services.runtime.log import Recorded, Ref
 
 NO_SCRIPT = FileRef("", "", 0)
@@ -31,17 +33,15 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An open execution as of `position`. `queued`: the commit that put it into the queue last (0: none yet), `asked`
-    whether a person's retry did; its order among its like is that of the log, the same for everyone who reads it.
-    `since` and `due` are by this process's own clock (seconds): when it came to the queue, from when on it may be placed.
-    """
+    """An open execution as of `position`. `queued`: the commit that put it into the queue last (0: none yet); its order
+    among its like is that of the log, the same for everyone who reads it. `since` and `due` are by this process's own clock
+    (seconds): when it came to the queue, and from when on it may be placed."""
 
     ref: Ref
     state: Execution
     position: int
     group: Group
     queued: int = 0
-    asked: bool = False
     since: float = 0.0
     due: float = 0.0
 
@@ -68,7 +68,7 @@ class Slimming:
         """The entry after a commit that follows `before`; None when it is none: nobody submitted it."""
         state = before.state if before else INITIAL
         group = before.group if before else None
-        queued, asked = (before.queued, before.asked) if before else (0, False)
+        queued = before.queued if before else 0
         for event in recorded.commit.events:
             was = state.phase
             state = evolve(state, event)
@@ -76,10 +76,10 @@ class Slimming:
                 group = self._group(recorded.commit.ref.account, event)
                 state = replace(state, job=self._job(event.job), fingerprint="")
             if state.phase == "queued" != was:
-                queued, asked = recorded.position, isinstance(event, e.ExecutionRetried)
+                queued = recorded.position
         if group is None or state.job is None:
             return None
-        return Entry(recorded.commit.ref, self._same(state), recorded.position, group, queued, asked)
+        return Entry(recorded.commit.ref, self._same(state), recorded.position, group, queued)
 
     def _group(self, account: str, event: e.ExecutionSubmitted) -> Group:
         group = Group(account, event.batch_id, "" if event.batch_id else event.project)
@@ -95,6 +95,17 @@ class Slimming:
             return replace(state, spans=()) if state.spans else state
         key = (state.batch_id, state.priority, state.memoize, state.round, state.job.runtime, state.job.limits)
         return self._states.get(key) or _kept(self._states, key, state)
+
+
+def timed(entry: Entry, before: Entry | None, now_us: Callable[[], int], now: float) -> Entry:
+    """An entry that waits, with its time. Who was in the queue keeps it; a wall clock that jumps makes nobody wait longer
+    than the pause is."""
+    if before is not None and before.state.phase == "queued" and before.queued == entry.queued:
+        return replace(entry, since=before.since, due=before.due)
+    state = entry.state
+    pause = max(script_backoff_seconds(state.script_failures), platform_backoff_seconds(state.platform_faults))
+    wait = min((state.not_before_us - now_us()) / 1e6, pause) if state.not_before_us else 0.0
+    return replace(entry, since=now, due=now + wait if wait > 0 else now)
 
 
 def _kept(known: dict[K, V], key: K, value: V) -> V:

@@ -67,7 +67,7 @@ class Explaining:
     def _reason(self, line: Line, batch: Watched | None, first: Entry, rooms: list[NodeRoom]) -> Reason | None:
         """Why those in a line wait; None when they do not, or when somebody else sees to their end."""
         if batch is not None:
-            if not batch.may_start(first):
+            if not batch.startable:
                 return None
             if 0 < batch.state.parallel <= len(self._board.held.of_group(line.group)):
                 return _parallel(batch.state.parallel)

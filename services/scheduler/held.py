@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from domain.node.events import NodeJoined
+from domain.placement import NodeRoom
 from services.runtime.log import Ref
 from services.scheduler.entry import Entry, Group
 
@@ -49,10 +51,33 @@ class Held:
         self._groups: dict[Group, Share] = {}
         self._accounts: dict[str, Share] = {}
         self._on: dict[Ref, tuple[str, Group]] = {}
+        self.reserved: dict[Ref, int | None] = {}
+        """Whose assignment is on its way, and from which position on that is void, once the log has answered."""
 
-    def put(self, entry: Entry, node_id: str) -> None:
-        """It holds its part of this node, and of no other."""
+    def take(self, entry: Entry) -> None:
+        """What is new of an execution: it holds what it has a lease of. One that waits stays reserved until the log has
+        answered, and what it answered is folded."""
+        ref = entry.ref
+        if entry.state.phase == "queued" and ref in self.reserved:
+            void_from = self.reserved[ref]
+            if void_from is None or void_from > entry.position:
+                return
+        self.remove(ref)
+        if entry.state.leased:
+            self._put(entry, entry.state.node_id)
+
+    def reserve(self, entry: Entry, node_id: str) -> None:
+        """It holds its part of this node while its assignment is on the way to the log."""
         self.remove(entry.ref)
+        self.reserved[entry.ref] = None
+        self._put(entry, node_id)
+
+    def void_from(self, ref: Ref, position: int) -> None:
+        """The log has answered; once `position` is folded, what it answered counts and the reservation does not."""
+        if ref in self.reserved:
+            self.reserved[ref] = position
+
+    def _put(self, entry: Entry, node_id: str) -> None:
         self._on[entry.ref] = node_id, entry.group
         self._nodes.setdefault(node_id, Share()).add(entry)
         self._groups.setdefault(entry.group, Share()).add(entry)
@@ -60,6 +85,7 @@ class Held:
 
     def remove(self, ref: Ref) -> None:
         """It holds nothing."""
+        self.reserved.pop(ref, None)
         where = self._on.pop(ref, None)
         if where is None:
             return
@@ -76,6 +102,21 @@ class Held:
 
     def of_account(self, account: str) -> Share:
         return self._accounts.get(account, NOTHING)
+
+
+def room_of(node_id: str, node: NodeJoined, share: Share) -> NodeRoom:
+    """A node with what is free of it."""
+    offer = node.offer
+    return NodeRoom(
+        node_id,
+        node.incarnation,
+        offer.node_type,
+        offer.runtimes,
+        offer.cpu_millis,
+        offer.memory_bytes,
+        offer.cpu_millis - share.cpu_millis,
+        offer.memory_bytes - share.memory_bytes,
+    )
 
 
 def _leave(shares: dict[K, Share], key: K, ref: Ref) -> None:

@@ -6,11 +6,10 @@ of several; what is newer comes by in its turn.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
-from domain.errors import DamagedHistory, HistoryLost
+from domain.errors import DamagedHistory
 from services.runtime.log import Recorded, Ref
 from services.runtime.service import Context
 from services.scheduler.batches import batch_ref
@@ -20,7 +19,7 @@ from services.scheduler.watched import Watched
 
 logger = logging.getLogger("rgrid.scheduler")
 
-LOADS_AT_ONCE = 32
+LOADS_AT_ONCE = 500
 
 
 class Loading:
@@ -33,9 +32,14 @@ class Loading:
         board.position = await queries.position()
         board.nodes.update(await queries.nodes_joined())
         batches = [Ref(account, "batch", id) for account, id in await queries.open_batches()]
-        for ref in batches:
-            await self._batch(ref)
-        entries = await self._entries([Ref(*each) for each in await self._open()])
+        async for ref, history in self._histories(batches):
+            self._take_batch(ref, history)
+        entries: list[Entry] = []
+        open_executions = [Ref(account, "execution", id) for account, id in await queries.open_executions()]
+        async for _, history in self._histories(open_executions):
+            entry = board.read(history or ())
+            if entry is not None:
+                entries.append(entry)
         for entry in sorted(entries, key=lambda each: each.queued):
             await self._put(entry)
         for ref in batches:
@@ -44,13 +48,13 @@ class Loading:
 
     async def load(self, ref: Ref) -> None:
         """One aggregate that came back, or of which a commit was missing."""
-        if ref.aggregate == "batch":
-            await self._batch(ref)
-            return
-        history = await self._history(ref)
-        entry = self.board.read(history) if history is not None else None
-        if entry is not None:
-            await self._put(entry)
+        async for _, history in self._histories([ref]):
+            if ref.aggregate == "batch":
+                self._take_batch(ref, history)
+                return
+            entry = self.board.read(history or ())
+            if entry is not None:
+                await self._put(entry)
 
     async def fill(self, ref: Ref) -> None:
         """How the members of a batch ended of which the board did not see it."""
@@ -58,33 +62,14 @@ class Loading:
         is_open = self.board.open.__contains__
         self.board.batches.fill(ref, rows, lambda id: is_open(Ref(ref.account, "execution", id)))
 
-    async def _open(self) -> list[tuple[str, str, str]]:
-        return [(account, "execution", id) for account, id in await self.context.queries.open_executions()]
-
-    async def _entries(self, refs: Sequence[Ref]) -> list[Entry]:
-        """All of them, LOADS_AT_ONCE at a time; of each history only the entry is kept."""
-        found: list[Entry] = []
-        left: Iterator[Ref] = iter(refs)
-
-        async def work() -> None:
-            for ref in left:
-                history = await self._history(ref)
-                entry = self.board.read(history) if history is not None else None
-                if entry is not None:
-                    found.append(entry)
-
-        await asyncio.gather(*(work() for _ in range(LOADS_AT_ONCE)))
-        return found
-
     async def _put(self, entry: Entry) -> None:
         """Its batch comes before it: whether it may start depends on that."""
         group = entry.group
         if group.batch_id and entry.state.open and self.board.batches.of(group) is None:
-            await self._batch(batch_ref(group))
+            await self.load(batch_ref(group))
         self.board.put(entry)
 
-    async def _batch(self, ref: Ref) -> None:
-        history = await self._history(ref)
+    def _take_batch(self, ref: Ref, history: Sequence[Recorded] | None) -> None:
         if history is None:
             self.board.batches.damage(ref)
             return
@@ -95,13 +80,13 @@ class Loading:
         if history:
             self.board.batches.put(watched)
 
-    async def _history(self, ref: Ref) -> list[Recorded] | None:
-        """A history as far as the board has come; None when it cannot be read: that holds up its own aggregate only."""
-        try:
-            commits = (await self.context.log.load(ref)).commits
-        except HistoryLost:
-            raise
-        except DamagedHistory as error:
-            logger.error("%s is left alone: %s", ref.id, error.message)
-            return None
-        return [each for each in commits if each.position <= self.board.position]
+    async def _histories(self, refs: Sequence[Ref]) -> AsyncIterator[tuple[Ref, list[Recorded] | None]]:
+        """Each as far as the board has come; None when it cannot be read: that holds up its own aggregate only."""
+        for start in range(0, len(refs), LOADS_AT_ONCE):
+            page = refs[start : start + LOADS_AT_ONCE]
+            for ref, history in zip(page, await self.context.log.load_all(page), strict=True):
+                if isinstance(history, DamagedHistory):
+                    logger.error("%s is left alone: %s", ref.id, history.message)
+                    yield ref, None
+                else:
+                    yield ref, [each for each in history.commits if each.position <= self.board.position]

@@ -14,12 +14,11 @@ from domain.batch.commands import FinishBatch, StopBatch
 from domain.batch.decider import FAILURES, INITIAL, Batch, evolve
 from domain.execution.events import Reason
 from services.runtime.log import Recorded, Ref
-from services.scheduler.entry import Entry
 
 
 @dataclass(slots=True)
 class Watched:
-    """A batch as of `position`. `began`: the commit that began its round; `halted_at`: the one that last halted it.
+    """A batch as of `position`. `began`: the commit that began its round.
 
     `ended`: how its members ended that have, once it is `complete`; `failed`: who did so badly in this round.
     """
@@ -28,7 +27,6 @@ class Watched:
     state: Batch = INITIAL
     position: int = 0
     began: int = 0
-    halted_at: int = 0
     complete: bool = False
     damaged: bool = False
     ended: dict[str, str] = field(default_factory=dict)
@@ -42,8 +40,6 @@ class Watched:
             match event:
                 case e.BatchSubmitted():
                     self.complete = True
-                case e.BatchStopped() | e.BatchCancelRequested():
-                    self.halted_at = recorded.position
                 case e.BatchRetried():
                     self.began = recorded.position
                     self.failed.clear()
@@ -74,18 +70,13 @@ class Watched:
         enough = 0 < self.state.failures_max <= len(self.failed)
         return enough and not self.state.halted and self.state.phase != "finished"
 
-    def may_start(self, entry: Entry) -> bool:
-        """Whether this member, which waits, may be placed.
-
-        None of a halted batch starts, but for those who came to the queue after the halt: a member that a person retried,
-        and, when it was only stopped, another attempt of one that was running. A finished batch holds nobody.
-        """
+    @property
+    def startable(self) -> bool:
+        """Whether its members may start. None of a halted batch does: who waits, and who comes back to the queue, is
+        cancelled by the steward. Once it has finished, those that a person retries by themselves do."""
         if self.damaged or self.over:
             return False
-        if not self.state.halted or self.state.phase == "finished":
-            return True
-        later = entry.queued > self.halted_at
-        return later and (entry.asked or (not self.state.cancelling and entry.state.attempt > 0))
+        return not self.state.halted or self.state.phase == "finished"
 
     def due(self) -> StopBatch | FinishBatch | None:
         """What is to be said of it now."""

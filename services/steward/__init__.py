@@ -9,7 +9,6 @@ from domain.batch import events as b
 from domain.batch.commands import ExpandBatch
 from domain.cost.commands import EstimateCost, FinalizeCost
 from domain.execution import commands as c
-from domain.execution import events as e
 from services.runtime.service import Service
 from services.steward.orders import Steward
 
@@ -17,14 +16,7 @@ _STEWARD = Steward()
 
 SERVICE = Service(
     name="steward",
-    consumes=(
-        b.BatchSubmitted,
-        b.BatchStopped,
-        b.BatchCancelRequested,
-        b.BatchRetried,
-        e.ExecutionAttemptFailed,
-        e.ExecutionRetried,
-    ),
+    consumes=(b.BatchSubmitted, b.BatchStopped, b.BatchCancelRequested, b.BatchRetried),
     sends=(
         ExpandBatch,
         c.SubmitExecution,

@@ -7,7 +7,7 @@ from domain.batch.commands import ExpandBatch
 from domain.batch.decider import Batch
 from domain.execution.commands import RetryExecution
 from domain.execution.state import Execution
-from services.runtime.orders import Handled
+from services.runtime.orders import Folded, Handled
 from services.runtime.service import Context, EventItem
 from services.steward.members import events_after, members
 
@@ -24,7 +24,8 @@ async def go_again(context: Context, item: EventItem) -> None:
     wanted = await members(context, item.ref, state, event.statuses)
     retry = RetryExecution(event.requested_by, event.script)
 
-    def ended_so(member: Execution) -> bool:
+    def ended_so(known: Folded) -> bool:
+        member: Execution = known.state
         return member.phase == "finished" and member.status in event.statuses
 
     count = 0

@@ -6,8 +6,7 @@ from collections.abc import Collection
 
 from domain.batch.decider import Batch
 from domain.batch.members import member_id
-from domain.errors import DamagedHistory, Unavailable
-from domain.execution.events import ExecutionRetried
+from domain.errors import Unavailable
 from services.runtime.log import History, Ref
 from services.runtime.service import Context, EventItem
 
@@ -35,13 +34,10 @@ async def events_after(context: Context, item: EventItem) -> list[type]:
     return [type(each) for made in history.commits if made.position > item.position for each in made.commit.events]
 
 
-def last_retried(history: History | DamagedHistory) -> int:
-    """Where it was retried last; 0: never."""
-    if isinstance(history, DamagedHistory):
-        return 0
-    found = (
-        recorded.position
-        for recorded in reversed(history.commits)
-        if any(isinstance(event, ExecutionRetried) for event in recorded.commit.events)
-    )
-    return next(found, 0)
+def last(history: History, kinds: tuple[type, ...]) -> int:
+    """When the last event of one of these kinds was decided on: its position, or that of the decision about the batch that
+    it carries out; 0 when there is none."""
+    for made in reversed(history.commits):
+        if isinstance(made.commit.events[-1], kinds):
+            return made.commit.cause or made.position
+    return 0

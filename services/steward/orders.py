@@ -12,7 +12,7 @@ from services.runtime.log import History, Ref
 from services.runtime.service import Context, EventItem
 from services.steward.again import go_again
 from services.steward.expand import expand
-from services.steward.halt import back_in_queue, halt
+from services.steward.halt import halt
 
 logger = logging.getLogger("rgrid.steward")
 
@@ -31,17 +31,13 @@ class Steward:
 
     async def react(self, context: Context, item: EventItem) -> None:
         """Carry out one decision; a second delivery adds nothing."""
-        reaction = _REACTIONS.get(type(item.event))
-        if reaction is None:
-            await back_in_queue(context, item)
-            return
         async with self._lock(item.ref):
-            await reaction(context, item)
+            await _REACTIONS[type(item.event)](context, item)
 
     async def redrive(self, context: Context) -> None:
         """Until cancelled: carry out what stands in the log for STALLED_SECONDS and is not carried out.
 
-        A reaction that failed too often was parked, and a member that came back to the queue may have been missed.
+        A reaction that failed too often was parked.
         """
         while True:
             await asyncio.sleep(STALLED_SECONDS)

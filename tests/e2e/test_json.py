@@ -22,6 +22,8 @@ VERBS = [
     "cost --execution @last",
     "cost --by day",
     "keys ls",
+    "projects ls",
+    "projects set demo --retention 90d",
     "nodes ls",
     "doctor",
     "open",

@@ -198,6 +198,8 @@ async def test_a_retry_reaches_those_that_ended_so(gateway: GatewayUnderTest) ->
     lacking = {"path": "hello.py", "sha256": "0" * 64, "size_bytes": 1}
     status, refused = await gateway.call("POST", f"/batches/{batch}/retry", json={"script": lacking})
     assert (status, refused["error"]["code"]) == (409, "BLOBS_MISSING")
+    elsewhere = {"script": {"path": "in/00001.txt", "sha256": SHA, "size_bytes": len(SCRIPT)}}
+    assert (await gateway.call("POST", f"/batches/{batch}/retry", json=elsewhere))[0] == 422
     mended = b"print('mended')\n"
     script = {"path": "hello.py", "sha256": await gateway.store(mended), "size_bytes": len(mended)}
     body, headers = {"statuses": ["failed", "failed"], "script": script}, {"Idempotency-Key": "again"}

@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import pytest
+
 from gateway.app import create_app
 from gateway.described import describe
 from tests.gateway.batch_play import end, members_of, submit_batch
@@ -63,6 +65,7 @@ parameters = { timeout_s = 0 }
 OUTPUT_LINE_MAX = 400
 
 
+@pytest.mark.timeout(900)
 async def test_schemathesis_finds_nothing(gateway: GatewayUnderTest, tmp_path: Path) -> None:
     execution = await gateway.submit()
     await gateway.assign(execution)

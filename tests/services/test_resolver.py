@@ -16,6 +16,7 @@ from projections.service_queries import Seen
 from services.resolver import SERVICE as RESOLVER
 from services.resolver import Resolver
 from services.runtime.log import Ref
+from services.runtime.messages import BlobRef
 from services.runtime.plain import to_plain
 from services.runtime.service import Service
 from tests.services.shell import Bench
@@ -51,9 +52,19 @@ class Rows:
         return self.last
 
 
+class Store:
+    """A store that has all but what is `gone`."""
+
+    def __init__(self) -> None:
+        self.gone: set[str] = set()
+
+    async def missing(self, account: str, blobs: Collection[BlobRef]) -> list[BlobRef]:
+        return [blob for blob in blobs if blob.sha256 in self.gone]
+
+
 def bench() -> Bench:
     service = Service("resolver", RESOLVER.consumes, RESOLVER.sends, Resolver().react)
-    return Bench(service, Rows())
+    return Bench(service, Rows(), Store())
 
 
 def submitted(job: Job = JOB, memoize: bool = True) -> e.ExecutionSubmitted:
@@ -73,6 +84,14 @@ async def test_a_run_that_succeeded_before_serves() -> None:
     assert (finished.reused_from, finished.attempt, finished.result.outputs) == ("exec_y", 0, DONE.outputs)
     assert (finished.result.started_at_us, finished.result.ended_at_us) == (None, world.now_us)
     assert finished.result.usage == e.Usage()
+
+
+async def test_a_run_whose_files_are_gone_does_not_serve() -> None:
+    world = bench()
+    world.queries.served = {memo_key(JOB): ("exec_y", DONE)}
+    world.store.gone.add(INPUT.sha256)
+    (cached,) = await resolved(world, submitted())
+    assert cached.memo.result == "miss"
 
 
 async def test_without_being_asked_nothing_serves() -> None:

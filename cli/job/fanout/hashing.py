@@ -1,11 +1,15 @@
-"""Hash very many files: small ones here, since a thread would cost more than it gives, big ones several at a time."""
+"""Hash very many files: big ones several at a time, small ones too where the disk is what is waited for.
+
+Small files that are in memory are hashed faster without threads (2 s instead of 4 s for 100,000), those on a slow disk much
+faster with them; so the first few are timed. A cache of hashes would not pay: to look at a file takes half as long.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -18,10 +22,16 @@ from ..script import KINDS
 from .items import refused
 
 BIG_BYTES = 1 << 20
-THREADS = 4
+THREADS = 8
+SAMPLE = 256
+WAITING = 2.0
+"""Who takes so much longer than it computes waits for a disk."""
+CHUNK = 64
 QUIET_SECONDS = 2.0
 PLAIN_SECONDS = 10.0
 """Between two lines where no terminal is."""
+
+Hasher = Callable[[str], Blob | None]
 
 
 class Tally:
@@ -59,11 +69,11 @@ def hashed(names: Iterable[str]) -> tuple[dict[str, Blob], dict[str, int]]:
             return None
 
     big = [name for name, at in looked.items() if at.st_size > BIG_BYTES]
-    small = (name for name, at in looked.items() if at.st_size <= BIG_BYTES)
-    pool = ThreadPoolExecutor(min(THREADS, len(big) or 1))
+    small = [name for name, at in looked.items() if at.st_size <= BIG_BYTES]
+    pool = ThreadPoolExecutor(THREADS)
     try:
         started = pool.map(one, big)
-        for name, blob in chain(((name, one(name)) for name in small), zip(big, started, strict=True)):
+        for name, blob in chain(in_turn(small, one, pool), zip(big, started, strict=True)):
             if blob is not None:
                 blobs[name] = blob
                 tally.add(blob)
@@ -72,6 +82,22 @@ def hashed(names: Iterable[str]) -> tuple[dict[str, Blob], dict[str, int]]:
     if bad:
         raise refused(bad, len(looked))
     return blobs, {name: 0o755 if at.st_mode & stat.S_IXUSR else 0o644 for name, at in looked.items()}
+
+
+def in_turn(names: list[str], one: Hasher, pool: ThreadPoolExecutor) -> Iterator[tuple[str, Blob | None]]:
+    """Each of `names` with what `one` makes of it: the first of them here and, when that was mostly waiting, the rest in
+    the threads of `pool`."""
+    began, busy = time.perf_counter(), time.thread_time()
+    for name in names[:SAMPLE]:
+        yield name, one(name)
+    rest = names[SAMPLE:]
+    worked, took = time.thread_time() - busy, time.perf_counter() - began
+    if took < WAITING * worked:
+        yield from ((name, one(name)) for name in rest)
+        return
+    parts = [rest[i : i + CHUNK] for i in range(0, len(rest), CHUNK)]
+    for part, found in zip(parts, pool.map(lambda part: [one(name) for name in part], parts), strict=True):
+        yield from zip(part, found, strict=True)
 
 
 def look(names: Iterable[str]) -> tuple[dict[str, os.stat_result], dict[str, str]]:

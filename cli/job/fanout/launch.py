@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ...errors import Interrupted
+from ...errors import CliError, Interrupted
 from ...options import emit
 from ...terminal.formats import count
 from ...terminal.screen import detail, following, state
@@ -79,14 +79,12 @@ def launched(batch: Batch, options: Mapping[str, Any], api_url: str, as_json: bo
             raise Interrupted("Interrupted before anything was queued.") from None
         tell(batch, sent)
         name = str(sent.answer["id"])
-        expected = estimated(api, body, len(batch.items))
-        if expected:
-            detail("expected", range_words(expected))
+        expected = expectation(api, body, len(batch.items))
         if options.get("detach"):
             return left(sent.answer, as_json)
         from ...batch.follow import follow_batch
 
-        code = follow_batch(
+        return follow_batch(
             api,
             name,
             folder=Path(options.get("output") or "outputs"),
@@ -99,10 +97,19 @@ def launched(batch: Batch, options: Mapping[str, Any], api_url: str, as_json: bo
                 for line, item in zip(batch.members.lines, batch.items, strict=True)
             ],
             interrupts=interrupts,
+            beside=lambda doc: beside_truth(doc, expected),
         )
+
+
+def expectation(api: Api, body: dict[str, Any], runs: int) -> dict[str, Any]:
+    """What the grid expects of it, told; nothing when it cannot say just now: the batch is queued and goes on."""
+    try:
+        expected = estimated(api, body, runs)
+    except CliError:
+        return {}
     if expected:
-        beside_truth(api, name, expected)
-    return code
+        detail("expected", range_words(expected))
+    return expected
 
 
 def tell(batch: Batch, sent: Sent) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.errors import UsageProblem
+from cli.job.fanout import hashing
 from cli.job.fanout.items import Item, expand
 from cli.job.fanout.members import members
 from cli.job.inputs import plan
@@ -93,7 +94,10 @@ def test_every_file_that_cannot_go_along_is_named(here):
     )
 
 
-def test_big_and_small_files_are_hashed_alike(here):
+@pytest.mark.parametrize("waiting", [0.0, 1e9])
+def test_big_and_small_files_are_hashed_alike_with_threads_and_without(here, monkeypatch, waiting):
+    monkeypatch.setattr(hashing, "SAMPLE", 1)
+    monkeypatch.setattr(hashing, "WAITING", waiting)
     (here / "big.csv").write_bytes(b"x" * (3 << 20))
     found, made = listed(["*.csv"])
     assert sorted(blob.size_bytes for blob in made.blobs) == [5, 5, 3 << 20]

@@ -16,7 +16,7 @@ from services.runtime.handle import Handled, Handler
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.log import Commit, EventLog, Ref
 from services.runtime.memory import MemoryLog
-from services.runtime.orders import Order
+from services.runtime.orders import Folded, Order
 from services.runtime.streams import apply_streams
 from tests.fixtures.nats import NatsServer
 
@@ -96,8 +96,8 @@ async def test_that_there_is_nothing_to_do_is_asked_of_the_log(log: EventLog) ->
     await send(handler, [order(number) for number in range(3)])
     await other.handle(ref(1), IssueKey("l", "00", ""), command_id="r", actor="key:k")
 
-    def has_two(state: Any) -> bool:
-        return len(state.keys) == 2
+    def has_two(known: Folded) -> bool:
+        return len(known.state.keys) == 2
 
     outcomes = await send(handler, [order(n, RevokeKey("k"), command_id="d", when=has_two) for n in range(3)])
     assert [len(each.events) for each in outcomes if isinstance(each, Handled)] == [0, 1, 0]

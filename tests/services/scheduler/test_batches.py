@@ -57,29 +57,29 @@ def test_a_member_that_failed_twice_counts_once_and_not_once_it_goes_again() -> 
     assert due(scheduler) is None
 
 
-def test_what_was_running_when_it_was_stopped_goes_on_to_its_end() -> None:
-    """Also when its node is lost meanwhile; what waits is held back until somebody has cancelled it."""
-    log, scheduler, members = started(4, failures_max=1)
-    log.end(members[0], "failed")
+def test_none_of_a_halted_batch_starts_not_even_again() -> None:
+    """Who comes back to the queue is cancelled by the steward, whatever it would have become."""
+    for halt in (b.StopBatch(Reason("FAILURES_MAX", "enough"), 1, 0), b.CancelBatch("me")):
+        log, scheduler, members = started(4)
+        log.do(BATCH, halt)
+        log.end(members[0])
+        log.end(members[1], "lost")
+        log.do(members[2], c.CancelExecution("me", NOW))
+        log.do(members[2], c.RetryExecution("me"))
+        assert scheduler.place() == []
+
+
+def test_a_member_of_a_finished_batch_starts_when_it_is_retried_by_itself() -> None:
+    log, scheduler, members = started(2, parallel=1)
+    log.do(BATCH, b.CancelBatch("me"))
+    for ref in members:
+        log.do(ref, c.CancelExecution("me", NOW))
+        log.end(ref, "cancelled")
     scheduler.fold()
     log.do(BATCH, due(scheduler))
-    log.end(members[1], "lost")
-    assert scheduler.place() == []
-    for ref in members[2:]:
-        log.do(ref, c.CancelExecution("steward", NOW))
+    for ref in reversed(members):
+        log.do(ref, c.RetryExecution("me"))
     assert scheduler.place() == [members[1]]
-
-
-def test_no_member_of_a_cancelled_batch_starts_but_one_that_a_person_retries_by_itself() -> None:
-    log, scheduler, members = started(6)
-    log.do(BATCH, b.CancelBatch("me"))
-    for ref in members[:2]:
-        log.end(ref)
-    assert scheduler.place() == []
-    for ref in members[2:]:
-        log.do(ref, c.CancelExecution("steward", NOW))
-    log.do(members[3], c.RetryExecution("me"))
-    assert scheduler.place() == [members[3]]
 
 
 def test_it_is_finished_when_all_have_ended_and_not_before_all_are_there() -> None:

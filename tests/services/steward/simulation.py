@@ -11,19 +11,22 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Sequence
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 from domain.batch import commands as bc
+from domain.batch import events as b
 from domain.catalog import AGGREGATES
 from domain.errors import Refused, Unavailable
 from domain.execution import commands as c
-from domain.execution.events import AttemptResult, Reason
+from domain.execution.events import AttemptResult, ExecutionAttemptFailed, ExecutionRetried, Reason
 from domain.execution.state import Execution
 from services.runtime.handle import Handler
 from services.runtime.log import Commit, Recorded, Ref
 from services.runtime.memory import MemoryLog
 from services.runtime.orders import Folded, fold
 from services.runtime.service import EventItem
-from services.steward import SERVICE
+from services.steward import SERVICE, again, expand, halt
+from services.steward.members import last
 from services.steward.orders import STALLED_SECONDS
 from tests.services.shell import NOW
 from tests.services.steward.city import BATCH, JOB, City, Rows
@@ -93,6 +96,10 @@ class World(City):
 
     async def run(self) -> World:
         """Chaos for a while, then everybody does their duty until nothing is left to do."""
+        with patch.multiple(expand, PAGE=2), patch.multiple(halt, PAGE=2), patch.multiple(again, PAGE=1):
+            return await self._run()
+
+    async def _run(self) -> World:
         await self.decided(self.submitted)
         for _ in range(CHAOS_STEPS):
             await self.step()
@@ -183,16 +190,26 @@ class World(City):
         self.busy.discard(BATCH)
 
     async def schedule(self) -> None:
-        """No more than `parallel` at once, none of a batch that is halted."""
+        """No more than `parallel` at once."""
         batch = await self.state(BATCH)
         members = {ref: await self.state(ref) for ref in self.refs}
-        waiting = [ref for ref, each in members.items() if each.phase == "queued"]
+        waiting = [ref for ref, each in members.items() if each.phase == "queued" and await self.may_start(ref)]
         leased = sum(each.leased for each in members.values())
-        if not waiting or (batch.halted and batch.phase != "finished") or leased >= (batch.parallel or MEMBERS):
+        if not waiting or leased >= (batch.parallel or MEMBERS):
             return
         ref = self.random.choice(waiting)
         self.now_us = max(self.now_us + SECOND, members[ref].not_before_us)
         await self.send(ref, c.AssignExecution(members[ref].attempt + 1, "n1", "i1", "local", self.now_us))
+
+    async def may_start(self, ref: Ref) -> bool:
+        """None of a batch that is halted, but for who came to the queue later: retried, or for another attempt."""
+        batch = await self.state(BATCH)
+        if not batch.halted or batch.phase == "finished":
+            return True
+        halted = last(await self.log.load(BATCH), (b.BatchStopped, b.BatchCancelRequested))
+        member = await self.log.load(ref)
+        again = 0 if batch.cancelling else last(member, (ExecutionAttemptFailed,))
+        return max(last(member, (ExecutionRetried,)), again) > halted
 
     async def toil(self) -> None:
         """A member starts, or comes to an end; one that is being cancelled mostly as cancelled."""

@@ -9,7 +9,6 @@ import pytest
 from domain.batch import events as b
 from domain.execution import events as e
 from domain.execution.commands import CancelExecution
-from services.runtime.log import Ref
 from services.steward import halt
 from tests.services.shell import NOW
 from tests.services.steward.city import City
@@ -67,33 +66,34 @@ async def test_who_was_assigned_in_the_same_moment_is_not_stopped(city: City) ->
     assert not (await city.members())[2].cancelling
 
 
-async def test_who_comes_back_to_the_queue_of_a_stopped_batch_does_not_start_again(city: City) -> None:
-    await city.happened(await city.decided(STOPPED))
-    back = await city.given(city.member(0), e.ExecutionAttemptFailed(1, FAILED, False, NOW))
-    await city.happened(back)
-    assert (await city.statuses())[0] == "cancelled"
+async def test_another_attempt_of_one_that_was_running_is_not_stopped(city: City) -> None:
+    stop = await city.decided(STOPPED)
+    await city.given(city.member(0), e.ExecutionAttemptFailed(1, FAILED, False, NOW))
+    await city.happened(stop)
+    assert await city.statuses() == ["queued", "failed", "cancelled", "cancelled"]
 
 
-async def test_who_is_retried_singly_while_its_batch_is_being_cancelled_ends_again(city: City) -> None:
-    await city.happened(await city.decided(CANCELLED))
-    await city.happened(await city.given(city.member(1), e.ExecutionRetried("key:k")))
-    assert (await city.statuses())[1] == "cancelled"
+async def test_another_attempt_of_one_that_was_running_is_cancelled(city: City) -> None:
+    cancel = await city.decided(CANCELLED)
+    await city.given(city.member(0), e.ExecutionAttemptFailed(1, FAILED, False, NOW))
+    await city.happened(cancel)
+    assert await city.statuses() == ["cancelled", "failed", "cancelled", "cancelled"]
 
 
-@pytest.mark.parametrize("past", [(EXPANDED,), (CANCELLED, FINISHED), (CANCELLED, RETRIED)])
-async def test_who_comes_back_to_the_queue_otherwise_goes_on(city: City, past: tuple[Any, ...]) -> None:
-    await city.decided(*past)
-    await city.happened(await city.given(city.member(0), e.ExecutionAttemptFailed(1, FAILED, False, NOW)))
-    await city.happened(await city.given(city.member(1), e.ExecutionRetried("key:k")))
-    assert (await city.statuses())[:2] == ["queued", "queued"]
+@pytest.mark.parametrize("halting", [CANCELLED, STOPPED])
+async def test_who_was_in_the_queue_again_before_is_reached(city: City, halting: Any) -> None:
+    await city.given(city.member(0), e.ExecutionAttemptFailed(1, FAILED, False, NOW))
+    await city.given(city.member(1), e.ExecutionRetried("key:k"))
+    await city.happened(await city.decided(halting))
+    assert set(await city.statuses()) == {"cancelled"}
 
 
-async def test_a_single_execution_that_comes_back_has_nothing_to_do_with_batches(city: City) -> None:
-    single = Ref("a", "execution", "exec_single")
-    submitted = (await city.events(city.member(0)))[0]
-    plain = e.ExecutionSubmitted(submitted.job, "f")
-    await city.happened(await city.given(single, plain, *RUNNING, e.ExecutionAttemptFailed(1, FAILED, False, NOW)))
-    assert len(await city.events(single)) == 4
+@pytest.mark.parametrize("halting", [CANCELLED, STOPPED])
+async def test_who_was_retried_since_has_the_last_word(city: City, halting: Any) -> None:
+    halted = await city.decided(halting)
+    await city.given(city.member(1), e.ExecutionRetried("key:k"))
+    await city.happened(halted)
+    assert (await city.statuses())[1] == "queued"
 
 
 async def test_a_cancel_that_is_delivered_once_more_after_the_end_touches_nobody(city: City) -> None:
