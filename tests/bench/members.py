@@ -57,9 +57,9 @@ async def until(connection: Connection, batch: str, key: str) -> dict[str, Any]:
 
 
 async def submitting(connection: Connection, count: int) -> None:
-    """From the request to all members in the read model, while none of them can run (its parallel is used up)."""
+    """From the request to all members in the read model; one at a time runs, so that nothing else is measured."""
     began = time.perf_counter()
-    batch = await submit(connection, count)
+    batch = await submit(connection, count, parallel=1)
     acknowledged = time.perf_counter() - began
     await until(connection, batch, "expanded")
     seconds = time.perf_counter() - began
@@ -83,6 +83,7 @@ async def submitting(connection: Connection, count: int) -> None:
         target=f"<= {PAGE_SECONDS * 1000:.0f} ms, {PAGE_BYTES // 1000} KB",
         met=page <= PAGE_SECONDS and one <= PAGE_BYTES,
     )
+    await connection.post(f"/api/v1/batches/{batch}/cancel", {})
     await until(connection, batch, "finished_at")
 
 
