@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 import traceback
 from collections.abc import AsyncGenerator
 
@@ -20,8 +21,9 @@ from services.runtime.plain import to_json, to_plain
 from services.runtime.service import Context, Service
 
 BATCH_COMMITS_MAX = 2000
-FLOOD_COMMITS_MIN, GATHER_SECONDS = 5, 0.015
-"""When so many came at once the next ones are gathered: a transaction costs much the same for one commit or fifty."""
+FLOOD_COMMITS_MIN, FLOOD_SECONDS, GATHER_SECONDS = 8, 0.1, 0.015
+"""When so many came within FLOOD_SECONDS, more than one run brings about by itself, the next ones are gathered: a
+transaction costs much the same for one commit or fifty."""
 WAITING_MAX = 4
 """Lists of commits (up to 2000 each) that are read ahead while a batch is written."""
 IDLE_SECONDS = 2.0
@@ -59,12 +61,15 @@ async def project(log: EventLog, database: Database, on_poison: OnPoison) -> Non
 
 async def _follow(log: EventLog, projector: Projector, position: int) -> None:
     """What arrives while a batch is written makes up the next one: single events pass at once, floods in large batches."""
+    since, count = 0.0, 0
     async with contextlib.aclosing(_batches(log, position)) as batches:
         async for batch in batches:
             if batch:
                 await _apply(projector, batch)
                 position = batch[-1].position
-                if len(batch) >= FLOOD_COMMITS_MIN:
+                now = time.monotonic()
+                since, count = (now, len(batch)) if now - since > FLOOD_SECONDS else (since, count + len(batch))
+                if count >= FLOOD_COMMITS_MIN:
                     await asyncio.sleep(GATHER_SECONDS)
             else:
                 await _check_end(log, position)
