@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from domain.errors import Conflict, DamagedHistory
 
 APPEND_ALL_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """Which aggregate: `Ref("acct_…", "execution", "exec_…")`. Nodes belong to the account `grid`."""
+class Ref(NamedTuple):
+    """Which aggregate: `Ref("acct_…", "execution", "exec_…")`. Nodes belong to the account `grid`.
+
+    A tuple, because it is the key of every table there is and a tuple is hashed without running Python.
+    """
 
     account: str
     aggregate: str

@@ -14,7 +14,6 @@ from __future__ import annotations
 from domain.catalog import TYPE_NAMES
 from domain.ids import TOKEN
 from services.runtime import messages
-from services.runtime.frozen import maker
 from services.runtime.log import Ref
 
 EVENTS, LOGS, WORK, REPORTS, LEASES, PARKED = "EVENTS", "LOGS", "WORK", "REPORTS", "LEASES", "PARKED"
@@ -30,7 +29,6 @@ FACT_VERBS: dict[type, str] = {
     messages.LeftFact: "left",
 }
 FACTS = {verb: fact for fact, verb in FACT_VERBS.items()}
-_ref = maker(Ref)
 
 
 def token(text: str) -> str:
@@ -63,7 +61,7 @@ def event_filter(event: type) -> str:
 def ref_of(subject: str) -> Ref:
     """The aggregate that a commit's subject names; nothing for a subject that is none of ours."""
     parts = subject.split(".")
-    return _ref(*parts[2:5]) if len(parts) == 6 else _ref("", "", "")
+    return Ref(*parts[2:5]) if len(parts) == 6 else Ref("", "", "")
 
 
 def report(node_id: str, fact: object) -> str:
