@@ -1,7 +1,7 @@
 """Carries out on the members that their batch was cancelled or stopped.
 
-It reaches who was there when it was decided. Who came to the queue later is not touched: a member that somebody retried,
-and, when the batch was only stopped, one that was running and has another attempt.
+It reaches who was there when it was decided. Who came back to the queue later and may start is not touched: a member that
+somebody retried, and, when the batch was only stopped, one that was running and has another attempt.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 
 from domain.batch import events as b
 from domain.batch.decider import Batch
+from domain.batch.halting import may_start
 from domain.cost.settlement import settle
 from domain.errors import Conflict
 from domain.execution.commands import CancelExecution
-from domain.execution.events import ExecutionAttemptFailed, ExecutionRetried, Reason
+from domain.execution.events import Reason
 from domain.execution.state import Execution
 from services.runtime.log import APPEND_ALL_MAX, History, Ref
 from services.runtime.orders import Folded, Handled, Order
 from services.runtime.service import Context, EventItem
-from services.steward.members import events_after, last, members
+from services.steward.members import came_back, events_after, members
 
 PAGE = APPEND_ALL_MAX // 2
 """Members of one append, each with its bill."""
@@ -45,9 +46,9 @@ async def halt(context: Context, item: EventItem) -> None:
 
 
 def _meant(item: EventItem, history: History) -> bool:
-    """Whether it was there when `item` was decided."""
-    stopped = isinstance(item.event, b.BatchStopped)
-    return last(history, (ExecutionRetried, ExecutionAttemptFailed) if stopped else (ExecutionRetried,)) < item.position
+    """Whether it is to end by `item`, when it waits: whom the scheduler does not start."""
+    cancelling = isinstance(item.event, b.BatchCancelRequested)
+    return not may_start(cancelling, item.position, came_back(history))
 
 
 async def _cancel(context: Context, item: EventItem, known: Mapping[Ref, int]) -> list[Ref]:

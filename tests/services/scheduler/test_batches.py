@@ -57,16 +57,46 @@ def test_a_member_that_failed_twice_counts_once_and_not_once_it_goes_again() -> 
     assert due(scheduler) is None
 
 
-def test_none_of_a_halted_batch_starts_not_even_again() -> None:
-    """Who comes back to the queue is cancelled by the steward, whatever it would have become."""
-    for halt in (b.StopBatch(Reason("FAILURES_MAX", "enough"), 1, 0), b.CancelBatch("me")):
-        log, scheduler, members = started(4)
-        log.do(BATCH, halt)
-        log.end(members[0])
-        log.end(members[1], "lost")
-        log.do(members[2], c.CancelExecution("me", NOW))
-        log.do(members[2], c.RetryExecution("me"))
-        assert scheduler.place() == []
+def halted(command: Any) -> tuple[Log, Scheduling, list[Ref]]:
+    """Members 0 and 1 ran when it was decided; 0 has another attempt, 1 was lost, 2 was retried by a person, 3 waits."""
+    log, scheduler, members = started(4, retries=1)
+    log.do(BATCH, command)
+    log.end(members[0], "failed")
+    log.end(members[1], "lost")
+    log.do(members[2], c.CancelExecution("me", NOW))
+    log.do(members[2], c.RetryExecution("me"))
+    scheduler.fold()
+    log.now_us += 600 * 10**6
+    scheduler.now += 600
+    return log, scheduler, members
+
+
+def test_of_a_stopped_batch_who_ran_goes_on_to_the_end_and_who_was_retried_starts() -> None:
+    _, scheduler, members = halted(b.StopBatch(Reason("FAILURES_MAX", "enough"), 1, 0))
+    placed = scheduler.place()
+    assert set(placed) | set(scheduler.place()) <= set(members[:3])
+    assert len(placed) == 2
+
+
+def test_of_a_cancelled_batch_only_who_was_retried_starts() -> None:
+    for stop in (None, b.StopBatch(Reason("FAILURES_MAX", "enough"), 1, 0)):
+        log, scheduler, members = halted(b.CancelBatch("me"))
+        if stop is not None:
+            log.do(BATCH, stop)
+        assert scheduler.place() == [members[2]]
+
+
+def test_a_retry_that_was_decided_before_the_halt_starts_nobody_however_late_it_is_carried_out() -> None:
+    log, scheduler, members = started(2)
+    for ref in members:
+        log.end(ref, "failed")
+    scheduler.fold()
+    log.do(BATCH, due(scheduler))
+    retried = log.do(BATCH, b.RetryBatch(("failed",), "me", 0))
+    log.do(BATCH, b.CancelBatch("me"))
+    log.do(members[0], c.RetryExecution("me"), cause=retried)
+    log.do(members[1], c.RetryExecution("me"))
+    assert scheduler.place() == [members[1]]
 
 
 def test_a_member_of_a_finished_batch_starts_when_it_is_retried_by_itself() -> None:
