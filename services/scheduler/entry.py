@@ -35,8 +35,8 @@ class Group(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An open execution as of `position`. `queued`: the commit that put it into the queue last (0: none yet); its order
-    among its like is that of the log, the same for everyone who reads it. `back`: when it came back to it. `since` and `due` are by this process's own clock
-    (seconds): when it came to the queue, and from when on it may be placed."""
+    among its like is that of the log, the same for everyone who reads it. `back`: when it came back to the queue. `since`
+    and `due` are by this process's own clock (seconds): when it came to it, and from when on it may be placed."""
 
     ref: Ref
     state: Execution

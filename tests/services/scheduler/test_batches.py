@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
+
+import pytest
 
 from domain.batch import commands as b
 from domain.batch import events as be
 from domain.batch.members import member_id
+from domain.cost.events import CostFinalized
 from domain.execution import commands as c
 from domain.execution import events as e
 from domain.execution.events import Reason
-from services.runtime.log import Ref
+from services.runtime.log import Recorded, Ref
 from services.scheduler import SERVICE
 from tests.services.scheduler.rehearsal import HIT, Log, Scheduling, batch, job
 from tests.services.scheduler.running import Remembered, running, until
@@ -185,6 +190,31 @@ async def test_one_that_begins_when_all_is_over_already_says_so() -> None:
     async with running(bench, {}) as scheduler:
         await until(lambda: scheduler.board.batches.known[BATCH].state.phase == "finished")
     assert (await said(bench))[-1] == be.BatchFinished({"lost": 1, "succeeded": 2})
+
+
+async def test_one_that_begins_and_has_only_bills_to_read_says_that_all_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What lies between the read models and the end of the log stirs nobody, and the batch is looked at all the same."""
+    remembered = Remembered(batches=["b"])
+    bench = Bench(SERVICE, remembered)
+    (ref,) = await given(bench, 1)
+    await ended(bench, ref, "succeeded")
+    remembered.at = await bench.log.last_position()
+    remembered.ended["b"] = [(ref.id, "succeeded", remembered.at)]
+    await bench.given(Ref("a", "cost", ref.id), CostFinalized((), 0, 0, 0, "v1"))
+    follow = bench.log.follow
+
+    async def later(position: int) -> AsyncIterator[list[Recorded]]:
+        """A server answers after the scheduler has looked at its board for the first time."""
+        await asyncio.sleep(0.05)
+        async for page in follow(position):
+            yield page
+
+    monkeypatch.setattr(bench.log, "follow", later)
+    async with running(bench, {}) as scheduler:
+        await until(lambda: scheduler.board.batches.known[BATCH].state.phase == "finished")
+    assert (await said(bench))[-1] == be.BatchFinished({"succeeded": 1})
 
 
 async def test_one_that_begins_when_enough_have_failed_starts_nothing_and_stops_it() -> None:
