@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from minio.commonconfig import REPLACE, CopySource
 
-from domain.errors import NotFound, RgridError
+from domain.errors import NotFound
 from services.artifacts.s3_client import CONNECTIONS, S3Place, translated
 from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
 
@@ -69,10 +69,10 @@ class Objects:
         try:
             with translated(self.place, sha256):
                 found = self.client.stat_object(self.place.bucket, key)
+                if age_seconds(found.last_modified) > RENEWED_SECONDS:
+                    self._renew(key)
         except NotFound:
             return None
-        if age_seconds(found.last_modified) > RENEWED_SECONDS:
-            self._renewed(key, sha256)
         return self.remember(key, found.size or 0)
 
     def remember(self, key: str, size_bytes: int) -> int:
@@ -133,20 +133,11 @@ class Objects:
             self.client.copy_object(self.place.bucket, f"{key}.damaged", CopySource(self.place.bucket, key))
         self.removed(key)
 
-    def _renewed(self, key: str, sha256: str) -> None:
-        """Make it young: the store knows no other way than to copy it onto itself."""
-        try:
-            with translated(self.place, sha256):
-                source = CopySource(self.place.bucket, key)
-                self.client.copy_object(
-                    self.place.bucket,
-                    key,
-                    source,
-                    metadata={"touched": str(int(time.time()))},
-                    metadata_directive=REPLACE,
-                )
-        except RgridError as error:
-            log.warning("%s could not be touched: %s", key, error.message)
+    def _renew(self, key: str) -> None:
+        """Make it young: the store knows no other way than to copy it onto itself. One that stayed old may be removed any
+        moment, so nobody may hear that it is there: raises what the client raises."""
+        source, touched = CopySource(self.place.bucket, key), {"touched": str(int(time.time()))}
+        self.client.copy_object(self.place.bucket, key, source, metadata=touched, metadata_directive=REPLACE)
 
     def removed_stale(self, key: str, seconds: float) -> int | None:
         """Remove an object that is older; its bytes, None when it is not, or is not there."""
