@@ -25,6 +25,8 @@ PIECE_BYTES = 512 * 1024
 KNOWN_SECONDS, KNOWN_MAX = 60.0, 100_000
 RENEWED_SECONDS = 12 * 3600.0
 """The time of a blob is renewed at most so often: in S3 that is a copy."""
+INCOMING, DAMAGED = "incoming", "damaged"
+"""The folders of an account beside those of its blobs: what was not verified yet, and what turned out to be damaged."""
 BINARY = "application/octet-stream"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -126,17 +128,19 @@ class Objects:
         self._known.pop(key, None)
 
     def set_aside(self, account: str, sha256: str, damage: BlobDamaged) -> None:
-        """A damaged blob counts as missing; its content is kept for who wants to know."""
+        """A damaged blob counts as missing; its content is kept for a while (store.DAMAGED_SECONDS)."""
         key = self.key(account, sha256)
-        log.error("%s It was set aside as %s.damaged", damage.message, key)
+        aside = f"{self.place.prefix}{account}/{DAMAGED}/{sha256}"
+        log.error("%s It was set aside as %s", damage.message, aside)
         with translated(self.place, sha256):
-            self.client.copy_object(self.place.bucket, f"{key}.damaged", CopySource(self.place.bucket, key))
+            self.client.copy_object(self.place.bucket, aside, CopySource(self.place.bucket, key))
         self.removed(key)
 
     def _renew(self, key: str) -> None:
         """Make it young: the store knows no other way than to copy it onto itself. One that stayed old may be removed any
         moment, so nobody may hear that it is there: raises what the client raises."""
-        source, touched = CopySource(self.place.bucket, key), {"touched": str(int(time.time()))}
+        touched: Any = {"touched": str(int(time.time()))}
+        source = CopySource(self.place.bucket, key)
         self.client.copy_object(self.place.bucket, key, source, metadata=touched, metadata_directive=REPLACE)
 
     def removed_stale(self, key: str, seconds: float) -> int | None:

@@ -21,7 +21,7 @@ ANSWERS = {
 
 
 class Relay(ThreadingHTTPServer):
-    """`fault(method, path)` names what happens to a request: "", "403", "404", "429", "503", "cut", "corrupt", "short", "gone"."""
+    """`fault(method, path)` names what happens to a request: "", one of ANSWERS, "cut", "corrupt", "short", "gone"."""
 
     daemon_threads = True
     request_queue_size = 128
