@@ -18,7 +18,7 @@ from services.runtime import subjects
 from services.runtime.bus import ApiError, Bus, checked, is_final
 from services.runtime.codec import Decoded, encode_commit, read_commit
 from services.runtime.direct import Stored, read_direct
-from services.runtime.histories import REFS_MAX, load_page
+from services.runtime.histories import REFS_MAX, load_page, recorded_of
 from services.runtime.log import Commit, History, Recorded, Ref, check_batch, conflict, same, whole
 from services.runtime.pull import follow_stream
 
@@ -108,7 +108,7 @@ class JetStreamLog:
                 # The server looks for the next page while this one is decoded and used.
                 coming = asyncio.create_task(self._page(stored[-1].sequence, batch))
                 await asyncio.sleep(0)
-                recorded = [_recorded(each) for each in stored]
+                recorded = [recorded_of(each) for each in stored]
                 check_gapless(after, recorded)
                 after = recorded[-1].position
                 yield recorded
@@ -258,7 +258,3 @@ def check_gapless(after: int, recorded: Sequence[Recorded]) -> None:
 def missing(position: int, but: str) -> HistoryLost:
     """Nothing is ever deleted from the log, so a hole in it is lost history."""
     return HistoryLost(f"Position {position} of the log is missing; {but}.", details={"position": position})
-
-
-def _recorded(stored: Stored) -> Recorded:
-    return read_commit(subjects.ref_of(stored.subject), stored.sequence, stored.data)
