@@ -43,22 +43,14 @@ def finished(row: Row, event: e.ExecutionFinished, meta: Meta) -> Row:
     settled = row["settled_attempt"] >= event.attempt and row["doc"]["cost"]["charged_micros"] is not None
     bill = row["doc"]["cost"]
     changes = {
-        "status": result.status,
+        **_told(result),
         "cancelling": False,
-        "reason": docs.reason(result.reason),
-        "exit_code": result.exit_code,
-        "signal": result.signal,
-        "error_line": result.error_line or None,
         "reused_from": event.reused_from or None,
         "retry_at": None,
         "started_at": docs.iso(started_us) if started_us else None,
         "finished_at": docs.iso(ended_us),
         "duration_ms": max(0, ended_us - started_us) // 1000 if started_us else None,
-        "usage": docs.usage(result.usage),
         "cost": {**bill, "final_micros": bill["charged_micros"]} if settled else bill,
-        "outputs": docs.outputs(result.outputs),
-        "outputs_refused": [{"path": each.path, "reason": each.reason} for each in result.outputs_refused],
-        "outputs_refused_count": max(result.outputs_refused_count, len(result.outputs_refused)),
         **attempt_over(row, event, meta, platform=result.status == "lost"),
     }
     if event.reused_from:
@@ -80,6 +72,21 @@ def finished(row: Row, event: e.ExecutionFinished, meta: Meta) -> Row:
         final_micros=bill["charged_micros"] if settled else None,
         blobs=with_blobs(row, *result_blobs(result)),
     )
+
+
+def _told(result: e.AttemptResult) -> docs.Doc:
+    """How it ended, as the runner told it."""
+    return {
+        "status": result.status,
+        "reason": docs.reason(result.reason),
+        "exit_code": result.exit_code,
+        "signal": result.signal,
+        "error_line": result.error_line or None,
+        "usage": docs.usage(result.usage),
+        "outputs": docs.outputs(result.outputs),
+        "outputs_refused": [{"path": each.path, "reason": each.reason} for each in result.outputs_refused],
+        "outputs_refused_count": max(result.outputs_refused_count, len(result.outputs_refused)),
+    }
 
 
 def retried(row: Row, event: e.ExecutionRetried, meta: Meta) -> Row:
