@@ -106,19 +106,14 @@ def command(
     from .job.inputs import plan
     from .job.noticed import notice
     from .job.request import request_of
-    from .job.running import many, one_previewed, queued
+    from .job.running import ran
 
     files = plan(path, args, ctx.meta[BEHIND], options.get("input", []))
     body = request_of(options, runtime, files.args, os.environ)
     check_folder(options.get("output"))
     notice(path, runtime, args, files, stdin=ctx.meta[BATCH] is None or STDIN not in ctx.meta[BATCH])
-    if ctx.meta[BATCH] is not None:
-        return many(
-            path, files, body, ctx.meta[BATCH], options, api_url, (as_json, estimate_cost or dry_run, estimate_cost)
-        )
-    if estimate_cost or dry_run:
-        return one_previewed(path, files, body, api_url, as_json, estimate_cost)
-    return queued(path, files, body, options, api_url, as_json)
+    wanted = as_json, estimate_cost or dry_run, estimate_cost
+    return ran(path, files, body, ctx.meta[BATCH], options, api_url, wanted)
 
 
 def check_batch_only(flags: dict[str, Any], words: list[str] | None) -> None:

@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     from .inputs import Plan
 
 
+def ran(
+    path: Path,
+    files: Plan,
+    body: dict[str, Any],
+    words: list[str] | None,
+    options: dict[str, Any],
+    api_url: str,
+    wanted: tuple[bool, bool, bool],
+) -> int:
+    """A batch of what `words` say (None: a single run); `wanted`: as JSON, only the plan, the plan with its price."""
+    as_json, looking, priced = wanted
+    if words is not None:
+        return many(path, files, body, words, options, api_url, wanted)
+    if looking:
+        return one_previewed(path, files, body, api_url, as_json, priced)
+    return queued(path, files, body, options, api_url, as_json)
+
+
 def many(
     path: Path,
     shared: Plan,
@@ -27,7 +45,7 @@ def many(
     api_url: str,
     wanted: tuple[bool, bool, bool],
 ) -> int:
-    """A batch; `wanted`: as JSON, only the plan, the plan with its price. The exit code."""
+    """A batch, or its plan; the exit code."""
     from .fanout.items import expand
     from .fanout.launch import launched, prepared, request
     from .request import batch_fields
