@@ -10,7 +10,7 @@ from ..options import emit
 from ..terminal.live import Live
 from ..terminal.outcome import ENDED
 from ..terminal.screen import following, interactive, state, tell
-from ..wire.arrival import shown
+from ..wire.arrival import attach_again, shown
 from ..wire.interrupt import Interrupts
 from ..wire.transport import Api
 from .bring import Bringing
@@ -87,5 +87,5 @@ def told(bringing: Bringing, doc: dict[str, Any], folder: Path, as_json: bool) -
         following(f"less {shown(bringing.index.path)}")
     else:
         tell(f"{ended_count(doc):,} of {int(doc['count']):,} members have ended; the others are still to come.")
-        following(f"rgrid attach {doc['id']}")
+        following(attach_again(str(doc["id"]), folder))
     return 0
