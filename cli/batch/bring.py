@@ -13,6 +13,7 @@ from ..terminal.screen import clean, detail, failure, warn
 from ..wire.arrival import shown
 from ..wire.patience import Stopped
 from ..wire.progress import Progress
+from ..wire.standing import unmovable, way_out
 from ..wire.transport import Api
 from .alone import Alone
 from .counts import ended_count
@@ -146,9 +147,11 @@ class Bringing:
         """Files that stand in the way: they are kept, and so are those on the grid."""
         home = self.homeward.home
         first, more = clean(home.standing[0]), home.standing_count - 1
+        blocked = unmovable(self.folder, (self.folder / each for each in home.standing))
+        said = f"{clean(self.folder / first)}{f' and {more:,} more' if more else ''} existed and differ"
+        if blocked:
+            said = blocked + (f"; {more:,} more existed and differ" if more else "")
+        hint = way_out(f"rgrid download {self.batch}", self.folder, movable=not blocked)
         return CliError(
-            f"{clean(self.folder / first)}{f' and {more:,} more' if more else ''} existed and differ; nothing was overwritten.",
-            f"The new ones are on the grid. Another folder: rgrid download {self.batch} -o other"
-            f"      Overwrite: rgrid download {self.batch} -o {clean(self.folder)} --force",
-            code="OUTPUT_EXISTS",
+            f"{said}; nothing was overwritten.", f"The new ones are on the grid. {hint}", code="OUTPUT_EXISTS"
         )

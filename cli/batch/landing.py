@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import CliError
 from ..terminal.screen import clean
 from ..wire.download import inside, is_same
+from ..wire.standing import is_folder
 from .fetcher import Line, MemberFetcher, is_ours
 from .index import Index
 from .journal import Journal
@@ -57,6 +58,8 @@ class Landing:
 
     def is_free(self, path: Path, known: set[str]) -> bool:
         """Whether a file may be put there: over nothing but one of ours (by SHA-256), unless it is forced."""
+        if is_folder(path):
+            return False
         if os.path.lexists(path) and not self.force and not is_ours(path, known):
             return False
         return has_room(path.parent)

@@ -18,6 +18,7 @@ from .filling import Filling, ledger_of
 from .patience import Patience
 from .picking import Picking
 from .progress import Progress
+from .standing import unmovable, way_out
 from .transport import Api, query_string, segment
 
 CONNECTIONS = 8
@@ -53,14 +54,12 @@ def download(api: Api, execution: str, folder: Path, *, force: bool = False) -> 
     targets = [(item, inside(folder, item["path"])) for item in items]
     wanted = [(item, path) for item, path in targets if not is_same(path, item)]
     standing = [path for _, path in wanted if os.path.lexists(path)]
-    if standing and not force:
+    blocked = unmovable(folder, (path for _, path in wanted))
+    if blocked or (standing and not force):
         others = f" and {len(standing) - 1} more" if len(standing) > 1 else ""
-        raise CliError(
-            f"{clean(standing[0])}{others} exists and differs; nothing was overwritten.",
-            f"Another folder: rgrid download {execution} -o other      Overwrite: rgrid download {execution}"
-            f" -o {clean(folder)} --force",
-            code="OUTPUT_EXISTS",
-        )
+        said = blocked or f"{clean(standing[0])}{others} exists and differs"
+        hint = way_out(f"rgrid download {execution}", folder, movable=not blocked)
+        raise CliError(f"{said}; nothing was overwritten.", hint, code="OUTPUT_EXISTS")
     with Progress("downloading", sum(item["size_bytes"] for item, _ in wanted)) as progress:
         fetcher.progress = progress
         fetcher.fetch(Picking(fetcher).all_of(wanted, [page["pick"] for page in listed if page.get("pick")]))
@@ -77,7 +76,8 @@ def inside(folder: Path, name: str) -> Path:
     for part in parts[:-1]:
         at = at / part
         if at.is_symlink():
-            raise CliError(f"{clean(at)} is a link; outputs are not written through links.", code="OUTPUT_NAME")
+            said = f"{clean(at)} is a link; outputs are not written through links."
+            raise CliError(said, "Remove it, or take another folder: -o other", code="OUTPUT_NAME")
     return folder.joinpath(*parts)
 
 

@@ -111,6 +111,26 @@ def test_nothing_is_overwritten_silently(odd_server, tmp_path):
     assert (tmp_path / "a").read_bytes() == BODY
 
 
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(("kind", "name"), [("a folder", "a"), ("a file", "a/b"), ("a link", "a/b")])
+def test_force_is_not_advised_where_it_does_not_help(odd_server, tmp_path, force, kind, name):
+    at = tmp_path / "a"
+    {"a folder": at.mkdir, "a file": at.touch, "a link": lambda: at.symlink_to("nowhere")}[kind]()
+    shelf = Shelf(odd_server, [("first", b"1", 0o644), (name, BODY, 0o644)])
+    with pytest.raises(CliError, match=f"is {kind}") as refused:
+        fetch(odd_server, tmp_path, force=force)
+    assert "--force" not in refused.value.hint and "-o other" in refused.value.hint
+    assert shelf.asked == [] and len(list(tmp_path.iterdir())) == 1
+
+
+def test_force_takes_the_place_of_a_link(odd_server, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "a").symlink_to("mine")
+    Shelf(odd_server, [("a", BODY, 0o644)])
+    fetch(odd_server, tmp_path, force=True)
+    assert (tmp_path / "a").read_bytes() == BODY and (tmp_path / "mine").read_text() == "mine"
+
+
 def test_damage_is_not_accepted(odd_server, tmp_path):
     class Liar(Shelf):
         def answer(self, handler, status, data, cut=False):

@@ -293,6 +293,19 @@ def test_a_download_says_how_far_it_is(batch, capfd, monkeypatch, words):
     assert [(each.done_bytes, each.total_bytes) for each in kept] == [(expected, expected)] * 2
 
 
+@pytest.mark.parametrize("force", [[], ["--force"]])
+@pytest.mark.parametrize("kind", ["a folder", "a file", "a link"])
+def test_force_is_not_advised_where_it_does_not_help(batch, capfd, force, kind):
+    end_all(batch)
+    place = Path("outputs/in/007.txt" + ("/out.txt" if kind == "a folder" else ""))
+    place.parent.mkdir(parents=True)
+    {"a folder": place.mkdir, "a file": place.touch, "a link": lambda: place.symlink_to("nowhere")}[kind]()
+    assert answer(["download", BATCH, *force]) == 125
+    err = capfd.readouterr().err
+    assert f"{place} is {kind}" in err and "--force" not in err and "-o other" in err, err
+    assert Path("outputs/in/008.txt/out.txt").read_bytes() == b"8"
+
+
 def test_one_process_at_a_time_brings_them_home(batch, capfd):
     from cli.batch.alone import Alone
 
