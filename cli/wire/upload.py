@@ -24,6 +24,7 @@ from .transport import Api
 from .verdict import Verdict, judged
 
 PAGE = 1000
+"""So many are asked about at once; no bundle may have more either."""
 CONNECTIONS = 8
 BUNDLES_AT_ONCE = 3
 """At most three times 8 MiB in memory."""

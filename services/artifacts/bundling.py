@@ -13,7 +13,7 @@ HEAD = struct.Struct(">32sQ")
 BLOB_BYTES_MAX = 256 * 1024
 """What is larger goes alone: it gains little from company."""
 BLOBS_MIN = 3
-BYTES_MAX = 8 * 1024**2
+BYTES_MAX, BLOBS_MAX = 8 * 1024**2, 1000
 """Of a bundle."""
 
 
@@ -34,7 +34,7 @@ def bundles_of(blobs: Sequence[BlobRef]) -> Iterator[list[BlobRef]]:
     room = BYTES_MAX
     for blob in blobs:
         size = HEAD.size + blob.size_bytes
-        if held and size > room:
+        if held and (size > room or len(held) == BLOBS_MAX):
             yield held
             held, room = [], BYTES_MAX
         held.append(blob)
@@ -48,13 +48,14 @@ class Unbundler:
 
     def __init__(self) -> None:
         self._held = bytearray()
+        self._count = 0
 
     @property
     def between_blobs(self) -> bool:
         return not self._held
 
     def feed(self, data: bytes) -> Iterator[tuple[str, bytes]]:
-        """(SHA-256 as announced and found, content). Raises Invalid: HASH_MISMATCH, BLOB_TOO_LARGE."""
+        """(SHA-256 as announced and found, content). Raises Invalid: HASH_MISMATCH, BLOB_TOO_LARGE, TOO_MANY."""
         self._held += data
         at = 0
         while len(self._held) - at >= HEAD.size:
@@ -65,6 +66,9 @@ class Unbundler:
             end = at + HEAD.size + length
             if len(self._held) < end:
                 break
+            self._count += 1
+            if self._count > BLOBS_MAX:
+                raise Invalid(f"A bundle has at most {BLOBS_MAX} blobs.", code="TOO_MANY")
             content = bytes(self._held[at + HEAD.size : end])
             at = end
             yield checked(digest.hex(), content), content

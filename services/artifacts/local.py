@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -18,12 +19,12 @@ from services.artifacts import reading, stale
 from services.artifacts.disk import sync
 from services.artifacts.parts import PACKED_SUFFIX, Part, resumed
 from services.artifacts.signing import BUNDLE, Grant, Signer
-from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
+from services.artifacts.store import DAMAGED_SECONDS, BlobDamaged, checked_account, checked_sha256
 from services.runtime.messages import BlobRef, PartsGiven
 
 THREADS = 8
 PART_SECONDS_MAX = 24 * 3600
-PARTS = "parts"
+PARTS, DAMAGED = "parts", ".damaged"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -97,8 +98,14 @@ class LocalStore:
         return max((size for size in sizes if size is not None), default=None)
 
     async def sweep_parts(self, older_than_seconds: float = PART_SECONDS_MAX, now: float | None = None) -> int:
-        """Remove the parts of uploads that nobody went on with; returns how many. `now`: seconds since 1970."""
-        return await self.run(lambda: self._sweep((time.time() if now is None else now) - older_than_seconds))
+        """As the protocol has it. `now`: seconds since 1970."""
+        today = time.time() if now is None else now
+
+        def sweep() -> int:
+            parts = stale.swept(self.folder.glob(f"*/{PARTS}/*"), today - older_than_seconds)
+            return parts + stale.swept(self.folder.glob(f"*/??/*{DAMAGED}"), today - DAMAGED_SECONDS)
+
+        return await self.run(sweep)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do blocking `work` in one of the store's threads."""
@@ -162,10 +169,11 @@ class LocalStore:
     def set_aside(self, account: str, sha256: str, damage: BlobDamaged) -> None:
         """Move a damaged blob out of the way, so that it counts as missing and can be uploaded again."""
         path = self.path_of(account, sha256)
-        log.error("%s It was set aside as %s.damaged", damage.message, path)
+        log.error("%s It was set aside as %s%s", damage.message, path, DAMAGED)
         for known in (path, _packed(path)):
             if known.exists():
-                known.rename(path.with_name(f"{sha256}.damaged"))
+                aside = known.rename(path.with_name(sha256 + DAMAGED))
+                os.utime(aside)  # as old as its being set aside (sweep_parts)
 
     def _small(self, account: str, sha256: str, bytes_max: int) -> bytes | None:
         blob = self.find(account, sha256)
@@ -195,17 +203,6 @@ class LocalStore:
         for parent in (folder.parent, folder.parent.parent):
             sync(parent)
         self._folders.add(folder)
-
-    def _sweep(self, before: float) -> int:
-        swept = 0
-        for path in self.folder.glob(f"*/{PARTS}/*"):
-            try:
-                if path.stat().st_mtime < before:
-                    path.unlink()
-                    swept += 1
-            except FileNotFoundError:
-                continue
-        return swept
 
 
 def _packed(path: Path) -> Path:

@@ -11,12 +11,11 @@ from collections.abc import AsyncIterator, Sequence
 
 from domain.errors import Forbidden, Invalid
 from services.artifacts.bodies import ClientGone, Receive
-from services.artifacts.bundling import BLOB_BYTES_MAX, HEAD, head
+from services.artifacts.bundling import BLOB_BYTES_MAX, BLOBS_MAX, HEAD, head
 from services.artifacts.signing import Grant
 from services.artifacts.store import ArtifactStore, checked_sha256
 
 LACKING = 2**64 - 1
-BLOBS_MAX = 1000
 LIST_BYTES_MAX = BLOBS_MAX * 65
 AT_ONCE = 32
 

@@ -19,7 +19,7 @@ from services.artifacts.s3_client import S3Place
 from services.artifacts.s3_objects import Objects, released
 from services.artifacts.s3_parts import Parts
 from services.artifacts.signing import BUNDLE, Grant, Signer
-from services.artifacts.store import BlobDamaged
+from services.artifacts.store import DAMAGED_SECONDS, BlobDamaged
 from services.runtime.messages import BlobRef, PartsGiven
 
 BLOB = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{64}$")
@@ -104,9 +104,10 @@ class S3Store:
         return await self.objects.run(lambda: self.objects.removed_stale(self.objects.key(account, sha256), seconds))
 
     async def sweep_parts(self, older_than_seconds: float = 24 * 3600, now: float | None = None) -> int:
-        """Abort uploads that nobody went on with and remove what was never verified; how many."""
-        before = datetime.fromtimestamp((time.time() if now is None else now) - older_than_seconds, UTC)
-        return await self.objects.run(lambda: stale.swept(self.objects, before))
+        """As the protocol has it. `now`: seconds since 1970."""
+        today = datetime.fromtimestamp(time.time() if now is None else now, UTC)
+        before, damaged = today - timedelta(seconds=older_than_seconds), today - timedelta(seconds=DAMAGED_SECONDS)
+        return await self.objects.run(lambda: stale.swept(self.objects, before, damaged))
 
     def close(self) -> None:
         self.objects.close()

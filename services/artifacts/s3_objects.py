@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from minio.commonconfig import REPLACE, CopySource
 
-from domain.errors import NotFound, RgridError
+from domain.errors import NotFound
 from services.artifacts.s3_client import CONNECTIONS, S3Place, translated
 from services.artifacts.store import BlobDamaged, checked_account, checked_sha256
 
@@ -25,6 +25,8 @@ PIECE_BYTES = 512 * 1024
 KNOWN_SECONDS, KNOWN_MAX = 60.0, 100_000
 RENEWED_SECONDS = 12 * 3600.0
 """The time of a blob is renewed at most so often: in S3 that is a copy."""
+INCOMING, DAMAGED = "incoming", "damaged"
+"""The folders of an account beside those of its blobs: what was not verified yet, and what turned out to be damaged."""
 BINARY = "application/octet-stream"
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -69,10 +71,10 @@ class Objects:
         try:
             with translated(self.place, sha256):
                 found = self.client.stat_object(self.place.bucket, key)
+                if age_seconds(found.last_modified) > RENEWED_SECONDS:
+                    self._renew(key)
         except NotFound:
             return None
-        if age_seconds(found.last_modified) > RENEWED_SECONDS:
-            self._renewed(key, sha256)
         return self.remember(key, found.size or 0)
 
     def remember(self, key: str, size_bytes: int) -> int:
@@ -126,27 +128,20 @@ class Objects:
         self._known.pop(key, None)
 
     def set_aside(self, account: str, sha256: str, damage: BlobDamaged) -> None:
-        """A damaged blob counts as missing; its content is kept for who wants to know."""
+        """A damaged blob counts as missing; its content is kept for a while (store.DAMAGED_SECONDS)."""
         key = self.key(account, sha256)
-        log.error("%s It was set aside as %s.damaged", damage.message, key)
+        aside = f"{self.place.prefix}{account}/{DAMAGED}/{sha256}"
+        log.error("%s It was set aside as %s", damage.message, aside)
         with translated(self.place, sha256):
-            self.client.copy_object(self.place.bucket, f"{key}.damaged", CopySource(self.place.bucket, key))
+            self.client.copy_object(self.place.bucket, aside, CopySource(self.place.bucket, key))
         self.removed(key)
 
-    def _renewed(self, key: str, sha256: str) -> None:
-        """Make it young: the store knows no other way than to copy it onto itself."""
-        try:
-            with translated(self.place, sha256):
-                source = CopySource(self.place.bucket, key)
-                self.client.copy_object(
-                    self.place.bucket,
-                    key,
-                    source,
-                    metadata={"touched": str(int(time.time()))},
-                    metadata_directive=REPLACE,
-                )
-        except RgridError as error:
-            log.warning("%s could not be touched: %s", key, error.message)
+    def _renew(self, key: str) -> None:
+        """Make it young: the store knows no other way than to copy it onto itself. One that stayed old may be removed any
+        moment, so nobody may hear that it is there: raises what the client raises."""
+        touched: Any = {"touched": str(int(time.time()))}
+        source = CopySource(self.place.bucket, key)
+        self.client.copy_object(self.place.bucket, key, source, metadata=touched, metadata_directive=REPLACE)
 
     def removed_stale(self, key: str, seconds: float) -> int | None:
         """Remove an object that is older; its bytes, None when it is not, or is not there."""

@@ -11,14 +11,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from minio.commonconfig import CopySource
 from minio.datatypes import Part
 
 from domain.errors import Conflict, Invalid, NotFound
+from services.artifacts import s3_uploads
 from services.artifacts.s3_client import translated
-from services.artifacts.s3_objects import BINARY, Objects, released
+from services.artifacts.s3_objects import BINARY, INCOMING, Objects, released
 from services.artifacts.signing import Grant, Signer
 from services.artifacts.store import checked_account, checked_sha256
 from services.runtime.messages import BlobRef, PartsGiven
@@ -44,7 +46,8 @@ class _Finishing:
 
 
 class Parts:
-    """Multipart uploads of a store; which there are, and what came of them, is asked of the store itself."""
+    """Multipart uploads of a store; which there are, and what came of them, is asked of the store itself. Only the
+    verifications that are going on now are known here."""
 
     def __init__(self, objects: Objects, signer: Signer) -> None:
         self._objects, self._signer = objects, signer
@@ -68,16 +71,23 @@ class Parts:
             state = self._finishing.setdefault(key, _Finishing())
             if state.task is None:
                 state.task = asyncio.create_task(self._finish(grant, state))
+                state.task.add_done_callback(partial(self._ended, key))
         assert state.task is not None
         done, _ = await asyncio.wait({state.task}, timeout=WAIT_SECONDS)
         if not done:
             return state.done_bytes
-        self._finishing.pop(key, None)
         await state.task
         return None
 
     async def _finish(self, grant: Grant, state: _Finishing) -> None:
         await self._objects.run(lambda: self._verify(grant, state))
+
+    def _ended(self, key: tuple[str, str, int], task: asyncio.Task[None]) -> None:
+        """Those who wait have the task. Whoever asks later is answered by the store: what was found about one upload says
+        nothing about the next one of the same blob."""
+        self._finishing.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # nobody may be waiting for it any more
 
     # What follows blocks.
 
@@ -151,26 +161,14 @@ class Parts:
 
     def _upload(self, key: str) -> str:
         """The id of the upload to `key` that was begun last; empty when there is none."""
-        found = self._objects.client._list_multipart_uploads(self._objects.place.bucket, prefix=key).uploads
+        found = s3_uploads.under_way(self._objects, key)
         own = sorted((each.initiated_time, each.upload_id) for each in found if each.object_name == key)
         return str(own[-1][1]) if own else ""
 
     def _parts(self, key: str, upload: str) -> dict[int, tuple[str, int]]:
         """(ETag, bytes) of the parts that are there, by number."""
-        found: dict[int, tuple[str, int]] = {}
-        after: str | None = None
-        while True:
-            try:
-                with translated(self._objects.place):
-                    page = self._objects.client._list_parts(
-                        self._objects.place.bucket, key, upload, part_number_marker=after
-                    )
-            except NotFound:
-                return found
-            found |= {part.part_number: (part.etag, part.size or 0) for part in page.parts}
-            if not page.is_truncated:
-                return found
-            after = str(page.next_part_number_marker)
+        there = s3_uploads.parts(self._objects, key, upload)
+        return {part.part_number: (part.etag, part.size or 0) for part in there}
 
     def _arrived(self, key: str) -> bool:
         """It was completed before, and waits for its verification."""
@@ -182,7 +180,9 @@ class Parts:
         return True
 
     def _incoming(self, account: str, sha256: str, size_bytes: int) -> str:
-        return f"{self._objects.place.prefix}{checked_account(account)}/incoming/{checked_sha256(sha256)}.{size_bytes}"
+        return (
+            f"{self._objects.place.prefix}{checked_account(account)}/{INCOMING}/{checked_sha256(sha256)}.{size_bytes}"
+        )
 
 
 def _sizes(size_bytes: int) -> dict[int, int]:

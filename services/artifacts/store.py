@@ -9,6 +9,8 @@ from typing import Protocol
 from domain.errors import Invalid, RgridError
 from services.runtime.messages import BlobRef, PartsGiven
 
+DAMAGED_SECONDS = 7 * 86_400.0
+"""So long a damaged blob is kept for who wants to know what happened to it."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,160}")
@@ -71,7 +73,8 @@ class ArtifactStore(Protocol):
         hears that it is missing. Its bytes in the store; None when it stays, or is not there."""
 
     async def sweep_parts(self) -> int:
-        """Remove what uploads left that nobody went on with for a day; returns how many."""
+        """Remove what uploads left that nobody went on with for a day, and the damaged blobs that were set aside
+        DAMAGED_SECONDS ago; returns how many."""
 
     def close(self) -> None:
         """Let its threads go."""

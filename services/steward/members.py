@@ -22,8 +22,7 @@ async def members(context: Context, batch: Ref, state: Batch, statuses: Collecti
     """
     try:
         await context.queries.wait_for(await context.log.last_position(), WAIT_SECONDS_MAX)
-        rows = await context.queries.batch_member_ids(batch.account, batch.id, statuses)
-        ids = [id for id, _ in rows]
+        ids = await context.queries.batch_member_ids(batch.account, batch.id, statuses)
     except Unavailable:
         count = state.members.count if state.members else 0
         ids = [member_id(batch.account, batch.id, index) for index in range(count)]

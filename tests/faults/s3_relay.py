@@ -11,15 +11,17 @@ from typing import Any
 
 PIECE = 1 << 16
 EXPIRED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+NO_SUCH_KEY = b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>"
 ANSWERS = {
     "403": ("application/xml", EXPIRED),
+    "404": ("application/xml", NO_SUCH_KEY),
     "429": ("text/html", b"<html><body>429 slow down</body></html>"),
     "503": ("text/html", b"<html><body>503 no healthy upstream</body></html>"),
 }
 
 
 class Relay(ThreadingHTTPServer):
-    """`fault(method, path)` names what happens to a request: "", "403", "429", "503", "cut", "corrupt", "short", "gone"."""
+    """`fault(method, path)` names what happens to a request: "", one of ANSWERS, "cut", "corrupt", "short", "gone"."""
 
     daemon_threads = True
     request_queue_size = 128

@@ -44,11 +44,10 @@ class Address:
         self.door = LocalDoor(store)
         return Client(store)
 
-    def s3_client(self, server: S3Server, seconds: int = SECONDS_MAX) -> Client:
-        """A client of a new door, over a new bucket of `server`."""
-        place = S3Place(
-            server.endpoint, f"b-{secrets.token_hex(8)}", server.access_key, server.secret_key, "us-east-1", "p/"
-        )
+    def s3_client(self, server: S3Server, seconds: int = SECONDS_MAX, endpoint: str = "") -> Client:
+        """A client of a new door, over a new bucket of `server`, reached at `endpoint` if that is said."""
+        bucket = f"b-{secrets.token_hex(8)}"
+        place = S3Place(endpoint or server.endpoint, bucket, server.access_key, server.secret_key, "us-east-1", "p/")
         ready(place)
         store = S3Store(place, Signer(KEY, self.url, seconds))
         self.door = S3Door(store)

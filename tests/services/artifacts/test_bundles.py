@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from services.artifacts.bundling import BLOB_BYTES_MAX, BLOBS_MIN, BYTES_MAX, bundles_of, head, worthwhile
+from services.artifacts.bundling import BLOB_BYTES_MAX, BLOBS_MAX, BLOBS_MIN, BYTES_MAX, bundles_of, head, worthwhile
 from services.artifacts.local import LocalStore
 from services.runtime.messages import BlobRef
 from tests.services.artifacts.client import ACCOUNT, SCOPE, Answer, Client, sha
@@ -67,6 +67,15 @@ def test_a_bundle_has_bounds(client: Client) -> None:
     assert client.files() == []
 
 
+def test_a_bundle_has_so_many_blobs_and_no_more(client: Client) -> None:
+    """Two bytes each, they would be tens of thousands of files in one request."""
+    many = [b"%d" % number for number in range(BLOBS_MAX + 1)]
+    answer = post(client, bundle(many))
+    assert (answer.status, answer.error["code"], client.files()) == (422, "TOO_MANY", [])
+    assert post(client, bundle(many[:-1])).status == 200
+    assert len(client.files()) == BLOBS_MAX
+
+
 def test_its_url_serves_for_bundles_only(client: Client) -> None:
     url = client.store.bundle_url(ACCOUNT, BYTES_MAX, SCOPE)
     assert client.ask("PUT", url, b"x").error["code"] == "WRONG_OPERATION"
@@ -97,3 +106,8 @@ def test_bundles_keep_to_their_size() -> None:
     assert [blob for each in cut for blob in each] == blobs
     assert all(sum(40 + blob.size_bytes for blob in each) <= BYTES_MAX for each in cut)
     assert list(bundles_of([])) == []
+
+
+def test_bundles_keep_to_their_number() -> None:
+    blobs = [BlobRef(sha(str(number).encode()), 2) for number in range(2 * BLOBS_MAX + 1)]
+    assert [len(each) for each in bundles_of(blobs)] == [BLOBS_MAX, BLOBS_MAX, 1]

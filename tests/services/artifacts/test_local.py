@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.artifacts.local import PART_SECONDS_MAX
-from services.artifacts.store import BlobDamaged
+from services.artifacts.store import DAMAGED_SECONDS, BlobDamaged
 from tests.services.artifacts.client import ACCOUNT, Client, sha
 
 DATA = os.urandom(1_500_000)
@@ -36,6 +36,18 @@ async def test_a_damaged_blob_is_not_read_to_its_end(client: Client) -> None:
             got += len(piece)
     assert got < len(DATA)
     assert client.files() == [f"local/{sha(DATA)[:2]}/{sha(DATA)}.damaged"]
+
+
+async def test_what_was_set_aside_as_damaged_goes_after_a_week(client: Client) -> None:
+    client.put(DATA)
+    path = client.store.folder / client.files()[0]
+    path.write_bytes(b"x" + DATA[1:])
+    os.utime(path, (0, 0))
+    with pytest.raises(BlobDamaged):
+        _ = [piece async for piece in client.store.open(ACCOUNT, sha(DATA))]
+    assert await client.store.sweep_parts(now=time.time() + DAMAGED_SECONDS - 60) == 0
+    assert await client.store.sweep_parts(now=time.time() + DAMAGED_SECONDS + 60) == 1
+    assert client.files() == []
 
 
 def test_files_are_private(client: Client) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from services.artifacts import s3_parts, s3_uploads
 from services.artifacts.s3_parts import MIB, PART_BYTES_MIN, PARTS_MAX, part_bytes
 from services.artifacts.signing import Grant
+from services.artifacts.store import DAMAGED_SECONDS, BlobDamaged
 from services.runtime.messages import BlobRef, PartsGiven
 from tests.fixtures.needs import requires
 from tests.fixtures.s3 import S3Server
@@ -116,6 +120,55 @@ async def test_a_gateway_that_died_before_the_verification_is_no_loss(client: Cl
     assert await client.store.missing(ACCOUNT, [BLOB]) == []
 
 
+async def left_alone(client: Client, given: PartsGiven, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ask once, die, and wait until the verification is over; what is in the bucket then."""
+    over, verify = threading.Event(), client.store.multipart._verify
+
+    def watched(grant: Grant, state: Any) -> None:
+        try:
+            verify(grant, state)
+        finally:
+            over.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client.store.multipart, "_verify", watched)
+        patch.setattr(s3_parts, "WAIT_SECONDS", 0.0)
+        assert client.ask("POST", given.finish).status == 202
+        assert await asyncio.to_thread(over.wait, 60)
+    return await keys(client)
+
+
+async def test_a_client_that_died_during_the_verification_leaves_no_verdict(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes later for the same blob is verified itself."""
+    given = await offered(client)
+    for number in (1, 2, 3):
+        put(client, given, number)
+    assert len(await left_alone(client, given, monkeypatch)) == 1
+    await client.store.delete(ACCOUNT, BLOB.sha256)
+    again = await offered(client)
+    for number in (1, 2, 3):
+        put(client, again, number, b"x" + DATA[1:])
+    assert finish(client, again).error["code"] == "HASH_MISMATCH"
+    assert await client.store.missing(ACCOUNT, [BLOB]) == [BLOB]
+
+
+async def test_a_client_that_died_before_its_upload_was_refused_spoils_no_later_one(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = await offered(client)
+    for number in (1, 2, 3):
+        put(client, given, number, b"x" + DATA[1:])
+    assert await left_alone(client, given, monkeypatch) == []
+    again = await offered(client)
+    assert again.stored_bytes == 0
+    for number in (1, 2, 3):
+        put(client, again, number)
+    assert finish(client, again).status == 200
+    assert await client.store.missing(ACCOUNT, [BLOB]) == []
+
+
 async def test_a_url_serves_for_its_own_part_of_its_own_blob(client: Client) -> None:
     given = await offered(client)
     assert client.ask("PUT", given.urls["1"].replace("partNumber=1", "partNumber=2"), b"x").status == 403
@@ -141,6 +194,36 @@ async def test_what_nobody_went_on_with_is_swept(client: Client) -> None:
     assert await client.store.sweep_parts(now=time.time() + 25 * 3600) == 1
     assert client.ask("PUT", given.urls["2"], b"x").status in (403, 404)
     assert (await offered(client)).stored_bytes == 0
+
+
+async def test_all_pages_of_uploads_are_swept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_uploads, "PAGE", 2)
+    for number in range(5):
+        await offered(client, BlobRef(sha(b"%d" % number), PART_BYTES_MIN))
+    assert await client.store.sweep_parts(now=time.time() + 25 * 3600) == 5
+    assert await client.store.sweep_parts(now=time.time() + 25 * 3600) == 0
+
+
+async def test_an_upload_that_is_gone_on_with_is_not_swept(client: Client) -> None:
+    """What counts is when its last part came, not when it was begun."""
+    given = await offered(client)
+    await asyncio.sleep(3)  # the store tells times to the second
+    began = time.time()
+    put(client, given, 1)
+    assert await client.store.sweep_parts(0, now=began - 1) == 0
+    assert await client.store.sweep_parts(0, now=began + 60) == 1
+
+
+async def test_what_was_set_aside_as_damaged_goes_after_a_week(client: Client) -> None:
+    objects = client.store.objects
+    await objects.run(lambda: objects.put(ACCOUNT, BLOB.sha256, b"x" + DATA[1:]))
+    with pytest.raises(BlobDamaged):
+        _ = [piece async for piece in client.store.open(ACCOUNT, BLOB.sha256)]
+    assert await keys(client) == [f"p/{ACCOUNT}/damaged/{BLOB.sha256}"]
+    assert [found async for found in client.store.stale(-60)] == []
+    assert await client.store.sweep_parts(now=time.time() + DAMAGED_SECONDS - 60) == 0
+    assert await client.store.sweep_parts(now=time.time() + DAMAGED_SECONDS + 60) == 1
+    assert await keys(client) == []
 
 
 def test_parts_are_few_enough_and_always_cut_alike() -> None:

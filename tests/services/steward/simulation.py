@@ -68,12 +68,10 @@ class Now(Rows):
             raise Unavailable("Postgres is away.")
         return position
 
-    async def batch_member_ids(
-        self, account: str, batch: str, statuses: Collection[str] | None = None
-    ) -> list[tuple[str, str]]:
+    async def batch_member_ids(self, account: str, batch: str, statuses: Collection[str] | None = None) -> list[str]:
         members = [(ref, await self.world.state(ref)) for ref in self.world.refs]
         return [
-            (ref.id, state.status)
+            ref.id
             for ref, state in members
             if (state.open if statuses is None else state.phase == "finished" and state.status in statuses)
         ]
