@@ -45,7 +45,7 @@ class BatchSubmitted:
 @dataclass(frozen=True, slots=True)
 class BatchExpanded:
     """`count` members stand in the log, all that there will be; after a retry: those that go again do. From here on the
-    round can finish. A retry that was cut in two by a crash counts those of its last part."""
+    round can finish."""
 
     count: int
 
