@@ -93,7 +93,7 @@ async def test_two_janitors_record_it_once(house: House, monkeypatch: pytest.Mon
     for number in range(10):
         await house.run(f"exec_{number}", job)
     house.days = 31
-    assert sum(await asyncio.gather(house.expire(), house.expire(), house.expire())) == 10
+    await asyncio.gather(house.expire(), house.expire(), house.expire())
     for number in range(10):
         assert len(await gone(house, f"exec_{number}")) == 1
 
