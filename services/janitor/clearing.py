@@ -1,7 +1,8 @@
 """Removes the blobs that nobody needs any more: no execution whose files are kept, no batch that is open.
 
-Whoever names a blob in the log has asked the store for it before, which keeps it for half a day at least; and who named it earlier is
-in the read models, which are waited for. So what is neither stays unneeded, however many submit, reuse and clear at once.
+Whoever names a blob in the log has asked the store for it before, which keeps it for half a day at least; and who named it
+earlier is in the read models, which are waited for. So what is neither stays unneeded, however many submit, reuse and clear at
+once.
 """
 
 from __future__ import annotations
