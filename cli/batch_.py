@@ -70,7 +70,7 @@ def watched(wire: Api, doc: dict[str, Any]) -> None:
 
 def listed(wire: Api, limit: int, as_json: bool) -> int:
     """The last batches, newest first."""
-    from .batch.feed import ended_count, failed_count
+    from .batch.counts import ended_count, failed_count
 
     items = wire.get("/batches", limit=min(limit, 200))["items"]
     if as_json:

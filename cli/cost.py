@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
+from .batch.counts import ended_count
 from .options import api, common, emit, example
-from .terminal.formats import clock, count, duration, money
-from .terminal.outcome import ENDED, cost_words
+from .terminal.formats import REFERENCE, clock, count, duration, money
+from .terminal.outcome import cost_words
 from .terminal.screen import clean, following, show, warn
 from .terminal.table import table
 from .terminal.times import since_words
@@ -71,8 +72,7 @@ def command(
 
 def whole(doc: dict[str, Any], as_json: bool) -> int:
     """The bill of one batch, which is the sum of the bills of its executions."""
-    cost, counts, total = doc.get("cost") or {}, doc.get("counts") or {}, int(doc.get("count") or 0)
-    ended = sum(int(counts.get(status) or 0) for status in ENDED)
+    cost, total, ended = doc.get("cost") or {}, int(doc.get("count") or 0), ended_count(doc)
     if as_json:
         emit({"batch": doc["id"], "executions": total, "ended": ended, "cost": cost, "usage": doc.get("usage")})
         return 0
@@ -83,7 +83,7 @@ def whole(doc: dict[str, Any], as_json: bool) -> int:
         each = f" · {money(round(charged / ended))} a run" if ended and charged else ""
         show(f"{'charged':<11} {money(charged)}{each}" + ("" if done else " so far"))
     if cost.get("equivalent_micros") and not charged:
-        show(f"{'on a cx23':<11} {money(cost['equivalent_micros'])}")
+        show(f"{f'on a {REFERENCE}':<11} {money(cost['equivalent_micros'])}")
     if cost.get("estimated_micros") is not None:
         show(f"{'estimated':<11} {money(cost['estimated_micros'])}")
     if ran is not None:

@@ -128,13 +128,16 @@ def answer(words: list[str]) -> int:
     except Exception as bug:
         if os.environ.get("RGRID_LOG_LEVEL", "").lower() == "debug":
             raise
-        place = trace_end(bug)
-        problem = CliError(
-            f"rgrid itself failed: {type(bug).__name__}: {bug} ({place}).",
-            "This is a fault of rgrid. All of it: RGRID_LOG_LEVEL=debug rgrid …      Check this set-up: rgrid doctor",
-            code="INTERNAL",
-        )
-        return told(problem, words, EXIT_PLATFORM)
+        return told(internal(bug), words, EXIT_PLATFORM)
+
+
+def internal(bug: Exception) -> CliError:
+    """A mistake of ours, as a person reads it."""
+    return CliError(
+        f"rgrid itself failed: {type(bug).__name__}: {bug} ({trace_end(bug)}).",
+        "This is a fault of rgrid. All of it: RGRID_LOG_LEVEL=debug rgrid …      Check this set-up: rgrid doctor",
+        code="INTERNAL",
+    )
 
 
 def trace_end(bug: BaseException) -> str:

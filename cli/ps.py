@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from .batch.counts import ended_count, failed_count
 from .bulk.selection import ALONE, pages
 from .options import api, common, emit, example
 from .terminal.formats import brief, clock, duration, moment, money
-from .terminal.outcome import ENDED, WORDS, seconds_of
+from .terminal.outcome import WORDS, seconds_of
 from .terminal.screen import following, tell
 from .terminal.table import table
 from .terminal.times import since_words
@@ -172,11 +173,9 @@ def row(item: dict[str, Any]) -> list[str]:
 
 def batch_row(item: dict[str, Any]) -> list[str]:
     """One line for all of a batch."""
-    counts, total = item.get("counts") or {}, int(item.get("count") or 0)
-    status = str(item.get("status"))
-    open_ones = total - sum(int(counts.get(each) or 0) for each in ENDED)
+    total, bad = int(item.get("count") or 0), failed_count(item)
+    status, open_ones = str(item.get("status")), total - ended_count(item)
     far = f" {100 * (total - open_ones) // max(1, total)} %" if open_ones else ""
-    bad = sum(int(counts.get(each) or 0) for each in ("failed", "timed_out", "lost"))
     runs = f"{total:,} runs" + (f", {bad:,} failed" if bad else "")
     started = None if item.get("finished_at") else moment(item.get("started_at"))
     running = max(0.0, (datetime.now(UTC) - started).total_seconds()) if started else None

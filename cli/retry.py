@@ -9,12 +9,10 @@ import click
 
 from .errors import CliError, UsageProblem
 from .options import DRY_RUN, api, common, emit, example, filtered, query_of
+from .terminal.outcome import ENDED, FAILURES
 from .terminal.screen import clean, failure, following, state
 from .terminal.typed import execution_id
 from .wire.transport import Api, segment
-
-FAILED = ("failed", "timed_out", "lost")
-ENDED = (*FAILED, "cancelled", "succeeded")
 
 
 @click.command(
@@ -72,7 +70,7 @@ def chosen(failed: bool, cancelled: bool, every: bool, status: str | None) -> tu
         raise UsageProblem("--status says which; leave out --failed, --cancelled and --all.")
     if every:
         return ENDED
-    return (*(FAILED if failed else ()), *(("cancelled",) if cancelled else ()), *((status,) if status else ()))
+    return (*(FAILURES if failed else ()), *(("cancelled",) if cancelled else ()), *((status,) if status else ()))
 
 
 def by_id(
@@ -87,7 +85,7 @@ def by_id(
         try:
             batch = batch_meant(wire, each)
             if batch:
-                last = retry_batch(wire, batch, statuses or FAILED, script, dry_run=dry_run, as_json=as_json) or last
+                last = retry_batch(wire, batch, statuses or FAILURES, script, dry_run=dry_run, as_json=as_json) or last
                 continue
             last = one(wire, each, statuses, script, dry_run=dry_run, as_json=as_json) or last
         except CliError as refused:

@@ -6,24 +6,17 @@ With `--batch` the same for every input; with `--dry-run` only the looking.
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .errors import Interrupted, UsageProblem
+from .errors import UsageProblem
 from .job import config
 from .job.arguments import BATCH, BEHIND, RunCommand
 from .job.fanout.words import STDIN
 from .job.script import checked
-from .options import API_URL, AS_JSON, emit, example
-from .terminal.screen import following
-from .wire.grid import find
-from .wire.transport import Api
-
-if TYPE_CHECKING:
-    from .job.inputs import Plan
+from .options import API_URL, AS_JSON, example
 
 EPILOG = example(
     "rgrid run wordcount.py books/alice.txt",
@@ -113,53 +106,14 @@ def command(
     from .job.inputs import plan
     from .job.noticed import notice
     from .job.request import request_of
+    from .job.running import ran
 
     files = plan(path, args, ctx.meta[BEHIND], options.get("input", []))
     body = request_of(options, runtime, files.args, os.environ)
     check_folder(options.get("output"))
     notice(path, runtime, args, files, stdin=ctx.meta[BATCH] is None or STDIN not in ctx.meta[BATCH])
-    if ctx.meta[BATCH] is not None:
-        return many(
-            path, files, body, ctx.meta[BATCH], options, api_url, (as_json, estimate_cost or dry_run, estimate_cost)
-        )
-    if estimate_cost or dry_run:
-        return one_previewed(path, files, body, api_url, as_json, estimate_cost)
-    return queued(path, files, body, options, api_url, as_json)
-
-
-def many(
-    path: Path,
-    shared: Plan,
-    body: dict[str, Any],
-    words: list[str],
-    options: dict[str, Any],
-    api_url: str,
-    wanted: tuple[bool, bool, bool],
-) -> int:
-    """A batch; `wanted`: as JSON, only the plan, the plan with its price. The exit code."""
-    from .job.fanout.items import expand
-    from .job.fanout.launch import launched, prepared, request
-    from .job.request import batch_fields
-
-    as_json, looking, priced = wanted
-    batch = prepared(path, shared, body | batch_fields(options), expand(words))
-    if looking:
-        from .job.preview import previewed
-
-        names = [str(line["name"]) for line in batch.members.lines]
-        return previewed(request(batch)[0], batch.blobs(), names, api_url, as_json=as_json, priced=priced)
-    return launched(batch, options, api_url, as_json)
-
-
-def one_previewed(path: Path, files: Plan, body: dict[str, Any], api_url: str, as_json: bool, priced: bool) -> int:
-    """The plan of a single run; the exit code."""
-    from .job.files import hashed
-    from .job.preview import previewed
-    from .wire.blob import entry, of_file
-
-    script = of_file(path)
-    body = body | {"script": entry(files.script, script, 0o644)}
-    return previewed(body, [script, *hashed(files).values()], [""], api_url, as_json=as_json, priced=priced)
+    wanted = as_json, estimate_cost or dry_run, estimate_cost
+    return ran(path, files, body, ctx.meta[BATCH], options, api_url, wanted)
 
 
 def check_batch_only(flags: dict[str, Any], words: list[str] | None) -> None:
@@ -172,39 +126,6 @@ def check_batch_only(flags: dict[str, Any], words: list[str] | None) -> None:
             )
     if flags.get("fail_fast") and flags.get("max_failures") not in (None, "1"):
         raise UsageProblem("--fail-fast stops at the first failure, --max-failures at a later one: type one of them.")
-
-
-def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any], api_url: str, as_json: bool) -> int:
-    """Submit what was found to be in order, then follow it to its end; the exit code."""
-    from .job.submit import submit, tell_submitted
-    from .wire.interrupt import Interrupts
-
-    api = Api(find(api_url, start=True))
-    with Interrupts(raising=True) as interrupts:
-        try:
-            sent = submit(api, path, files, body, interrupts, key=secrets.token_hex(16))
-        except KeyboardInterrupt:
-            raise Interrupted("Interrupted before anything was queued.") from None
-        tell_submitted(sent)
-        execution = str(sent.answer["id"])
-        if options.get("detach"):
-            return left(sent.answer, as_json)
-        from .terminal.watch import watched
-        from .wire.arrival import bring_home
-
-        folder = options.get("output")
-        arrival = None if options.get("remote-only") else bring_home(api, Path(folder) if folder else None)
-        return watched(api, execution, interrupts, as_json=as_json, arrival=arrival)
-
-
-def left(answer: dict[str, Any], as_json: bool) -> int:
-    """Detached: its id on stdout, or the answer as JSON."""
-    if as_json:
-        emit(answer)
-    else:
-        click.echo(answer["id"])
-    following(f"rgrid attach {answer['id']}")
-    return 0
 
 
 def check_folder(folder: str | None) -> None:

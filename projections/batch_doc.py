@@ -13,6 +13,7 @@ from projections.table import Row
 __all__ = ["Doc", "document", "ended", "reason", "script", "status_of", "submitted"]
 SCHEMA_VERSION = 1
 STATUSES = ("queued", "provisioning", "running", "succeeded", "failed", "timed_out", "cancelled", "lost")
+"""Every status that a member can have: a column each."""
 Doc = dict[str, Any]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from domain.batch.decider import FAILURES
 from domain.errors import Invalid
 from projections import batch_doc, batches
 from projections.batch_listing import batches_sql
@@ -19,7 +20,6 @@ from projections.members import MEMBER_COLUMNS, Doc, member, result
 _NO_FILTERS = Filters()
 _ROW = ", ".join(batches.TABLE.names)
 FAILURES_MAX = 50
-FAILED = ("failed", "timed_out", "lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class BatchQueries(GridQueries):
         sql = """SELECT reason_code, exit_code, error_line, count(*), min(sequence) AS first
                  FROM live.executions WHERE account = $1 AND batch_id = $2 AND status = ANY($3::text[])
                  GROUP BY 1, 2, 3 ORDER BY 4 DESC, 5 LIMIT $4"""
-        causes = await self._database.fetch(sql, account, batch_id, list(FAILED), FAILURES_MAX)
+        causes = await self._database.fetch(sql, account, batch_id, list(FAILURES), FAILURES_MAX)
         if not causes:
             return []
         sql = """SELECT sequence, id, member FROM live.executions
@@ -115,6 +115,13 @@ class BatchQueries(GridQueries):
             }
             for code, exit_code, line, count, first in causes
         ]
+
+    async def expired_members(self, account: str, batch_id: str, statuses: Sequence[str]) -> int:
+        """How many members of a batch ended so and have no files any more."""
+        sql = """SELECT count(*) FROM live.executions
+                 WHERE account = $1 AND batch_id = $2 AND status = ANY($3::text[]) AND released"""
+        row = await self._database.fetch_one(sql, account, batch_id, list(statuses))
+        return row[0] if row else 0
 
 
 def _check_limit(limit: int) -> None:

@@ -24,14 +24,12 @@ class BatchServiceQueries(GridQueries):
                  ORDER BY submitted_sequence"""
         return [OpenBatch(*row) for row in await self._database.fetch(sql)]
 
-    async def batch_member_ids(
-        self, account: str, batch_id: str, statuses: Collection[str] | None = None
-    ) -> list[tuple[str, str]]:
-        """(id, status) of a batch's members in their order: those of `statuses`, or those that have not ended."""
-        sql = "SELECT id, status FROM live.executions WHERE account = $1 AND batch_id = $2 AND status = ANY($3::text[])"
+    async def batch_member_ids(self, account: str, batch_id: str, statuses: Collection[str] | None = None) -> list[str]:
+        """The ids of a batch's members in their order: those of `statuses`, or those that have not ended."""
+        sql = "SELECT id FROM live.executions WHERE account = $1 AND batch_id = $2 AND status = ANY($3::text[])"
         wanted = list(OPEN if statuses is None else statuses)
         rows = await self._database.fetch(f"{sql} ORDER BY sequence", account, batch_id, wanted)
-        return [(row[0], row[1]) for row in rows]
+        return [row[0] for row in rows]
 
     async def ended_members(self, account: str, batch_id: str) -> list[tuple[str, str, int]]:
         """(id, status, position of the end) of the members that have ended, in the order of their ends."""

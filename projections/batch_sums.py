@@ -16,7 +16,6 @@ from projections.table import Key, Row
 
 VALUE_MAX = 2**44
 """What one member can add to a sum, so that no word of a runner makes a sum too large for its column."""
-FAILED = ("failed", "timed_out", "lost")
 Change = tuple[Row | None, Row] | None
 """A member before and after; None: the batch itself changed."""
 

@@ -12,8 +12,6 @@ from projections.projection import Fold, Meta, On, Projection
 from projections.table import Key, Row, Table, plain_text
 from projections.tags import tag_texts
 
-COUNTED = ("queued", "provisioning", "running", "succeeded", "failed", "timed_out", "cancelled", "lost")
-"""Every status that a member can have: a column each."""
 SUMS = (
     "reused",
     "expired",
@@ -45,7 +43,7 @@ TABLE = Table(
         "cancelling": "boolean",
         "expanded": "boolean",
         "members": "int",
-        **dict.fromkeys(COUNTED, "int"),
+        **dict.fromkeys(docs.STATUSES, "int"),
         **dict.fromkeys(SUMS, "bigint"),
         "price_version": "text",
         "released": "boolean",
@@ -73,7 +71,7 @@ UNKNOWN: Row = {
     "cancelling": False,
     "expanded": False,
     "members": 0,
-    **dict.fromkeys((*COUNTED, *SUMS), 0),
+    **dict.fromkeys((*docs.STATUSES, *SUMS), 0),
     "released": False,
     "blobs": [],
     "doc": {},

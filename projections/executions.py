@@ -10,20 +10,9 @@ from domain.execution import events as e
 from domain.memo import memo_key
 from projections import execution_doc as docs
 from projections.blob_refs import own_blobs
-from projections.execution_folds import (
-    assigned,
-    attempt_failed,
-    billed,
-    cached,
-    cancel_requested,
-    delayed,
-    estimated,
-    expired,
-    finished,
-    retried,
-    script_columns,
-    started,
-)
+from projections.execution_changes import script_columns
+from projections.execution_ends import attempt_failed, expired, finished, retried
+from projections.execution_folds import assigned, billed, cached, cancel_requested, delayed, estimated, started
 from projections.projection import Fold, Meta, On, Projection
 from projections.table import Row, Table, plain_text
 from projections.tags import tag_texts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.retention import DAYS_DEFAULT
@@ -45,13 +44,6 @@ class ProjectQueries(GridQueries):
         sql = "SELECT days FROM live.retentions WHERE account = $1 AND project = $2"
         row = await self._database.fetch_one(sql, account, plain_text(name))
         return _project(name, row[0] if row else None)
-
-    async def expired_members(self, account: str, batch_id: str, statuses: Sequence[str]) -> int:
-        """How many members of a batch ended so and have no files any more."""
-        sql = """SELECT count(*) FROM live.executions
-                 WHERE account = $1 AND batch_id = $2 AND status = ANY($3::text[]) AND released"""
-        row = await self._database.fetch_one(sql, account, batch_id, list(statuses))
-        return row[0] if row else 0
 
 
 def _project(name: str, days: int | None) -> Project:

@@ -41,7 +41,12 @@ class Table:
         )
 
     def index_sql(self, schema: str) -> list[str]:
-        return [f"CREATE INDEX ON {schema}.{self.name} {index}" for index in self.indexes]
+        """Named by us: two that are made at the same time would both take the name that Postgres finds free."""
+        names = (f"{self.name}_{number}_idx" for number in range(1, len(self.indexes) + 1))
+        return [
+            f"CREATE INDEX {name} ON {schema}.{self.name} {index}"
+            for name, index in zip(names, self.indexes, strict=True)
+        ]
 
     def upsert_sql(self, schema: str) -> str:
         names = ", ".join(self.columns)

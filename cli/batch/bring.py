@@ -8,20 +8,19 @@ from typing import Any
 
 from ..errors import CliError
 from ..terminal.formats import count
+from ..terminal.outcome import FAILURES
 from ..terminal.screen import clean, detail, failure, warn
 from ..wire.arrival import shown
 from ..wire.patience import Stopped
 from ..wire.transport import Api
 from .alone import Alone
+from .counts import ended_count
 from .entries import entry
-from .feed import ended_count
 from .homeward import Homeward
 from .index import Index
 from .outage import Once, Outage
 from .results import Results
 from .words import at_home
-
-FAILED = ("failed", "timed_out", "lost")
 
 
 class Bringing:
@@ -59,7 +58,7 @@ class Bringing:
 
     def take(self, item: dict[str, Any]) -> None:
         """A result: home with it, or only into the index."""
-        if not self.only_failed or item["status"] in FAILED:
+        if not self.only_failed or item["status"] in FAILURES:
             self.homeward.take(item)
         elif not self.index.has(item):
             self.index.put(item["index"], entry(item, [], self.flat))

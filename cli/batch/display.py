@@ -11,7 +11,7 @@ from ..terminal.live import Line, Live, room
 from ..terminal.screen import clean, interactive, state, tell, warn
 from ..terminal.table import cut, width_of
 from . import words
-from .feed import ended_count
+from .counts import ended_count, failed_count
 from .pace import Pace
 
 TENTHS = 10
@@ -68,7 +68,7 @@ class Single(Block):
 
     def show(self, view: View) -> None:
         done, total = ended_count(view.doc), int(view.doc.get("count") or 0)
-        bad = sum(int(each.get("count") or 0) for each in view.failures) or words.failed_count(view.doc)
+        bad = sum(int(each.get("count") or 0) for each in view.failures) or failed_count(view.doc)
         line: list[tuple[str, str]] = [
             ("● ", "busy"),
             (f"{word(view.doc):<11} ", "busy"),

@@ -7,14 +7,15 @@ import time
 from typing import Any
 
 from ..errors import CliError
+from ..terminal.outcome import ENDED
 from ..wire.reply import Reply
 from ..wire.transport import Api, query_string, segment
+from .counts import failed_count
 from .outage import PAUSE_SECONDS, Outage, passing
 
 ROUND_SECONDS = 25.0
 CAUSES_SECONDS_MIN = 2.0
 """Between two looks at why members fail: the grid adds them up anew each time."""
-ENDED = ("succeeded", "failed", "cancelled")
 
 
 class Feed(threading.Thread):
@@ -85,15 +86,3 @@ class Feed(threading.Thread):
 
     def leave(self) -> None:
         self.leaving.set()
-
-
-def ended_count(doc: dict[str, Any]) -> int:
-    """How many members have ended."""
-    counts = doc.get("counts") or {}
-    return sum(int(counts.get(status) or 0) for status in ("succeeded", "failed", "timed_out", "cancelled", "lost"))
-
-
-def failed_count(doc: dict[str, Any]) -> int:
-    """How many members ended badly."""
-    counts = doc.get("counts") or {}
-    return sum(int(counts.get(status) or 0) for status in ("failed", "timed_out", "lost"))

@@ -8,12 +8,13 @@ from typing import Any
 from ..errors import CliError
 from ..options import emit
 from ..terminal.live import Live
+from ..terminal.outcome import ENDED
 from ..terminal.screen import following, interactive, state, tell
 from ..wire.arrival import shown
 from ..wire.interrupt import Interrupts
 from ..wire.transport import Api
 from .bring import Bringing
-from .feed import ENDED, ended_count
+from .counts import ended_count
 from .following import TICK_SECONDS
 from .outage import Outage
 from .words import at_home

@@ -13,8 +13,9 @@ from ..terminal.screen import detail, interactive, state, tell
 from ..wire.interrupt import SECOND_WITHIN_SECONDS, Interrupts
 from ..wire.transport import Api, segment
 from .bring import Bringing
+from .counts import ended_count
 from .display import View, display
-from .feed import Feed, ended_count
+from .feed import Feed
 from .summary import closing, exit_code, failing, next_after
 
 TICK_SECONDS = 0.25

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..terminal.formats import about, count, duration, money, size, zoned
-from ..terminal.outcome import with_id
+from ..terminal.formats import REFERENCE, about, count, duration, money, size, zoned
+from ..terminal.outcome import ENDED, with_id
 from ..terminal.screen import clean, following, show
 from ..wire.transport import Api, segment
 from . import words
-from .feed import ENDED, ended_count, failed_count
-
-CAUSES = 10
+from .counts import ended_count, failed_count
 
 
 def failures(api: Api, doc: dict[str, Any]) -> list[dict[str, Any]]:
@@ -26,11 +24,8 @@ def tell(api: Api, doc: dict[str, Any]) -> None:
     for word, text in lines(doc):
         if text:
             show(f"{word:<11} {clean(text)}")
-    for group in failures(api, doc)[:CAUSES]:
-        example = group.get("example") or {}
-        number = f"{int(group.get('count') or 0):,} ×"
-        show(f"{number:<11} {words.cause(group)}")
-        show(f"{'':<11} for one {clean(example.get('member'))}: rgrid logs {clean(example.get('id'))}")
+    for word, text in words.causes(failures(api, doc)):
+        show(f"{word:<11} {text}")
     advise(doc)
 
 
@@ -58,7 +53,7 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
     known = [money(cost["charged_micros"])] if cost.get("charged_micros") is not None else []
     known += [f"estimated {money(cost['estimated_micros'])}"] if cost.get("estimated_micros") is not None else []
     if cost.get("equivalent_micros") and not cost.get("charged_micros"):
-        known.append(f"{about(cost['equivalent_micros'])} on a cx23")
+        known.append(f"{about(cost['equivalent_micros'])} on a {REFERENCE}")
     cpu = (doc.get("usage") or {}).get("cpu_ms")
     took = [words.took(doc), f"cpu {duration(cpu / 1000)}" if cpu else ""]
     return [

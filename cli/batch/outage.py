@@ -46,7 +46,7 @@ class Outage:
 
 
 class Unhurried(Patience):
-    """Patience of transfers that belong to a batch: it ends when the batch is left, not after a minute."""
+    """Patience of transfers that belong to a batch: it ends when the batch is left, not when its time is up."""
 
     def __init__(self, outage: Outage) -> None:
         super().__init__("The download")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import EXIT_CANCELLED
-from ..terminal.formats import about, count, duration, money
+from ..terminal.formats import REFERENCE, about, duration, money
 from ..terminal.outcome import with_id
 from ..terminal.screen import clean, detail, following, state
 from . import words
-from .feed import ended_count, failed_count
+from .counts import ended_count, failed_count
 
-CAUSES = 10
 MEANING = {"succeeded": "good", "failed": "bad", "cancelled": "stopped"}
 
 
@@ -45,18 +44,14 @@ def price(doc: dict[str, Any]) -> str:
     charged, equivalent = said.get("charged_micros"), said.get("equivalent_micros")
     if charged is None:
         return ""
-    elsewhere = f" ({about(equivalent)} on a {clean(said.get('reference') or 'cx23')})"
+    elsewhere = f" ({about(equivalent)} on a {REFERENCE})"
     return money(charged) + (elsewhere if equivalent is not None and not charged else "")
 
 
 def failing(failures: list[dict[str, Any]]) -> None:
-    """`40 ×   exit 1: ValueError: bad row`, and below it how to look at one of them."""
-    for group in failures[:CAUSES]:
-        example = group.get("example") or {}
-        detail(f"{int(group.get('count') or 0):,} ×", words.cause(group))
-        detail("", f"for one {clean(example.get('member'))}: rgrid logs {clean(example.get('id'))}")
-    if len(failures) > CAUSES:
-        detail("", f"and {count(len(failures) - CAUSES, 'cause')} more")
+    """Why members failed."""
+    for word, text in words.causes(failures):
+        detail(word, text)
 
 
 def next_after(doc: dict[str, Any], home: str = "") -> None:

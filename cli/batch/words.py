@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..terminal.formats import about, between, count, duration, money, size
+from ..terminal.formats import REFERENCE, about, between, count, duration, money, size
 from ..terminal.live import Line
 from ..terminal.screen import clean
-from .feed import ended_count, failed_count
+from .counts import ended_count, failed_count
 from .pace import Pace
 
 STATES = ("succeeded", "failed", "timed_out", "lost", "cancelled", "running", "provisioning", "queued")
@@ -15,6 +15,7 @@ MEANING = {"succeeded": "good", "failed": "bad", "timed_out": "bad", "lost": "ba
 MEANING |= {"running": "busy", "provisioning": "busy"}
 SHOWN = {"timed_out": "timed out", "provisioning": "starting"}
 BAR_MAX = 60
+CAUSES = 10
 
 
 def states(doc: dict[str, Any]) -> Line:
@@ -88,7 +89,7 @@ def cost(doc: dict[str, Any]) -> str:
         return f"{text} · {about(charged * total // done)} in all"
     if said.get("estimated_micros"):
         return f"{text} · estimated {money(said['estimated_micros'])} in all"
-    return f"{text} · {about(equivalent)} in all on a {clean(said.get('reference') or 'cx23')}" if equivalent else text
+    return f"{text} · {about(equivalent)} in all on a {REFERENCE}" if equivalent else text
 
 
 def cause(group: dict[str, Any]) -> str:
@@ -99,6 +100,17 @@ def cause(group: dict[str, Any]) -> str:
     if code and exit_code is not None and code not in ("EXIT_CODE", "EXITED", "SCRIPT_FAILED", "NONZERO_EXIT"):
         known = f"{code.replace('_', ' ').lower()} ({known})"
     return f"{known}: {last}" if last else known
+
+
+def causes(failures: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """`40 ×   exit 1: ValueError: bad row`, and below it how to look at one of them; a word and a text each."""
+    found: list[tuple[str, str]] = []
+    for group in failures[:CAUSES]:
+        example = group.get("example") or {}
+        found.append((f"{int(group.get('count') or 0):,} ×", cause(group)))
+        found.append(("", f"for one {clean(example.get('member'))}: rgrid logs {clean(example.get('id'))}"))
+    more = len(failures) - CAUSES
+    return [*found, ("", f"and {count(more, 'cause')} more")] if more > 0 else found
 
 
 def why(doc: dict[str, Any]) -> dict[str, Any]:

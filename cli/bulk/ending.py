@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..batch.counts import counted, ended_count
 from ..errors import Unreachable
 from ..options import emit
 from ..terminal.formats import count
+from ..terminal.outcome import ENDED
 from ..terminal.screen import following, state, warn
 from ..wire.transport import Api, segment
 from .posting import posted, tell_refused
 from .selection import ALONE, Selection, pages
 
-ENDED = ("succeeded", "failed", "cancelled")
-"""How a batch stands that has ended."""
 OPEN = ("queued", "provisioning", "running")
 ROUND_SECONDS = 20
 PAUSE_SECONDS = 0.5
@@ -36,13 +36,8 @@ def cancel_batch(wire: Api, batch: str, *, wait: bool, as_json: bool) -> dict[st
 
 def waiting(doc: dict[str, Any]) -> str:
     """How many members have to end yet."""
-    counts = doc.get("counts") or {}
-    running = sum(int(counts.get(status) or 0) for status in ("provisioning", "running"))
-    return f"{int(doc.get('count') or 0) - ended_members(doc):,} have not ended, {running:,} of them run"
-
-
-def ended_members(doc: dict[str, Any]) -> int:
-    return sum(int(number) for status, number in (doc.get("counts") or {}).items() if status not in OPEN)
+    running = counted(doc, ("provisioning", "running"))
+    return f"{int(doc.get('count') or 0) - ended_count(doc):,} have not ended, {running:,} of them run"
 
 
 def ended_batch(wire: Api, doc: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from ..errors import CliError
-from ..terminal.formats import duration, money
+from ..terminal.formats import REFERENCE, duration, money
 from ..terminal.screen import clean, detail
 from ..wire.blob import Blob
 from ..wire.transport import Api
@@ -53,7 +53,7 @@ def cost_words(estimate: dict[str, Any]) -> str:
     cost, elsewhere = estimate.get("cost_micros") or {}, estimate.get("equivalent_micros") or {}
     text = span(cost.get("low"), cost.get("high"), money)
     if not cost.get("high") and elsewhere.get("high"):
-        text += f" (on a cx23 {span(elsewhere.get('low'), elsewhere.get('high'), money)})"
+        text += f" (on a {REFERENCE} {span(elsewhere.get('low'), elsewhere.get('high'), money)})"
     return text
 
 

@@ -7,6 +7,8 @@ from datetime import datetime
 
 SIZE_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 MEMORY_BYTES_MIN = 16 * 1024**2
+REFERENCE = "cx23"
+"""The node that `equivalent_micros` are of: the cheapest in the cloud."""
 TIME_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .formats import about, count, duration, memory, money, size
+from .formats import REFERENCE, about, count, duration, memory, money, size
 
 Data = dict[str, Any]
 
@@ -89,12 +89,12 @@ def asked_by(data: Data) -> str:
 
 
 def estimated(data: Data) -> str:
-    return f"{money(data['estimated_micros'])} · {data['basis']} · {about(data['equivalent_micros'])} on a cx23"
+    return f"{money(data['estimated_micros'])} · {data['basis']} · {about(data['equivalent_micros'])} on a {REFERENCE}"
 
 
 def finalized(data: Data) -> str:
     held = sum(each["held_us"] for each in data.get("charges", ())) / 1e6
-    return f"{money(data['total_micros'])} for {duration(held)} · {about(data['equivalent_total_micros'])} on a cx23"
+    return f"{money(data['total_micros'])} for {duration(held)} · {about(data['equivalent_total_micros'])} on a {REFERENCE}"
 
 
 def batch_submitted(data: Data) -> str:

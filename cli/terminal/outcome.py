@@ -6,11 +6,13 @@ import shutil
 from typing import Any
 
 from ..errors import EXIT_CANCELLED, EXIT_PLATFORM, EXIT_TIMED_OUT
-from .formats import about, between, clock, duration, money, size
+from .formats import REFERENCE, about, between, clock, duration, money, size
 from .screen import COLUMN, clean, detail, following, interactive, state
 from .table import width_of
 
-ENDED = ("succeeded", "failed", "cancelled", "timed_out", "lost")
+FAILURES = ("failed", "timed_out", "lost")
+ENDED = (*FAILURES, "cancelled", "succeeded")
+"""How an execution can have ended; a batch ends as one of them, too."""
 WORDS = {"timed_out": "timed out"}
 MEANING = {
     "succeeded": "good",
@@ -75,7 +77,7 @@ def cost_words(cost: dict[str, Any]) -> str:
         text += f" (estimated {money(cost['estimated_micros'])})"
     equivalent = cost.get("equivalent_micros")
     if equivalent is not None and not known:
-        text += f" ({about(equivalent)} on a {clean(cost.get('reference') or 'cx23')})"
+        text += f" ({about(equivalent)} on a {REFERENCE})"
     return text
 
 

@@ -37,21 +37,11 @@ def decide(state: Execution, command: c.ExecutionCommand) -> list[e.ExecutionEve
         case c.FinishExecution():
             return _finish(state, command)
         case c.LoseExecution():
-            if not state.leased or command.attempt != state.attempt:
-                return []
-            lost = e.AttemptResult(
-                "lost", command.reason, started_at_us=state.started_at_us, ended_at_us=command.now_us
-            )
-            return [_platform_fault(state, lost, command.now_us)]
+            return _lose(state, command)
         case c.CancelExecution():
             return _cancel(state, command)
         case c.RetryExecution():
-            if state.phase != "finished":
-                raise WrongState("It has not ended yet, so there is nothing to retry.", details={"phase": state.phase})
-            if state.expired:
-                message = "Its inputs are not kept any longer, so it cannot run again."
-                raise WrongState(message, code="ARTIFACTS_EXPIRED")
-            return [e.ExecutionRetried(command.requested_by, command.script)]
+            return _retry(state, command)
         case c.ExpireArtifacts():
             if state.phase != "finished":
                 raise WrongState("It has not ended, so it needs its files.", details={"phase": state.phase})
@@ -150,6 +140,22 @@ def _cancel(state: Execution, command: c.CancelExecution) -> list[e.ExecutionEve
         return [e.ExecutionCancelRequested(state.attempt, command.requested_by)]
     reason = command.reason or e.Reason("CANCELLED", "It was cancelled before it ran.")
     return [e.ExecutionFinished(state.attempt, e.AttemptResult("cancelled", reason, ended_at_us=command.now_us))]
+
+
+def _lose(state: Execution, command: c.LoseExecution) -> list[e.ExecutionEvent]:
+    if not state.leased or command.attempt != state.attempt:
+        return []
+    lost = e.AttemptResult("lost", command.reason, started_at_us=state.started_at_us, ended_at_us=command.now_us)
+    return [_platform_fault(state, lost, command.now_us)]
+
+
+def _retry(state: Execution, command: c.RetryExecution) -> list[e.ExecutionEvent]:
+    if state.phase != "finished":
+        raise WrongState("It has not ended yet, so there is nothing to retry.", details={"phase": state.phase})
+    if state.expired:
+        message = "Its inputs are not kept any longer, so it cannot run again."
+        raise WrongState(message, code="ARTIFACTS_EXPIRED")
+    return [e.ExecutionRetried(command.requested_by, command.script)]
 
 
 def _check_lease(state: Execution, attempt: int, node_id: str) -> None:

@@ -86,47 +86,20 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
     """What the execution is after `event`. Never raises: an event that does not fit leaves its facts all the same."""
     match event:
         case e.ExecutionSubmitted():
+            job, batch, memoize = event.job, event.batch_id, event.memoize
             return Execution(
-                "submitted",
-                "queued",
-                event.job,
-                event.fingerprint,
-                event.priority,
-                batch_id=event.batch_id,
-                memoize=event.memoize,
+                "submitted", "queued", job, event.fingerprint, event.priority, batch_id=batch, memoize=memoize
             )
         case e.ExecutionCached():
             return replace(state, phase="queued")
         case e.ExecutionDelayed():
             return replace(state, delay=event.reason)
         case e.ExecutionAssigned():
-            return replace(
-                state,
-                phase="assigned",
-                attempt=event.attempt,
-                node_id=event.node_id,
-                node_type=event.node_type,
-                incarnation=event.incarnation,
-                assigned_at_us=event.assigned_at_us,
-                started_at_us=None,
-                delay=None,
-            )
+            return _assigned(state, event)
         case e.ExecutionStarted():
             return replace(state, phase="running", status="running", started_at_us=event.started_at_us)
         case e.ExecutionAttemptFailed():
-            return replace(
-                state,
-                phase="queued",
-                status="queued",
-                node_id="",
-                incarnation="",
-                script_failures=state.script_failures + (not event.platform),
-                platform_faults=state.platform_faults + (event.platform and is_fault(event.result)),
-                not_before_us=event.retry_at_us,
-                ended=event.result.reason,
-                delay=None,
-                spans=_spans(state, event.held_us),
-            )
+            return _attempt_failed(state, event)
         case e.ExecutionCancelRequested():
             return replace(state, cancelling=True)
         case e.ExecutionFinished():
@@ -137,20 +110,54 @@ def evolve(state: Execution, event: e.ExecutionEvent) -> Execution:
         case e.ExecutionArtifactsExpired():
             return replace(state, expired=True)
         case e.ExecutionRetried():
-            return replace(
-                state,
-                job=replace(state.job, script=event.script) if state.job and event.script else state.job,
-                phase="queued",
-                status="queued",
-                node_id="",
-                incarnation="",
-                script_failures=0,
-                platform_faults=0,
-                not_before_us=0,
-                delay=None,
-                cancelling=False,
-                round=state.round + 1,
-            )
+            return _retried(state, event)
+
+
+def _assigned(state: Execution, event: e.ExecutionAssigned) -> Execution:
+    return replace(
+        state,
+        phase="assigned",
+        attempt=event.attempt,
+        node_id=event.node_id,
+        node_type=event.node_type,
+        incarnation=event.incarnation,
+        assigned_at_us=event.assigned_at_us,
+        started_at_us=None,
+        delay=None,
+    )
+
+
+def _attempt_failed(state: Execution, event: e.ExecutionAttemptFailed) -> Execution:
+    return replace(
+        state,
+        phase="queued",
+        status="queued",
+        node_id="",
+        incarnation="",
+        script_failures=state.script_failures + (not event.platform),
+        platform_faults=state.platform_faults + (event.platform and is_fault(event.result)),
+        not_before_us=event.retry_at_us,
+        ended=event.result.reason,
+        delay=None,
+        spans=_spans(state, event.held_us),
+    )
+
+
+def _retried(state: Execution, event: e.ExecutionRetried) -> Execution:
+    return replace(
+        state,
+        job=replace(state.job, script=event.script) if state.job and event.script else state.job,
+        phase="queued",
+        status="queued",
+        node_id="",
+        incarnation="",
+        script_failures=0,
+        platform_faults=0,
+        not_before_us=0,
+        delay=None,
+        cancelling=False,
+        round=state.round + 1,
+    )
 
 
 def _spans(state: Execution, held_us: int) -> tuple[Span, ...]:

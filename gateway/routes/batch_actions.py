@@ -78,6 +78,9 @@ async def retry(
     again = RetryBatch(statuses, caller.actor, before.state.round, script)
     handled = await parts.handler.handle(ref, again, command_id=command, actor=caller.actor)
     state: Batch = handled.state
+    if not handled.events and command not in (await parts.handler.load(ref)).commands:
+        message = "Another retry of it was faster, so this one did nothing. Try again once that round is under way."
+        raise WrongState(message, details={"round": state.round})
     return answer({"id": batch, "sequence": handled.position, "round": state.round, "count": count})
 
 

@@ -17,6 +17,7 @@ from gateway.described import COUNT, TEXT, errors, shape
 from gateway.filters import OfBatch, OfProject, OfScript, Tags, tag_map
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import ID_PATTERN, Instant, MinSeq, answer, document, fresh, micros_of, priced, resolved
+from projections.bills import Bills
 from projections.execution_doc import iso
 from projections.listing import Filters
 
@@ -85,17 +86,14 @@ async def cost(
         batch=await existing_batch(parts, caller, batch) if batch else None,
     )
     bills = await parts.queries.bills(caller.account, by, filters, since_us=since_us, until_us=until_us)
-    return answer(
-        {
-            "by": by,
-            "from": None if since_us is None else iso(since_us),
-            "to": iso(now_us if until_us is None else until_us),
-            "items": [asdict(bill) for bill in bills.groups],
-            "complete": not bills.cut,
-            **{name: value for name, value in asdict(bills.total).items() if name != "group"},
-            "currency": CURRENCY,
-        }
-    )
+    span = {"from": None if since_us is None else iso(since_us), "to": iso(now_us if until_us is None else until_us)}
+    return answer({"by": by, **span, **_sums(bills), "currency": CURRENCY})
+
+
+def _sums(bills: Bills) -> dict[str, Any]:
+    """The groups, whether those are all of them, and the total."""
+    total = {name: value for name, value in asdict(bills.total).items() if name != "group"}
+    return {"items": [asdict(bill) for bill in bills.groups], "complete": not bills.cut, **total}
 
 
 def _begin(now_us: int, last: str | None, since_us: int | None) -> int | None:

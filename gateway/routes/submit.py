@@ -56,10 +56,12 @@ async def submit(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Submit a script. With an Idempotency-Key the same request may be repeated; it is the same execution."""
-    await check_files(parts.store, caller.account, body.script.ref(), body.input_set())
     execution = id_from("exec", caller.account, key_or_random(idempotency_key))
+    ref = Ref(caller.account, "execution", execution)
+    if (await parts.handler.state(ref))[1] == 0:  # what was accepted before is not held against what is stored now
+        await check_files(parts.store, caller.account, body.script.ref(), body.input_set())
     handled = await parts.handler.handle(
-        Ref(caller.account, "execution", execution),
+        ref,
         _command(body, await limits_of(parts, body.limits)),
         command_id=id_from("cmd", "submit", execution, fingerprint(body)),
         actor=caller.actor,

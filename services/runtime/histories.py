@@ -32,7 +32,7 @@ async def load_page(bus: Bus, refs: Sequence[Ref], load: Load) -> list[History |
         return [await _alone(ref, load) for ref in refs]
     by_ref: defaultdict[Ref, dict[int, Recorded]] = defaultdict(dict)
     for each in stored:
-        recorded = _recorded(each)
+        recorded = recorded_of(each)
         by_ref[recorded.commit.ref][recorded.position] = recorded
     return await asyncio.gather(*(_joined(bus, ref, by_ref[ref], load) for ref in refs))
 
@@ -46,7 +46,7 @@ async def _joined(bus: Bus, ref: Ref, known: dict[int, Recorded], load: Load) ->
         if recorded is None:
             fetched += 1
             stored = await read_at(bus, subjects.EVENTS, position) if fetched <= FETCHED_MAX else None
-            recorded = _recorded(stored) if stored is not None else None
+            recorded = recorded_of(stored) if stored is not None else None
         if recorded is None or recorded.commit.damage or recorded.commit.ref != ref or recorded.previous >= position:
             return await _alone(ref, load)
         commits.append(recorded)
@@ -67,5 +67,6 @@ async def _alone(ref: Ref, load: Load) -> History | DamagedHistory:
         return damage
 
 
-def _recorded(stored: Stored) -> Recorded:
+def recorded_of(stored: Stored) -> Recorded:
+    """The commit in a message of the stream EVENTS."""
     return read_commit(subjects.ref_of(stored.subject), stored.sequence, stored.data)

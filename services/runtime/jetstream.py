@@ -7,31 +7,25 @@ aggregate moved, and then the message behind the expected position says whether 
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
-from uuid import uuid4
 
 from domain.errors import DamagedHistory, HistoryLost, Unavailable
 from services.runtime import subjects
-from services.runtime.bus import ApiError, Bus, checked, is_final
+from services.runtime.bus import Bus, is_final
 from services.runtime.codec import Decoded, encode_commit, read_commit
 from services.runtime.direct import Stored, read_direct
-from services.runtime.histories import REFS_MAX, load_page
-from services.runtime.log import Commit, History, Recorded, Ref, check_batch, conflict, same, whole
+from services.runtime.histories import REFS_MAX, load_page, recorded_of
+from services.runtime.log import Commit, History, Recorded, Ref, check_batch, whole
+from services.runtime.publish import AT_A_STRETCH, publish, publish_all
 from services.runtime.pull import follow_stream
 
-WRONG_LAST_SEQUENCE = 10071
-DUPLICATE_IN_BATCH = 10201
-NO_MESSAGE = 10037
 RETRY_SECONDS_MAX = 10.0
 PAUSE_SECONDS_FIRST = 0.05
 LOAD_BATCH = 1000
 APPENDS_OF_MANY_MAX = 8
 """At the same time, of one process. The server refuses more than 50 of all."""
-AT_A_STRETCH = 100
-"""So many commits are written before others of this process may go on."""
 T = TypeVar("T")
 
 
@@ -74,7 +68,7 @@ class JetStreamLog:
         """See EventLog."""
         data = encode_commit(commit, expected)
         await self._assure()
-        position = await self._retry(lambda: self._append(commit, expected, data))
+        position = await self._retry(lambda: publish(self.bus, commit, expected, data))
         self._remembered = max(self._remembered, position)
         return position
 
@@ -88,7 +82,7 @@ class JetStreamLog:
                 await asyncio.sleep(0)
         await self._assure()
         async with self._many:
-            positions = await self._retry(lambda: self._append_all(commits, encoded))
+            positions = await self._retry(lambda: publish_all(self.bus, commits, encoded))
         self._remembered = max(self._remembered, *positions)
         return positions
 
@@ -108,7 +102,7 @@ class JetStreamLog:
                 # The server looks for the next page while this one is decoded and used.
                 coming = asyncio.create_task(self._page(stored[-1].sequence, batch))
                 await asyncio.sleep(0)
-                recorded = [_recorded(each) for each in stored]
+                recorded = [recorded_of(each) for each in stored]
                 check_gapless(after, recorded)
                 after = recorded[-1].position
                 yield recorded
@@ -170,53 +164,6 @@ class JetStreamLog:
     async def _stored(self, wanted: str, start: int, batch: int) -> list[Stored]:
         return await read_direct(self.bus, subjects.EVENTS, wanted, start, batch)
 
-    async def _append(self, commit: Commit, expected: int, data: bytes) -> int:
-        subject, headers = _address(commit, expected)
-        try:
-            answer = checked((await self.bus.request_message(subject, data, headers)).data)
-            return await self._ours(commit, expected) if answer.get("duplicate") else int(answer["seq"])
-        except ApiError as error:
-            if error.err_code != WRONG_LAST_SEQUENCE:
-                raise
-            return await self._ours(commit, expected)
-
-    async def _append_all(self, commits: Sequence[tuple[Commit, int]], encoded: Sequence[bytes]) -> list[int]:
-        """Atomic batch publish (NATS ADR-50): all but the last without an answer, the last commits the batch."""
-        batch_id = uuid4().hex
-        last = len(commits)
-        try:
-            for number, ((commit, expected), data) in enumerate(zip(commits, encoded, strict=True), 1):
-                subject, headers = _address(commit, expected)
-                headers |= {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number)}
-                if number < last:
-                    await self.bus.send(subject, data, headers=headers)
-                if number % AT_A_STRETCH == 0:
-                    await asyncio.sleep(0)
-            answer = await self.bus.request_message(subject, data, headers | {"Nats-Batch-Commit": "1"})
-            sequence = int(checked(answer.data)["seq"])
-            return list(range(sequence - last + 1, sequence + 1))
-        except ApiError as error:
-            if error.err_code not in (WRONG_LAST_SEQUENCE, DUPLICATE_IN_BATCH):
-                raise
-            return [await self._ours(commit, expected) for commit, expected in commits]
-
-    async def _ours(self, commit: Commit, expected: int) -> int:
-        """The position of `commit` if it, all of it, is what stands behind `expected`; raises Conflict otherwise.
-
-        Asks the stream's leader: a direct get may be answered by a replica that has not seen our write.
-        """
-        wanted = {"seq": expected + 1, "next_by_subj": subjects.aggregate(commit.ref)}
-        try:
-            answer = await self.bus.api(f"STREAM.MSG.GET.{subjects.EVENTS}", wanted)
-        except ApiError as error:
-            if error.err_code == NO_MESSAGE:
-                raise conflict(commit, expected) from None
-            raise
-        found = decode_message(answer["message"])
-        if not same(found.commit, commit):
-            raise conflict(commit, expected)
-        return found.position
-
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """`attempt` again while NATS does not answer, with growing pauses, until `retry_seconds_max` have gone."""
         deadline = time.monotonic() + self.retry_seconds_max
@@ -231,22 +178,6 @@ class JetStreamLog:
             pause = min(2 * pause, 1.0)
 
 
-def _address(commit: Commit, expected: int) -> tuple[str, dict[str, str]]:
-    """Subject and headers of a commit; both come from the one function that builds subjects, so the check cannot miss."""
-    ref = commit.ref
-    return subjects.commit(ref, type(commit.events[-1])), {
-        "Nats-Msg-Id": f"{ref.account}.{ref.aggregate}.{ref.id}.{commit.command_id}",
-        "Nats-Expected-Last-Subject-Sequence": str(expected),
-        "Nats-Expected-Last-Subject-Sequence-Subject": subjects.aggregate(ref),
-    }
-
-
-def decode_message(message: dict[str, str]) -> Recorded:
-    """A commit out of an answer of STREAM.MSG.GET."""
-    data = base64.b64decode(message["data"])
-    return read_commit(subjects.ref_of(message["subject"]), int(message["seq"]), data)
-
-
 def check_gapless(after: int, recorded: Sequence[Recorded]) -> None:
     """Raises HistoryLost when `recorded` is not what follows position `after` one by one."""
     for each in recorded:
@@ -258,7 +189,3 @@ def check_gapless(after: int, recorded: Sequence[Recorded]) -> None:
 def missing(position: int, but: str) -> HistoryLost:
     """Nothing is ever deleted from the log, so a hole in it is lost history."""
     return HistoryLost(f"Position {position} of the log is missing; {but}.", details={"position": position})
-
-
-def _recorded(stored: Stored) -> Recorded:
-    return read_commit(subjects.ref_of(stored.subject), stored.sequence, stored.data)

@@ -62,12 +62,14 @@ class Scheduler:
 
     async def _fold(self) -> None:
         async for batch in self.context.log.follow(self.board.position):
+            was_behind = self.board.position < self._true_from
             for number, recorded in enumerate(batch, 1):
                 if not self.board.apply(recorded):
                     await self._loading.load(recorded.commit.ref)
                 if number % FOLDED_AT_ONCE == 0:
                     await asyncio.sleep(0)
-            if self.board.stirred:
+            has_caught_up = was_behind and self.board.position >= self._true_from
+            if self.board.stirred or self.board.batches.touched or has_caught_up:
                 self._changed.set()
 
     async def _place(self, group: asyncio.TaskGroup) -> None:

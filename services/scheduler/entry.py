@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
+from domain.batch.halting import NEVER, Back
 from domain.execution import events as e
 from domain.execution.job import Job, Limits
 from domain.execution.state import INITIAL, Execution, evolve
@@ -34,8 +35,8 @@ class Group(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An open execution as of `position`. `queued`: the commit that put it into the queue last (0: none yet); its order
-    among its like is that of the log, the same for everyone who reads it. `since` and `due` are by this process's own clock
-    (seconds): when it came to the queue, and from when on it may be placed."""
+    among its like is that of the log, the same for everyone who reads it. `back`: when it came back to the queue. `since`
+    and `due` are by this process's own clock (seconds): when it came to it, and from when on it may be placed."""
 
     ref: Ref
     state: Execution
@@ -44,6 +45,7 @@ class Entry:
     queued: int = 0
     since: float = 0.0
     due: float = 0.0
+    back: Back = NEVER
 
     @property
     def job(self) -> Job:
@@ -68,7 +70,7 @@ class Slimming:
         """The entry after a commit that follows `before`; None when it is none: nobody submitted it."""
         state = before.state if before else INITIAL
         group = before.group if before else None
-        queued = before.queued if before else 0
+        queued, back = (before.queued, before.back) if before else (0, NEVER)
         for event in recorded.commit.events:
             was = state.phase
             state = evolve(state, event)
@@ -77,9 +79,10 @@ class Slimming:
                 state = replace(state, job=self._job(event.job), fingerprint="")
             if state.phase == "queued" != was:
                 queued = recorded.position
+                back = back.after(event, recorded.position, recorded.commit.cause)
         if group is None or state.job is None:
             return None
-        return Entry(recorded.commit.ref, self._same(state), recorded.position, group, queued)
+        return Entry(recorded.commit.ref, self._same(state), recorded.position, group, queued, back=back)
 
     def _group(self, account: str, event: e.ExecutionSubmitted) -> Group:
         group = Group(account, event.batch_id, "" if event.batch_id else event.project)

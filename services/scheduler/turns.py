@@ -76,11 +76,13 @@ class Turns:
         waits for a retry keeps its place. So two schedulers cannot exceed the limit together (docs/decisions/0014).
         """
         watched = self._board.batches.of(line.group)
-        if line.group.batch_id and (watched is None or not watched.startable):
+        if line.group.batch_id and watched is None:
             return
         if watched is not None and watched.state.parallel:
             leased = len(self._board.held.of_group(line.group)) - self._in_flight[line.group]
             entries = islice(entries, max(0, watched.state.parallel - leased))
+        if watched is not None and not watched.startable:
+            entries = (entry for entry in entries if watched.starts(entry.back))
         now = self._board.clock()
         for entry in entries:
             if entry.due <= now and entry.ref not in self._board.reserved:

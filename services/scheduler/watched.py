@@ -12,13 +12,14 @@ from sys import intern
 from domain.batch import events as e
 from domain.batch.commands import FinishBatch, StopBatch
 from domain.batch.decider import FAILURES, INITIAL, Batch, evolve
+from domain.batch.halting import Back, may_start
 from domain.execution.events import Reason
 from services.runtime.log import Recorded, Ref
 
 
 @dataclass(slots=True)
 class Watched:
-    """A batch as of `position`. `began`: the commit that began its round.
+    """A batch as of `position`. `began`: the commit that began its round; `halted_at`: the one that halted it last.
 
     `ended`: how its members ended that have, once it is `complete`; `failed`: who did so badly in this round.
     """
@@ -27,6 +28,7 @@ class Watched:
     state: Batch = INITIAL
     position: int = 0
     began: int = 0
+    halted_at: int = 0
     complete: bool = False
     damaged: bool = False
     ended: dict[str, str] = field(default_factory=dict)
@@ -43,6 +45,8 @@ class Watched:
                 case e.BatchRetried():
                     self.began = recorded.position
                     self.failed.clear()
+                case e.BatchStopped() | e.BatchCancelRequested():
+                    self.halted_at = recorded.position
                 case e.BatchFinished():
                     self.complete = False
                     self.ended.clear()
@@ -72,11 +76,17 @@ class Watched:
 
     @property
     def startable(self) -> bool:
-        """Whether its members may start. None of a halted batch does: who waits, and who comes back to the queue, is
-        cancelled by the steward. Once it has finished, those that a person retries by themselves do."""
+        """Whether whoever waits of it may start. Once it has finished, those that a person retries by themselves do."""
         if self.damaged or self.over:
             return False
         return not self.state.halted or self.state.phase == "finished"
+
+    def starts(self, back: Back) -> bool:
+        """Whether a member that came `back` to the queue then may start. Of a batch that was halted some do; the others
+        are cancelled by the steward (docs/decisions/0013)."""
+        if self.startable:
+            return True
+        return not self.damaged and self.state.halted and may_start(self.state.cancelling, self.halted_at, back)
 
     def due(self) -> StopBatch | FinishBatch | None:
         """What is to be said of it now."""

@@ -1,7 +1,7 @@
 """Carries out on the members that their batch was cancelled or stopped.
 
-It reaches who was there when it was decided. Who came to the queue later is not touched: a member that somebody retried,
-and, when the batch was only stopped, one that was running and has another attempt.
+It reaches who was there when it was decided. Who came back to the queue later and may start is not touched: a member that
+somebody retried, and, when the batch was only stopped, one that was running and has another attempt.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from collections.abc import Callable, Mapping
 
 from domain.batch import events as b
 from domain.batch.decider import Batch
+from domain.batch.halting import may_start
 from domain.cost.settlement import settle
 from domain.errors import Conflict
 from domain.execution.commands import CancelExecution
-from domain.execution.events import ExecutionAttemptFailed, ExecutionRetried, Reason
+from domain.execution.events import Reason
 from domain.execution.state import Execution
 from services.runtime.log import APPEND_ALL_MAX, History, Ref
 from services.runtime.orders import Folded, Handled, Order
 from services.runtime.service import Context, EventItem
-from services.steward.members import events_after, last, members
+from services.steward.members import came_back, events_after, members
 
 PAGE = APPEND_ALL_MAX // 2
-"""Members of one append, each with its bill."""
+"""Members of one append; their bills are another."""
 ROUNDS_MAX = 20
 """A member that moves while we look at it is looked at again."""
 
@@ -45,28 +46,32 @@ async def halt(context: Context, item: EventItem) -> None:
 
 
 def _meant(item: EventItem, history: History) -> bool:
-    """Whether it was there when `item` was decided."""
-    stopped = isinstance(item.event, b.BatchStopped)
-    return last(history, (ExecutionRetried, ExecutionAttemptFailed) if stopped else (ExecutionRetried,)) < item.position
+    """Whether it is to end by `item`, when it waits: whom the scheduler does not start."""
+    cancelling = isinstance(item.event, b.BatchCancelRequested)
+    return not may_start(cancelling, item.position, came_back(history))
 
 
 async def _cancel(context: Context, item: EventItem, known: Mapping[Ref, int]) -> list[Ref]:
     """Cancel those that are still as they were at the positions that are `known`; returns who has moved since.
 
-    Who waits ends here, and is billed in the same breath: the meter need not write thousands of bills one by one.
+    Who waited and ended by it is billed at once: the meter need not write thousands of bills one by one.
     """
     refs, command, fits = list(known), _command(context, item), _fits(item)
     moved: list[Ref] = []
     for start in range(0, len(refs), PAGE):
         page = refs[start : start + PAGE]
-        orders: list[Order] = []
-        for ref, state in zip(page, await context.states(page), strict=True):
-            orders.append(context.order(ref, command, when=_still(item, known[ref])))
-            if state is not None and fits(state) and not state.leased:
-                orders.append(context.order(Ref(ref.account, "cost", ref.id), settle(state)))
-        for order, each in zip(orders, await context.handle_all(orders), strict=True):
-            if order.ref in known and isinstance(each, Handled) and not each.events and fits(each.state):
-                moved.append(order.ref)
+        outcomes = await context.handle_all(
+            [context.order(ref, command, when=_still(item, known[ref])) for ref in page]
+        )
+        bills: list[Order] = []
+        for ref, each in zip(page, outcomes, strict=True):
+            if not isinstance(each, Handled):
+                context.logger.warning("a member of %s is not cancelled: %s", item.ref.id, each)
+            elif not each.events:
+                moved += [ref] if fits(each.state) else []
+            elif each.state.phase == "finished":
+                bills.append(context.order(Ref(ref.account, "cost", ref.id), settle(each.state)))
+        await context.handle_all(bills)
     return moved
 
 

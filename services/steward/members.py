@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from domain.batch.decider import Batch
+from domain.batch.halting import NEVER, Back
 from domain.batch.members import member_id
 from domain.errors import Unavailable
 from services.runtime.log import History, Ref
@@ -20,8 +21,7 @@ async def members(context: Context, batch: Ref, state: Batch, statuses: Collecti
     """
     try:
         await context.queries.wait_for(await context.log.last_position(), WAIT_SECONDS_MAX)
-        rows = await context.queries.batch_member_ids(batch.account, batch.id, statuses)
-        ids = [id for id, _ in rows]
+        ids = await context.queries.batch_member_ids(batch.account, batch.id, statuses)
     except Unavailable:
         count = state.members.count if state.members else 0
         ids = [member_id(batch.account, batch.id, index) for index in range(count)]
@@ -34,10 +34,10 @@ async def events_after(context: Context, item: EventItem) -> list[type]:
     return [type(each) for made in history.commits if made.position > item.position for each in made.commit.events]
 
 
-def last(history: History, kinds: tuple[type, ...]) -> int:
-    """When the last event of one of these kinds was decided on: its position, or that of the decision about the batch that
-    it carries out; 0 when there is none."""
-    for made in reversed(history.commits):
-        if isinstance(made.commit.events[-1], kinds):
-            return made.commit.cause or made.position
-    return 0
+def came_back(history: History) -> Back:
+    """When a member came back to the queue."""
+    back = NEVER
+    for made in history.commits:
+        for event in made.commit.events:
+            back = back.after(event, made.position, made.commit.cause)
+    return back

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import nullcontext
 from weakref import WeakValueDictionary
 
 from domain.batch import events as b
@@ -17,6 +18,8 @@ from services.steward.halt import halt
 logger = logging.getLogger("rgrid.steward")
 
 STALLED_SECONDS = 15.0
+EXPANDED_AT_ONCE = 2
+"""A list of members may be 256 MiB, and all of it is in memory while they are written."""
 _REACTIONS = {
     b.BatchSubmitted: expand,
     b.BatchStopped: halt,
@@ -28,10 +31,12 @@ _REACTIONS = {
 class Steward:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[Ref, asyncio.Lock] = WeakValueDictionary()
+        self._expanding = asyncio.Semaphore(EXPANDED_AT_ONCE)
 
     async def react(self, context: Context, item: EventItem) -> None:
         """Carry out one decision; a second delivery adds nothing."""
-        async with self._lock(item.ref):
+        bound = self._expanding if isinstance(item.event, b.BatchSubmitted) else nullcontext()
+        async with self._lock(item.ref), bound:
             await _REACTIONS[type(item.event)](context, item)
 
     async def redrive(self, context: Context) -> None:
@@ -57,6 +62,8 @@ class Steward:
             raise
         except (RgridError, OSError) as error:
             logger.warning("%s waits to be carried out: %s", ref.id, error)
+        except Exception:
+            logger.exception("%s waits to be carried out", ref.id)
 
     def _lock(self, batch: Ref) -> asyncio.Lock:
         return self._locks.setdefault(batch, asyncio.Lock())

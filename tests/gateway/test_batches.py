@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
 
@@ -214,6 +215,23 @@ async def test_a_retry_reaches_those_that_ended_so(gateway: GatewayUnderTest) ->
     for wrong in ([], ["queued"]):
         assert (await gateway.call("POST", f"/batches/{batch}/retry", json={"statuses": wrong}))[0] == 422
     assert (await gateway.call("POST", "/batches/batch_000000000000/retry", json={}))[0] == 404
+
+
+async def test_of_two_retries_at_once_one_is_done_and_the_other_told_so(gateway: GatewayUnderTest) -> None:
+    batch = await submit_batch(gateway, members_of(2))
+    await end(gateway, batch, 0, "failed")
+    await end(gateway, batch, 1)
+
+    def retry(status: str, key: str) -> Awaitable[tuple[int, Any]]:
+        body, headers = {"statuses": [status]}, {"Idempotency-Key": key}
+        return gateway.call("POST", f"/batches/{batch}/retry", json=body, headers=headers)
+
+    answers = await asyncio.gather(*(retry("failed", "one") for _ in range(2)), retry("succeeded", "two"))
+    done = {json["sequence"] for status, json in answers if status == 200}
+    refused = [json["error"]["code"] for status, json in answers if status != 200]
+    assert len(done) == 1 and set(refused) == {"WRONG_STATE"}
+    assert (answers[0][0] == 200) == (answers[1][0] == 200), "the same request is answered alike"
+    assert (await gateway.handler.state(Ref(ACCOUNT, "batch", batch)))[0].round == 1
 
 
 async def test_another_account_sees_and_touches_nothing(gateway: GatewayUnderTest) -> None:

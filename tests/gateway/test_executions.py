@@ -16,7 +16,7 @@ from gateway.middleware import BODY_BYTES_MAX
 from services.runtime.log import Ref
 from services.runtime.streams import declared_streams
 from tests.fixtures.postgres import PostgresServer
-from tests.gateway.conftest import SCRIPT, SHA, GatewayUnderTest, chunk_payload, submit_body
+from tests.gateway.conftest import ACCOUNT, SCRIPT, SHA, GatewayUnderTest, chunk_payload, submit_body
 
 
 async def test_a_submit_can_be_read_at_its_sequence(gateway: GatewayUnderTest) -> None:
@@ -38,6 +38,19 @@ async def test_the_same_key_is_the_same_execution_and_another_payload_is_refused
     assert (first[0], again[0], other[0]) == (201, 200, 422)
     assert again[1] == {**first[1], "created": False}
     assert other[1]["error"]["code"] == "IDEMPOTENCY_MISMATCH"
+
+
+async def test_what_was_accepted_is_repeated_also_when_its_files_are_gone(gateway: GatewayUnderTest) -> None:
+    headers, content = {"Idempotency-Key": "late"}, b"soon removed"
+    sha = await gateway.store(content)
+    body = submit_body(inputs=[{"path": "in", "sha256": sha, "size_bytes": len(content)}])
+    first = await gateway.call("POST", "/executions", json=body, headers=headers)
+    assert first[0] == 201
+    await gateway.parts.store.delete(ACCOUNT, sha)
+    again = await gateway.call("POST", "/executions", json=body, headers=headers)
+    assert again == (200, {**first[1], "created": False})
+    status, refused = await gateway.call("POST", "/executions", json=body, headers={"Idempotency-Key": "another"})
+    assert (status, refused["error"]["code"]) == (409, "BLOBS_MISSING")
 
 
 async def test_missing_blobs_are_named_before_anything_is_queued(gateway: GatewayUnderTest) -> None:

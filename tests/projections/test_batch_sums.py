@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from projections import batches
+from projections import batch_doc
 from projections.database import Database
 from projections.store import Projector
 from tests.projections.conftest import no_poison
@@ -17,7 +17,7 @@ from tests.projections.random_world import history
 
 GROUPED = f"""
     SELECT e.account, e.batch_id AS id, count(*)::int AS members,
-           {", ".join(f"count(*) FILTER (WHERE e.status = '{status}')::int AS {status}" for status in batches.COUNTED)},
+           {", ".join(f"count(*) FILTER (WHERE e.status = '{status}')::int AS {status}" for status in batch_doc.STATUSES)},
            count(*) FILTER (WHERE doc->>'reused_from' IS NOT NULL) AS reused,
            count(*) FILTER (WHERE (doc->>'artifacts_expired')::bool) AS expired,
            coalesce(sum((doc->'usage'->>'cpu_ms')::bigint), 0)::bigint AS cpu_ms,

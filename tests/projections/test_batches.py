@@ -149,7 +149,7 @@ async def test_a_round_of_retries(
     assert (doc["status"], doc["round"], doc["finished_at"], doc["counts"]["queued"]) == ("running", 1, None, 2)
     assert doc["script"]["sha256"] == MENDED.sha256
     assert [id for _, id in await services.open_batches()] == [BATCH.id]
-    assert await services.batch_member_ids("local", BATCH.id) == [(world.members[n].id, "queued") for n in (1, 2)]
+    assert await services.batch_member_ids("local", BATCH.id) == [world.members[n].id for n in (1, 2)]
     world.send(BATCH, b.ExpandBatch(2))
     after = (await queries.batch_results("local", BATCH.id)).next_after
     world.end(1)

@@ -113,7 +113,7 @@ async def test_a_gap_is_refused(database: Database, projector: Projector) -> Non
 
 async def test_poison_is_handed_over_and_the_rest_goes_on(database: Database, queries: Queries) -> None:
     log = lifecycles(2)
-    orphan = replace(log[3].commit.ref, id="exec_zzzzzzzzzzzz")
+    orphan = log[3].commit.ref._replace(id="exec_zzzzzzzzzzzz")
     log[3] = replace(log[3], commit=replace(log[3].commit, ref=orphan))
     parked: list[Poison] = []
 

@@ -93,8 +93,7 @@ async def test_two_janitors_record_it_once(house: House, monkeypatch: pytest.Mon
     for number in range(10):
         await house.run(f"exec_{number}", job)
     house.days = 31
-    counts = await asyncio.gather(house.expire(), house.expire(), house.expire())
-    assert sum(counts) >= 10, "two who write the same at once may both count it"
+    await asyncio.gather(house.expire(), house.expire(), house.expire())
     for number in range(10):
         assert len(await gone(house, f"exec_{number}")) == 1
 

@@ -54,7 +54,7 @@ class Log:
         events = [event for each in self.histories[ref] for event in each.commit.events]
         return reduce(aggregate.evolve, events, aggregate.initial)
 
-    def do(self, ref: Ref, *commands: Any) -> int:
+    def do(self, ref: Ref, *commands: Any, cause: int = 0) -> int:
         """Decide and append; the position of the aggregate then. What is refused adds nothing."""
         aggregate, state, events = AGGREGATES[ref.aggregate], self.state(ref), []
         for command in commands:
@@ -70,7 +70,7 @@ class Log:
             return previous
         position = len(self.commits) + 1
         self.now_us += 1
-        commit = Commit(ref, f"c{position}", self.now_us, "test", tuple(events))
+        commit = Commit(ref, f"c{position}", self.now_us, "test", tuple(events), cause)
         recorded = Recorded(position, previous, commit)
         self.commits.append(recorded)
         history.append(recorded)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
+
+import pytest
 
 from domain.batch import commands as b
 from domain.batch import events as be
 from domain.batch.members import member_id
+from domain.cost.events import CostFinalized
 from domain.execution import commands as c
 from domain.execution import events as e
 from domain.execution.events import Reason
-from services.runtime.log import Ref
+from services.runtime.log import Recorded, Ref
 from services.scheduler import SERVICE
 from tests.services.scheduler.rehearsal import HIT, Log, Scheduling, batch, job
 from tests.services.scheduler.running import Remembered, running, until
@@ -57,16 +62,46 @@ def test_a_member_that_failed_twice_counts_once_and_not_once_it_goes_again() -> 
     assert due(scheduler) is None
 
 
-def test_none_of_a_halted_batch_starts_not_even_again() -> None:
-    """Who comes back to the queue is cancelled by the steward, whatever it would have become."""
-    for halt in (b.StopBatch(Reason("FAILURES_MAX", "enough"), 1, 0), b.CancelBatch("me")):
-        log, scheduler, members = started(4)
-        log.do(BATCH, halt)
-        log.end(members[0])
-        log.end(members[1], "lost")
-        log.do(members[2], c.CancelExecution("me", NOW))
-        log.do(members[2], c.RetryExecution("me"))
-        assert scheduler.place() == []
+def halted(command: Any) -> tuple[Log, Scheduling, list[Ref]]:
+    """Members 0 and 1 ran when it was decided; 0 has another attempt, 1 was lost, 2 was retried by a person, 3 waits."""
+    log, scheduler, members = started(4, retries=1)
+    log.do(BATCH, command)
+    log.end(members[0], "failed")
+    log.end(members[1], "lost")
+    log.do(members[2], c.CancelExecution("me", NOW))
+    log.do(members[2], c.RetryExecution("me"))
+    scheduler.fold()
+    log.now_us += 600 * 10**6
+    scheduler.now += 600
+    return log, scheduler, members
+
+
+def test_of_a_stopped_batch_who_ran_goes_on_to_the_end_and_who_was_retried_starts() -> None:
+    _, scheduler, members = halted(b.StopBatch(Reason("FAILURES_MAX", "enough"), 1, 0))
+    placed = scheduler.place()
+    assert set(placed) | set(scheduler.place()) <= set(members[:3])
+    assert len(placed) == 2
+
+
+def test_of_a_cancelled_batch_only_who_was_retried_starts() -> None:
+    for stop in (None, b.StopBatch(Reason("FAILURES_MAX", "enough"), 1, 0)):
+        log, scheduler, members = halted(b.CancelBatch("me"))
+        if stop is not None:
+            log.do(BATCH, stop)
+        assert scheduler.place() == [members[2]]
+
+
+def test_a_retry_that_was_decided_before_the_halt_starts_nobody_however_late_it_is_carried_out() -> None:
+    log, scheduler, members = started(2)
+    for ref in members:
+        log.end(ref, "failed")
+    scheduler.fold()
+    log.do(BATCH, due(scheduler))
+    retried = log.do(BATCH, b.RetryBatch(("failed",), "me", 0))
+    log.do(BATCH, b.CancelBatch("me"))
+    log.do(members[0], c.RetryExecution("me"), cause=retried)
+    log.do(members[1], c.RetryExecution("me"))
+    assert scheduler.place() == [members[1]]
 
 
 def test_a_member_of_a_finished_batch_starts_when_it_is_retried_by_itself() -> None:
@@ -155,6 +190,31 @@ async def test_one_that_begins_when_all_is_over_already_says_so() -> None:
     async with running(bench, {}) as scheduler:
         await until(lambda: scheduler.board.batches.known[BATCH].state.phase == "finished")
     assert (await said(bench))[-1] == be.BatchFinished({"lost": 1, "succeeded": 2})
+
+
+async def test_one_that_begins_and_has_only_bills_to_read_says_that_all_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What lies between the read models and the end of the log stirs nobody, and the batch is looked at all the same."""
+    remembered = Remembered(batches=["b"])
+    bench = Bench(SERVICE, remembered)
+    (ref,) = await given(bench, 1)
+    await ended(bench, ref, "succeeded")
+    remembered.at = await bench.log.last_position()
+    remembered.ended["b"] = [(ref.id, "succeeded", remembered.at)]
+    await bench.given(Ref("a", "cost", ref.id), CostFinalized((), 0, 0, 0, "v1"))
+    follow = bench.log.follow
+
+    async def later(position: int) -> AsyncIterator[list[Recorded]]:
+        """A server answers after the scheduler has looked at its board for the first time."""
+        await asyncio.sleep(0.05)
+        async for page in follow(position):
+            yield page
+
+    monkeypatch.setattr(bench.log, "follow", later)
+    async with running(bench, {}) as scheduler:
+        await until(lambda: scheduler.board.batches.known[BATCH].state.phase == "finished")
+    assert (await said(bench))[-1] == be.BatchFinished({"succeeded": 1})
 
 
 async def test_one_that_begins_when_enough_have_failed_starts_nothing_and_stops_it() -> None:

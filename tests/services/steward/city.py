@@ -57,16 +57,14 @@ class Rows:
             raise Unavailable("Postgres is away.")
         return position
 
-    async def batch_member_ids(
-        self, account: str, batch: str, statuses: Collection[str] | None = None
-    ) -> list[tuple[str, str]]:
+    async def batch_member_ids(self, account: str, batch: str, statuses: Collection[str] | None = None) -> list[str]:
         found = []
         for index in range(self.count):
             id = member_id(account, batch, index)
             state, position = await self.bench.context().load(Ref(account, "execution", id))
             fits = state.open if statuses is None else state.status in statuses
             if position and fits:
-                found.append((id, state.status))
+                found.append(id)
         return found
 
     async def open_batches(self) -> list[Any]:

@@ -14,19 +14,22 @@ from typing import Any
 from unittest.mock import patch
 
 from domain.batch import commands as bc
-from domain.batch import events as b
 from domain.catalog import AGGREGATES
 from domain.errors import Refused, Unavailable
 from domain.execution import commands as c
-from domain.execution.events import AttemptResult, ExecutionAttemptFailed, ExecutionRetried, Reason
+from domain.execution.events import AttemptResult, Reason
 from domain.execution.state import Execution
+from domain.node.events import NodeJoined
+from domain.node.offer import Offer
 from services.runtime.handle import Handler
 from services.runtime.log import Commit, Recorded, Ref
 from services.runtime.memory import MemoryLog
 from services.runtime.orders import Folded, fold
 from services.runtime.service import EventItem
+from services.scheduler.board import Board
+from services.scheduler.loading import Loading
+from services.scheduler.placing import assignment, choose
 from services.steward import SERVICE, again, expand, halt
-from services.steward.members import last
 from services.steward.orders import STALLED_SECONDS
 from tests.services.shell import NOW
 from tests.services.steward.city import BATCH, JOB, City, Rows
@@ -65,15 +68,17 @@ class Now(Rows):
             raise Unavailable("Postgres is away.")
         return position
 
-    async def batch_member_ids(
-        self, account: str, batch: str, statuses: Collection[str] | None = None
-    ) -> list[tuple[str, str]]:
+    async def batch_member_ids(self, account: str, batch: str, statuses: Collection[str] | None = None) -> list[str]:
         members = [(ref, await self.world.state(ref)) for ref in self.world.refs]
         return [
-            (ref.id, state.status)
+            ref.id
             for ref, state in members
             if (state.open if statuses is None else state.phase == "finished" and state.status in statuses)
         ]
+
+    async def ended_members(self, account: str, batch: str) -> list[tuple[str, str, int]]:
+        histories = [(ref, await self.world.state(ref), await self.world.log.load(ref)) for ref in self.world.refs]
+        return [(ref.id, state.status, each.position) for ref, state, each in histories if state.phase == "finished"]
 
 
 class World(City):
@@ -93,6 +98,9 @@ class World(City):
         self.busy: set[Ref] = set()
         self.read, self.depth, self.chaos, self.decisions = 0, 0, True, random.randrange(1, DECISIONS + 1)
         self.job = JOB
+        self.board = Board(lambda: self.now_us, lambda: self.now_us / SECOND)
+        self.board.nodes["n1"] = NodeJoined("i1", Offer("local", 64_000, 64 * 1024**3, "bubblewrap", ("python",)))
+        self.loading = Loading(self.context(), self.board)
 
     async def run(self) -> World:
         """Chaos for a while, then everybody does their duty until nothing is left to do."""
@@ -190,26 +198,22 @@ class World(City):
         self.busy.discard(BATCH)
 
     async def schedule(self) -> None:
-        """No more than `parallel` at once."""
-        batch = await self.state(BATCH)
-        members = {ref: await self.state(ref) for ref in self.refs}
-        waiting = [ref for ref, each in members.items() if each.phase == "queued" and await self.may_start(ref)]
-        leased = sum(each.leased for each in members.values())
-        if not waiting or leased >= (batch.parallel or MEMBERS):
-            return
-        ref = self.random.choice(waiting)
-        self.now_us = max(self.now_us + SECOND, members[ref].not_before_us)
-        await self.send(ref, c.AssignExecution(members[ref].attempt + 1, "n1", "i1", "local", self.now_us))
+        """The scheduler places one of those whom its board has it place; now and then its board is behind the log."""
+        if not self.chaos or self.random.random() < 0.8:
+            await self.follow()
+        self.now_us += SECOND
+        self.board.lines.wake()
+        chosen = choose(self.board)
+        if chosen:
+            entry, room = self.random.choice(chosen)
+            await self.send(entry.ref, assignment(entry, room, max(self.now_us, entry.state.not_before_us)))
 
-    async def may_start(self, ref: Ref) -> bool:
-        """None of a batch that is halted, but for who came to the queue later: retried, or for another attempt."""
-        batch = await self.state(BATCH)
-        if not batch.halted or batch.phase == "finished":
-            return True
-        halted = last(await self.log.load(BATCH), (b.BatchStopped, b.BatchCancelRequested))
-        member = await self.log.load(ref)
-        again = 0 if batch.cancelling else last(member, (ExecutionAttemptFailed,))
-        return max(last(member, (ExecutionRetried,)), again) > halted
+    async def follow(self) -> None:
+        """The scheduler hears what was appended since."""
+        async for page in self.log.read(self.board.position):
+            for recorded in page:
+                if not self.board.apply(recorded):
+                    await self.loading.load(recorded.commit.ref)
 
     async def toil(self) -> None:
         """A member starts, or comes to an end; one that is being cancelled mostly as cancelled."""
@@ -229,14 +233,13 @@ class World(City):
 
     async def watch(self) -> None:
         """What the scheduler decides about the batch as a whole."""
-        batch = await self.state(BATCH)
-        members = [await self.state(ref) for ref in self.refs]
-        failures = sum(each.phase == "finished" and each.status in STATUSES[:3] for each in members)
-        if batch.failures_max and failures >= batch.failures_max:
-            reason = Reason("FAILURES_MAX", f"{failures} members failed.")
-            await self.send(BATCH, bc.StopBatch(reason, failures, batch.round))
-        if all(each.phase == "finished" for each in members):
-            await self.send(BATCH, bc.FinishBatch({}, batch.round))
+        await self.follow()
+        watched = self.board.batches.known[BATCH]
+        if watched.incomplete:
+            await self.loading.fill(BATCH)
+        command = watched.due()
+        if command is not None:
+            await self.send(BATCH, command)
 
     async def decide(self) -> None:
         """The person cancels or retries the batch, sometimes a round that is over."""

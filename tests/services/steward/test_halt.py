@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from domain.batch import events as b
+from domain.cost.events import CostFinalized
 from domain.execution import events as e
 from domain.execution.commands import CancelExecution
+from services.runtime.log import Ref
 from services.steward import halt
 from tests.services.shell import NOW
 from tests.services.steward.city import City
@@ -39,12 +41,19 @@ async def kinds(city: City, index: int) -> list[str]:
     return [type(each).__name__ for each in await city.events(city.member(index))]
 
 
+async def billed(city: City) -> list[int]:
+    """Whose bill is closed."""
+    bills = [await city.events(Ref("a", "cost", city.member(index).id)) for index in range(4)]
+    return [index for index, events in enumerate(bills) if any(isinstance(each, CostFinalized) for each in events)]
+
+
 async def test_a_cancel_ends_who_waits_and_kills_who_runs(city: City) -> None:
     await city.happened(await city.decided(CANCELLED))
     assert await city.statuses() == ["running", "failed", "cancelled", "cancelled"]
     assert (await city.members())[0].cancelling
     (last,) = (await city.events(city.member(3)))[2:]
     assert (last.result.reason.code, last.attempt) == ("CANCELLED", 0)
+    assert await billed(city) == [2, 3]
 
 
 async def test_a_stop_leaves_who_runs_alone(city: City) -> None:
@@ -64,6 +73,7 @@ async def test_who_was_assigned_in_the_same_moment_is_not_stopped(city: City) ->
     await city.happened(await city.decided(STOPPED))
     assert await city.statuses() == ["running", "failed", "running", "cancelled"]
     assert not (await city.members())[2].cancelling
+    assert await billed(city) == [3]
 
 
 async def test_another_attempt_of_one_that_was_running_is_not_stopped(city: City) -> None:
@@ -71,6 +81,7 @@ async def test_another_attempt_of_one_that_was_running_is_not_stopped(city: City
     await city.given(city.member(0), e.ExecutionAttemptFailed(1, FAILED, False, NOW))
     await city.happened(stop)
     assert await city.statuses() == ["queued", "failed", "cancelled", "cancelled"]
+    assert await billed(city) == [2, 3]
 
 
 async def test_another_attempt_of_one_that_was_running_is_cancelled(city: City) -> None:

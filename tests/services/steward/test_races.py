@@ -57,7 +57,7 @@ async def test_the_same_seed_is_the_same_history() -> None:
 async def test_commands_that_are_new_at_every_delivery_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Context, "_command_id", lambda *_: uuid4().hex)
     fault = "retried twice by one decision"
-    assert fault in await faults(300, fault)
+    assert fault in await faults(600, fault)
 
 
 async def test_a_cancel_that_does_not_look_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
