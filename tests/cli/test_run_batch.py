@@ -69,3 +69,12 @@ def test_what_is_wrong_is_said_before_a_grid_is_looked_for(capfd, here, words, m
     code, _, err = said(capfd, *words.split())
     assert (code, message in err) == (2, True), err
     assert not (here / "home").exists()
+
+
+@pytest.mark.parametrize("words", ["--batch **", "--batch lo*", "--batch loop", "--batch lp/*"])
+def test_a_link_that_leads_in_a_circle_is_named(capfd, here, words):
+    Path("loop").symlink_to("loop")
+    Path("lp").mkdir()
+    Path("lp/L1").symlink_to("L1")
+    code, _, err = said(capfd, "s.py", "--dry-run", *words.split())
+    assert (code, "cannot be used; nothing was queued" in err, ": a link to nothing" in err) == (2, True, True), err

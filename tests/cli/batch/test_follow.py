@@ -221,6 +221,30 @@ def test_names_that_would_leave_the_folder_are_refused(batch, capfd):
     assert not index()["complete"]
 
 
+@pytest.mark.parametrize("flat", [False, True])
+def test_long_names_come_home(batch, flat):
+    for i in range(40):
+        batch.end(i, files={"x" * 255: b"%d" % i})
+    assert follow(batch, flat=flat) == 0
+    for each in index()["members"]:
+        assert (Path("outputs") / each["outputs"][0]["file"]).read_bytes() == b"%d" % each["index"]
+
+
+def test_a_file_that_cannot_be_written_stops_no_other(batch, capfd):
+    deep = "/".join(["d" * 200] * 21)
+    for i in range(40):
+        batch.end(i, files={"a.txt": b"a", deep: b"deep", "z.txt": b"z"} if i == 0 else {"a.txt": b"a", "z.txt": b"z"})
+    assert answer(["attach", BATCH]) == 125
+    assert "cannot be written (File name too long)" in capfd.readouterr().err
+    for i in range(40):
+        assert Path(f"outputs/in/{i:03d}.txt/z.txt").read_bytes() == b"z"
+    said = index()
+    first = said["members"][0]
+    assert not said["complete"]
+    assert [each["path"] for each in first["outputs"]] == ["a.txt", "z.txt"]
+    assert first["unwritten"] == [f"in/000.txt/{deep}"] and "File name too long" in first["problem"]
+
+
 def test_download_resumes_verifies_and_picks(batch, capfd):
     end_all(batch, failing=(7,))
     assert answer(["download", BATCH, "--only-failed"]) == 0
