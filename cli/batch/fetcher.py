@@ -10,6 +10,7 @@ from ..errors import CliError
 from ..wire.download import Fetcher, digest_of, outputs
 from ..wire.filling import LOCAL
 from ..wire.grid import Grid
+from ..wire.progress import Progress
 from .outage import Once, Outage, Unhurried, passing
 
 MANY_FILES = 16
@@ -19,8 +20,8 @@ MANY_FILES = 16
 class Line:
     """What all fetchers of a batch share: one connection for what they ask, and being stopped together."""
 
-    def __init__(self, grid: Grid, outage: Outage) -> None:
-        self.api, self.outage = Once(grid), outage
+    def __init__(self, grid: Grid, outage: Outage, progress: Progress | None = None) -> None:
+        self.api, self.outage, self.progress = Once(grid), outage, progress
         self.asking = threading.Lock()
         self.patience = Unhurried(outage)
         self.own_ones: list[Unhurried] = []
@@ -49,6 +50,7 @@ class MemberFetcher(Fetcher):
     def __init__(self, line: Line, execution: str) -> None:
         super().__init__(line.api, execution)
         self.line, self.asking, self.patience = line, line.asking, line.patience
+        self.progress = line.progress
         self.unwritten: dict[Path, CliError] = {}
         """What the disk here does not take under this name; the other files come nevertheless."""
 

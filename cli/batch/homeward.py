@@ -10,6 +10,7 @@ from ..errors import CliError
 from ..terminal.screen import clean
 from ..wire.grid import Grid
 from ..wire.patience import Stopped
+from ..wire.progress import Progress
 from .entries import entry
 from .fetcher import Line
 from .home import Home
@@ -25,9 +26,18 @@ WAITING_MAX = 64
 class Homeward:
     """`take` results as they come; `finish` waits for the last. `flat`, `force`: see `rgrid download --help`."""
 
-    def __init__(self, grid: Grid, index: Index, outage: Outage, *, flat: bool = False, force: bool = False) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        index: Index,
+        outage: Outage,
+        *,
+        flat: bool = False,
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
         self.index, self.flat = index, flat
-        self.line = Line(grid, outage)
+        self.line = Line(grid, outage, progress)
         self.home = Home()
         self.landing = Landing(index, self.line, flat=flat, force=force)
         self.lock = threading.Lock()

@@ -48,6 +48,9 @@ class Landing:
                 listed.append({name: each[name] for name in ("path", "size_bytes", "sha256")} | {"file": at})
         if coming:
             self.announce(coming)
+        if fetcher.progress:
+            whole = int(item["outputs"].get("size_bytes") or 0)
+            fetcher.progress.known(whole - sum(each["size_bytes"] for each, _ in wanted))
         fetcher.bring(wanted)
         unwritten = {places[path]: failed for path, failed in fetcher.unwritten.items()}
         return [each for each in listed if each["file"] not in unwritten], standing, unwritten

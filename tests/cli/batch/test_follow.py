@@ -17,6 +17,7 @@ from cli.batch.follow import follow_batch
 from cli.errors import CliError
 from cli.main import answer
 from cli.wire.grid import Grid
+from cli.wire.progress import Progress
 from cli.wire.transport import Api
 from tests.fixtures.batch_server import BATCH, BatchServer
 
@@ -262,6 +263,36 @@ def test_download_resumes_verifies_and_picks(batch, capfd):
     assert index("flat")["members"][9]["folder"] == "."
 
 
+def test_a_folder_that_takes_nothing_is_told_once_and_plainly(batch, capfd):
+    end_all(batch)
+    Path("two.py").write_text("mine")
+    for verb in ("download", "attach"):
+        assert answer([verb, BATCH, "-o", "two.py"]) == 125
+        err = capfd.readouterr().err
+        assert err.count("two.py/") == 1, err
+        assert "\x1b" not in err and "goes on" not in err, err
+    assert Path("two.py").read_text() == "mine"
+
+
+@pytest.mark.parametrize("words", [[], ["--only-failed"]])
+def test_a_download_says_how_far_it_is(batch, capfd, monkeypatch, words):
+    class Kept(Progress):
+        def __init__(self, *said):
+            super().__init__(*said)
+            kept.append(self)
+
+    kept = []
+    monkeypatch.setattr("cli.batch.fetch.Progress", Kept)
+    end_all(batch, failing=(3, 4))
+    batch.more = {
+        "outputs": {"count": 1, "size_bytes": sum(end["outputs"]["size_bytes"] for end in batch.ends.values())}
+    }
+    for _ in range(2):  # the second time all of it is here
+        assert answer(["download", BATCH, *words]) == 0
+    expected = 2 if words else batch.more["outputs"]["size_bytes"]
+    assert [(each.done_bytes, each.total_bytes) for each in kept] == [(expected, expected)] * 2
+
+
 def test_one_process_at_a_time_brings_them_home(batch, capfd):
     from cli.batch.alone import Alone
 
@@ -297,7 +328,8 @@ def test_kill_9_at_any_moment_leaves_a_true_index(batch):
         for each in said["members"]:
             for output in each["outputs"]:
                 assert (Path("outputs") / output["file"]).stat().st_size == output["size_bytes"]
-    end_all(batch)
+    for i in range(23, 40):
+        batch.end(i, files={"out.txt": b"%d" % i})
     assert answer(["download", BATCH]) == 0
     assert index()["complete"]
     assert not [path for path in Path("outputs").rglob("*") if path.name.endswith(".part")]
