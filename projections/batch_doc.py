@@ -102,7 +102,11 @@ def document(row: Row) -> Doc:
             "currency": CURRENCY,
             "price_version": row["price_version"],
         },
-        "outputs": {"count": row["outputs_count"], "size_bytes": row["outputs_bytes"]},
+        "outputs": {
+            "count": row["outputs_count"],
+            "size_bytes": row["outputs_bytes"],
+            "refused": row["outputs_refused"],
+        },
         "submitted_sequence": row["submitted_sequence"],
         "sequence": row["sequence"],
     }

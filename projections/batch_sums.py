@@ -78,6 +78,7 @@ def _values(member: Row) -> tuple[tuple[str, int | None], ...]:
         ("equivalent_micros", cost["equivalent_micros"]),
         ("outputs_count", outputs and outputs["count"]),
         ("outputs_bytes", outputs and outputs["size_bytes"]),
+        ("outputs_refused", doc["outputs_refused_count"]),
     )
 
 

@@ -22,6 +22,7 @@ SUMS = (
     "equivalent_micros",
     "outputs_count",
     "outputs_bytes",
+    "outputs_refused",
 )
 
 TABLE = Table(

@@ -133,6 +133,12 @@ def at_home(members: int, files: int, size_bytes: int) -> str:
     return f"{count(members, 'member')}, {count(files, 'file')}, {size(size_bytes)}"
 
 
+def refused(doc: dict[str, Any]) -> str:
+    """`3 outputs that are no file to bring home`: links, sockets and the like that members left; empty when none did."""
+    number = int((doc.get("outputs") or {}).get("refused") or 0)
+    return f"{count(number, 'output')} that {'is' if number == 1 else 'are'} no file to bring home" if number else ""
+
+
 def title(doc: dict[str, Any]) -> str:
     """`batch_7f3k2m · process.py · 2,000 inputs · 20 at once`"""
     words = [str(doc["id"]), clean((doc.get("script") or {}).get("path") or "")]

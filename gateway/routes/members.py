@@ -30,7 +30,7 @@ MEMBER_EXAMPLE = {
     "attempt": 1,
     "duration_ms": 420,
     "cost_micros": 0,
-    "outputs": {"count": 1, "size_bytes": 1024},
+    "outputs": {"count": 1, "size_bytes": 1024, "refused": 0},
     "error_line": "",
     "reused_from": None,
 }
@@ -38,7 +38,8 @@ RESULT_EXAMPLE = {
     **MEMBER_EXAMPLE,
     "sequence": 1047,
     "log_lines": 12,
-    "outputs": {"count": 1, "size_bytes": 1024, "entries": [OUTPUT_EXAMPLE]},
+    "outputs": {"count": 1, "size_bytes": 1024, "refused": 0, "entries": [OUTPUT_EXAMPLE]},
+    "outputs_refused": [],
 }
 FAILURE_EXAMPLE = {
     "code": "EXIT_CODE",

@@ -27,6 +27,7 @@ GROUPED = f"""
            coalesce(sum((doc->'cost'->>'equivalent_micros')::bigint), 0)::bigint AS equivalent_micros,
            coalesce(sum((doc->'outputs'->>'count')::bigint), 0)::bigint AS outputs_count,
            coalesce(sum((doc->'outputs'->>'size_bytes')::bigint), 0)::bigint AS outputs_bytes,
+           coalesce(sum((doc->>'outputs_refused_count')::bigint), 0)::bigint AS outputs_refused,
            min(first_started_us) AS started_at_us
     FROM (SELECT *, replace(doc, '\\u0000', '')::jsonb AS json FROM live.executions WHERE batch_id IS NOT NULL) e
     GROUP BY 1, 2 ORDER BY 1, 2""".replace("doc->", "e.json->")

@@ -13,7 +13,7 @@ from domain.batch import commands as b
 from domain.batch.events import MemberList
 from domain.errors import Invalid, NotFound
 from domain.execution import commands as c
-from domain.execution.events import AttemptResult, Lookup, Reason
+from domain.execution.events import AttemptResult, Lookup, Reason, RefusedOutput
 from domain.execution.job import Job
 from domain.files import FileRef, file_set
 from domain.memo import memo_key
@@ -68,6 +68,8 @@ class BatchWorld(World):
             started_at_us=started_us,
             ended_at_us=self.now_us,
             outputs=file_set((FileRef("out.txt", f"{number + 50:064x}", 7),)),
+            outputs_refused=(RefusedOutput("link", "a link"),),
+            outputs_refused_count=2,
             error_line=error,
         )
         self.send(ref, c.FinishExecution(attempt, "cloud-1", result, self.now_us))
@@ -100,7 +102,7 @@ async def test_what_a_batch_that_ended_says(world: BatchWorld, queries: Queries)
     assert (doc["status"], doc["expanded"], doc["round"], doc["reused"]) == ("failed", True, 0, 0)
     assert {status: n for status, n in doc["counts"].items() if n} == {"succeeded": 1, "failed": 2, "timed_out": 1}
     assert (doc["usage"]["run_ms"], doc["duration_ms"]) == (8000, 11_000)
-    assert doc["outputs"] == {"count": 4, "size_bytes": 28}
+    assert doc["outputs"] == {"count": 4, "size_bytes": 28, "refused": 8}
     assert doc["sequence"] == len(world.log)
 
 
@@ -182,6 +184,8 @@ async def test_results_in_the_order_of_the_ends(world: BatchWorld, queries: Quer
     page = await queries.batch_results("local", BATCH.id, limit=3)
     assert [item["index"] for item in page.items] == [0, 1, 2]
     assert page.items[0]["outputs"]["entries"][0]["path"] == "out.txt"
+    assert page.items[0]["outputs"]["refused"] == 2
+    assert page.items[0]["outputs_refused"] == [{"path": "link", "reason": "a link"}]
     assert page.next_after == page.items[-1]["sequence"]
     rest = await queries.batch_results("local", BATCH.id, after=page.next_after)
     assert [item["index"] for item in rest.items] == [3]
