@@ -82,6 +82,7 @@ def cost(doc: dict[str, Any]) -> str:
     said = doc.get("cost") or {}
     charged, equivalent = said.get("charged_micros"), said.get("equivalent_micros")
     done, total = ended_count(doc), int(doc.get("count") or 0)
+    reused = int(doc.get("reused") or 0)
     if charged is None and said.get("estimated_micros") is None:
         return ""
     text = f"{money(charged or 0)} so far"
@@ -89,7 +90,9 @@ def cost(doc: dict[str, Any]) -> str:
         return f"{text} · {about(charged * total // done)} in all"
     if said.get("estimated_micros"):
         return f"{text} · estimated {money(said['estimated_micros'])} in all"
-    return f"{text} · {about(equivalent)} in all on a {REFERENCE}" if equivalent else text
+    if not equivalent or done <= reused:
+        return text  # as with the time that is left, nobody can know before one of them has run
+    return f"{text} · {about(equivalent * (total - reused) // (done - reused))} in all on a {REFERENCE}"
 
 
 def cause(group: dict[str, Any]) -> str:

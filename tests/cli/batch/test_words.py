@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cli.batch.entries import entry
-from cli.batch.words import CAUSES, causes, refused
+from cli.batch.words import CAUSES, causes, cost, refused
 
 
 def group(number: int) -> dict[str, Any]:
@@ -29,3 +29,11 @@ def test_the_index_names_what_was_refused_of_a_member():
     item = {"index": 0, "member": "m", "id": "exec_1", "status": "succeeded", "outputs": {"count": 0, "refused": 2}}
     told = entry({**item, "outputs_refused": [{"path": "l", "reason": "a link"}]}, [], False)
     assert (told["refused"], told["refused_count"]) == ([{"path": "l", "reason": "a link"}], 2)
+
+
+def test_what_it_will_cost_is_told_by_what_was_seen():
+    doc = {"count": 100, "counts": {"queued": 100}, "cost": {"estimated_micros": 0, "equivalent_micros": 0}}
+    assert cost(doc) == "€0.000000 so far"
+    seen = {"count": 100, "counts": {"succeeded": 20, "failed": 5, "queued": 75}, "reused": 5}
+    said = {"estimated_micros": 0, "charged_micros": 0, "equivalent_micros": 40}
+    assert cost({**seen, "cost": said}) == "€0.000000 so far · about €0.000190 in all on a cx23"
