@@ -19,7 +19,7 @@ SUMS = (
     "run_ms",
     "estimated_micros",
     "charged_micros",
-    "equivalent_micros",
+    "held_us",
     "outputs_count",
     "outputs_bytes",
     "outputs_refused",

@@ -11,12 +11,14 @@ import pytest
 from domain.account import commands as account
 from domain.batch import commands as b
 from domain.batch.events import MemberList
+from domain.cost.settlement import settle
 from domain.errors import Invalid, NotFound
 from domain.execution import commands as c
 from domain.execution.events import AttemptResult, Lookup, Reason, RefusedOutput
 from domain.execution.job import Job
 from domain.files import FileRef, file_set
 from domain.memo import memo_key
+from domain.pricing import equivalent_micros
 from projections.folding import Folding
 from projections.listing import Filters
 from projections.queries import Queries
@@ -54,13 +56,15 @@ class BatchWorld(World):
             self.send(ref, c.ResolveExecution(MISS, MISS, MISS))
         self.send(BATCH, b.ExpandBatch(len(self.members)))
 
-    def end(self, number: int, status: str = "succeeded", exit_code: int = 0, error: str = "") -> None:
+    def end(
+        self, number: int, status: str = "succeeded", exit_code: int = 0, error: str = "", took_us: int = 3_000_000
+    ) -> None:
         """Its next attempt runs for two seconds and is billed."""
         ref, attempt = self.members[number], self.states[self.members[number]].attempt + 1
         self.send(ref, c.AssignExecution(attempt, "cloud-1", "i1", "cx23", self.now_us))
-        started_us = self.now_us + 1_000_000
+        started_us = self.now_us + took_us // 3
         self.send(ref, c.StartExecution(attempt, "cloud-1", started_us, "process"))
-        self.now_us += 3_000_000
+        self.now_us += took_us
         result = AttemptResult(
             status,
             Reason("OK" if status == "succeeded" else "EXIT_CODE", "It ended."),
@@ -104,6 +108,22 @@ async def test_what_a_batch_that_ended_says(world: BatchWorld, queries: Queries)
     assert (doc["usage"]["run_ms"], doc["duration_ms"]) == (8000, 11_000)
     assert doc["outputs"] == {"count": 4, "size_bytes": 28, "refused": 8}
     assert doc["sequence"] == len(world.log)
+
+
+async def test_what_short_members_held_is_added_up_before_it_is_rounded(queries: Queries, projector: Projector) -> None:
+    """Each of them held a cx23 for less than half a micro-euro's worth."""
+    world = BatchWorld(40)
+    world.expand()
+    for number in range(40):
+        world.end(number, took_us=100_000)
+        world.send(Ref("local", "cost", world.members[number].id), settle(world.states[world.members[number]]))
+    await projector.apply(world.log)
+    limits = JOB.limits
+    held = equivalent_micros(40 * 100_000, limits.cpu_millis, limits.memory_bytes)
+    assert equivalent_micros(100_000, limits.cpu_millis, limits.memory_bytes) == 0 < held
+    assert (await queries.get_batch("local", BATCH.id))["cost"]["equivalent_micros"] == held
+    bills = await queries.bills("local", "day")
+    assert (bills.total.held_us, bills.total.equivalent_micros) == (40 * 100_000, held)
 
 
 async def test_while_it_runs_and_after_it_was_stopped(queries: Queries, projector: Projector) -> None:
