@@ -7,6 +7,7 @@ from typing import Any
 from ..terminal.formats import REFERENCE, about, between, count, duration, money, size
 from ..terminal.live import Line
 from ..terminal.screen import clean
+from ..terminal.table import cut
 from .counts import ended_count, failed_count
 from .pace import Pace
 
@@ -16,6 +17,7 @@ MEANING |= {"running": "busy", "provisioning": "busy"}
 SHOWN = {"timed_out": "timed out", "provisioning": "starting"}
 BAR_MAX = 60
 CAUSES = 10
+LAST_LINE_COLUMNS = 160
 
 
 def states(doc: dict[str, Any]) -> Line:
@@ -98,7 +100,7 @@ def cost(doc: dict[str, Any]) -> str:
 def cause(group: dict[str, Any]) -> str:
     """`exit 1: ValueError: bad row`: why members failed."""
     code, exit_code = str(group.get("code") or ""), group.get("exit_code")
-    last = clean(group.get("error_line") or "").strip()
+    last = cut(clean(group.get("error_line") or "").strip(), LAST_LINE_COLUMNS)
     known = f"exit {exit_code}" if exit_code is not None else code.replace("_", " ").lower() or "failed"
     if code and exit_code is not None and code not in ("EXIT_CODE", "EXITED", "SCRIPT_FAILED", "NONZERO_EXIT"):
         known = f"{code.replace('_', ' ').lower()} ({known})"

@@ -44,7 +44,8 @@ RESULT_EXAMPLE = {
 FAILURE_EXAMPLE = {
     "code": "EXIT_CODE",
     "exit_code": 1,
-    "error_line": "ValueError: no header",
+    "error_line": "ValueError: line 17 has no header",
+    "pattern": "ValueError: line * has no header",
     "count": 12,
     "example": {"id": "exec_7f3k2m9q4d1t", "member": "books/alice.txt"},
 }
@@ -129,7 +130,7 @@ def _sign(parts: Parts, caller: Caller, item: dict[str, Any]) -> None:
     responses={200: shape("By cause, most first.", {"items": LIST}, {"items": [FAILURE_EXAMPLE]}), **errors(404, 409)},
 )
 async def failures(parts: PartsDep, caller: CallerDep, batch_id: BatchId, min_seq: MinSeq = None) -> Response:
-    """Members that failed, grouped by why: reason, exit code and the last line on stderr; one of each as an example."""
+    """Members that failed, grouped by why: reason, exit code and what their last lines on stderr have in common."""
     await fresh(parts, min_seq)
     batch = await existing_batch(parts, caller, batch_id)
     return answer({"items": await parts.queries.batch_failures(caller.account, batch)})

@@ -219,6 +219,18 @@ async def test_failures_by_cause(world: BatchWorld, queries: Queries) -> None:
     assert (other["error_line"], other["count"]) == ("KeyError: y", 1)
 
 
+async def test_failures_that_differ_in_what_they_name_are_of_one_cause(queries: Queries, projector: Projector) -> None:
+    world = BatchWorld()
+    world.expand()
+    lines = ["row 17 of folder/0: bad 'x'", "row 2 of folder/1: bad ''", "row 3 of /tmp/x: bad 'zz'", "no header"]
+    for number, error in enumerate(lines):
+        world.end(number, "failed", 1, error)
+    await projector.apply(world.log)
+    one, other = await queries.batch_failures("local", BATCH.id)
+    assert (one["count"], one["error_line"], one["pattern"]) == (3, lines[0], "row * of *: bad *")
+    assert (other["count"], other["error_line"], other["pattern"]) == (1, "no header", "no header")
+
+
 async def test_ids_and_lists(world: BatchWorld, queries: Queries, projector: Projector) -> None:
     for text in ("batch_0", "@last", "0000", BATCH.id):
         assert await queries.resolve_batch_id("local", text) == BATCH.id
