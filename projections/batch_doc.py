@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.batch.events import BatchSubmitted
 from domain.money import CURRENCY
+from domain.pricing import equivalent_micros
 from projections.execution_doc import iso, reason, script
 from projections.projection import Meta
 from projections.table import Row
@@ -101,11 +102,21 @@ def document(row: Row) -> Doc:
         "cost": {
             "estimated_micros": row["estimated_micros"],
             "charged_micros": row["charged_micros"],
-            "equivalent_micros": row["equivalent_micros"],
+            "equivalent_micros": _equivalent(row),
             "currency": CURRENCY,
             "price_version": row["price_version"],
         },
-        "outputs": {"count": row["outputs_count"], "size_bytes": row["outputs_bytes"]},
+        "outputs": {
+            "count": row["outputs_count"],
+            "size_bytes": row["outputs_bytes"],
+            "refused": row["outputs_refused"],
+        },
         "submitted_sequence": row["submitted_sequence"],
         "sequence": row["sequence"],
     }
+
+
+def _equivalent(row: Row) -> int:
+    """What the attempts that have ended held, added up first: whole micro-euros each, short ones would come to nothing."""
+    limits = row["doc"]["limits"]
+    return equivalent_micros(row["held_us"], limits["cpu_millis"], limits["memory_bytes"])
