@@ -7,6 +7,7 @@ import click
 from .batch.which import found, is_batch
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import clock, size
+from .terminal.outcome import refused
 from .terminal.screen import clean, detail, following, tell
 from .terminal.table import table
 
@@ -30,6 +31,8 @@ def command(execution: str, api_url: str, as_json: bool) -> int:
         for item in items:
             emit({name: value for name, value in item.items() if name != "url"})
         return 0
+    for text in refused(doc):
+        detail("refused", text)
     if not items:
         tell(
             f"{doc['id']} wrote no files."

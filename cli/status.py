@@ -9,7 +9,7 @@ import click
 from .batch.which import found, is_batch
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import count, duration, size, zoned
-from .terminal.outcome import ENDED, WORDS, cost_words, kept_words, seconds_of, with_id
+from .terminal.outcome import ENDED, WORDS, cost_words, kept_words, refused, seconds_of, with_id
 from .terminal.screen import clean, following, show
 
 
@@ -67,6 +67,7 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
             "outputs",
             f"{count(outputs['count'], 'file')}, {size(outputs.get('size_bytes'))}" if outputs.get("count") else "",
         ),
+        *(("refused", text) for text in refused(doc)),
         ("log", f"{count(log['lines'], 'line')}, {size(log.get('size_bytes'))}" if log.get("lines") else ""),
         ("kept", kept_words(doc)),
     ]

@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.batch.events import BatchSubmitted
 from domain.money import CURRENCY
+from domain.pricing import equivalent_micros
 from projections.execution_doc import iso, reason, script
 from projections.projection import Meta
 from projections.table import Row
@@ -48,11 +49,14 @@ def submitted(event: BatchSubmitted, meta: Meta) -> Doc:
 
 
 def status_of(row: Row) -> str:
-    """queued (nothing has started), running; once it is over succeeded, failed or cancelled, by its members."""
+    """queued (nothing has started), running; once it is over succeeded, failed or cancelled, by its members.
+
+    One that ended with fewer members than were asked for has failed.
+    """
     if not ended(row):
         begun = row["started_at_us"] is not None or row["running"] or row["members"] > _waiting(row)
         return "running" if begun else "queued"
-    if row["failed"] or row["timed_out"] or row["lost"]:
+    if row["failed"] or row["timed_out"] or row["lost"] or row["members"] < row["doc"].get("count", 0):
         return "failed"
     return "cancelled" if row["cancelled"] else "succeeded"
 
@@ -98,11 +102,21 @@ def document(row: Row) -> Doc:
         "cost": {
             "estimated_micros": row["estimated_micros"],
             "charged_micros": row["charged_micros"],
-            "equivalent_micros": row["equivalent_micros"],
+            "equivalent_micros": _equivalent(row),
             "currency": CURRENCY,
             "price_version": row["price_version"],
         },
-        "outputs": {"count": row["outputs_count"], "size_bytes": row["outputs_bytes"]},
+        "outputs": {
+            "count": row["outputs_count"],
+            "size_bytes": row["outputs_bytes"],
+            "refused": row["outputs_refused"],
+        },
         "submitted_sequence": row["submitted_sequence"],
         "sequence": row["sequence"],
     }
+
+
+def _equivalent(row: Row) -> int:
+    """What the attempts that have ended held, added up first: whole micro-euros each, short ones would come to nothing."""
+    limits = row["doc"]["limits"]
+    return equivalent_micros(row["held_us"], limits["cpu_millis"], limits["memory_bytes"])

@@ -94,26 +94,31 @@ class BatchQueries(GridQueries):
         return ResultsPage([result(row) for row in rows], rows[-1]["ended_sequence"] if rows else after)
 
     async def batch_failures(self, account: str, batch_id: str) -> list[Doc]:
-        """Members that failed, by cause: `code`, `exit_code`, `error_line`, `count` and one `example`; most first."""
-        sql = """SELECT reason_code, exit_code, error_line, count(*), min(sequence) AS first
+        """Members that failed, by cause: `code`, `exit_code`, `count` and one `example`; most first.
+
+        Lines that differ in a number, a name or a path only are of one cause: `pattern` is what they have in common, `error_line`
+        that of the example.
+        """
+        sql = """SELECT reason_code, exit_code, error_group, count(*), min(sequence) AS first
                  FROM live.executions WHERE account = $1 AND batch_id = $2 AND status = ANY($3::text[])
                  GROUP BY 1, 2, 3 ORDER BY 4 DESC, 5 LIMIT $4"""
         causes = await self._database.fetch(sql, account, batch_id, list(FAILURES), FAILURES_MAX)
         if not causes:
             return []
-        sql = """SELECT sequence, id, member FROM live.executions
+        sql = """SELECT sequence, id, member, error_line FROM live.executions
                  WHERE account = $1 AND batch_id = $2 AND sequence = ANY($3::bigint[])"""
         rows = await self._database.fetch(sql, account, batch_id, [cause["first"] for cause in causes])
-        examples = {row["sequence"]: {"id": row["id"], "member": row["member"]} for row in rows}
+        examples = {row["sequence"]: row for row in rows}
         return [
             {
                 "code": code,
                 "exit_code": exit_code,
-                "error_line": line or None,
+                "error_line": examples[first]["error_line"] or None,
+                "pattern": pattern or None,
                 "count": count,
-                "example": examples[first],
+                "example": {"id": examples[first]["id"], "member": examples[first]["member"]},
             }
-            for code, exit_code, line, count, first in causes
+            for code, exit_code, pattern, count, first in causes
         ]
 
     async def expired_members(self, account: str, batch_id: str, statuses: Sequence[str]) -> int:

@@ -75,9 +75,10 @@ def _values(member: Row) -> tuple[tuple[str, int | None], ...]:
         ("run_ms", doc["duration_ms"]),
         ("estimated_micros", cost["estimated_micros"]),
         ("charged_micros", cost["charged_micros"]),
-        ("equivalent_micros", cost["equivalent_micros"]),
+        ("held_us", sum(each["held_us"] or 0 for each in doc["attempts"])),
         ("outputs_count", outputs and outputs["count"]),
         ("outputs_bytes", outputs and outputs["size_bytes"]),
+        ("outputs_refused", doc["outputs_refused_count"]),
     )
 
 

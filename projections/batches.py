@@ -19,9 +19,10 @@ SUMS = (
     "run_ms",
     "estimated_micros",
     "charged_micros",
-    "equivalent_micros",
+    "held_us",
     "outputs_count",
     "outputs_bytes",
+    "outputs_refused",
 )
 
 TABLE = Table(

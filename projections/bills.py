@@ -1,4 +1,4 @@
-"""Sums of charges: whole micro-euros added up by Postgres, so every grouping has the same total."""
+"""Sums of charges: whole micro-euros added up by Postgres, so every grouping has the same total charged."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import Invalid
+from domain.prices import REFERENCE
+from domain.pricing import HOUR_US, price_of
 from projections.listing import Filters, where_sql
 from projections.table import plain_text
 
 GROUPS_MAX = 10_000
 NO_TAG = "(none)"
+_REFERENCE = price_of(REFERENCE)
+_WHOLE_HOUR = HOUR_US * _REFERENCE.cpu_millis * _REFERENCE.memory_bytes
+_SHARE = f"""greatest(least(e.cpu_millis, {_REFERENCE.cpu_millis})::numeric * {_REFERENCE.memory_bytes},
+                              least(e.memory_bytes, {_REFERENCE.memory_bytes})::numeric * {_REFERENCE.cpu_millis})"""
+"""Of the reference node, in thousandths of a core times bytes: `domain.pricing` in SQL, so that what was held is added up
+before it is rounded. Whole micro-euros of each short attempt would come to nothing together."""
 _GROUPS = {
     "total": "''",
     "day": "to_char(c.day, 'YYYY-MM-DD')",
@@ -73,8 +81,8 @@ def bills_sql(
     sql = f"""
         SELECT GROUPING(c.grouped) = 1, coalesce(c.grouped, ''), count(DISTINCT c.execution_id), count(*),
                coalesce(sum(c.held_us), 0)::bigint, coalesce(sum(c.charged_micros), 0)::bigint,
-               coalesce(sum(c.equivalent_micros), 0)::bigint
-        FROM (SELECT {group} AS grouped, c.*
+               round(coalesce(sum(c.held_us * c.share), 0) * {_REFERENCE.micros_per_hour} / {_WHOLE_HOUR})::bigint
+        FROM (SELECT {group} AS grouped, {_SHARE} AS share, c.*
               FROM live.charges c JOIN live.executions e ON e.account = c.account AND e.id = c.execution_id
               WHERE {where}) c
         GROUP BY GROUPING SETS ((c.grouped), ()) ORDER BY 1 DESC, 2 LIMIT {GROUPS_MAX + 2}"""

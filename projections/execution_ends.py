@@ -6,6 +6,7 @@ from domain.execution import events as e
 from domain.files import FileRef
 from projections import execution_doc as docs
 from projections.blob_refs import result_blobs
+from projections.causes import masked
 from projections.execution_changes import QUEUED, attempt_over, changed, script_columns, with_blobs
 from projections.projection import Meta
 from projections.table import Row, plain_text
@@ -68,6 +69,7 @@ def finished(row: Row, event: e.ExecutionFinished, meta: Meta) -> Row:
         reason_code=plain_text(result.reason.code),
         exit_code=result.exit_code,
         error_line=plain_text(result.error_line),
+        error_group=masked(plain_text(result.error_line), row["member"]) if result.error_line else "",
         cancelling=False,
         final_micros=bill["charged_micros"] if settled else None,
         blobs=with_blobs(row, *result_blobs(result)),
@@ -123,6 +125,7 @@ def retried(row: Row, event: e.ExecutionRetried, meta: Meta) -> Row:
         "not_before_us": 0,
         "cancelling": False,
         "error_line": "",
+        "error_group": "",
     }
     if event.script is None:
         return changed(row, meta, changes, **columns)

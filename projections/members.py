@@ -24,6 +24,7 @@ def result(row: Any) -> Doc:
     return {
         **short,
         "outputs": {**short["outputs"], "entries": entries},
+        "outputs_refused": doc["outputs_refused"],
         "log_lines": doc["log_lines"],
         "artifacts_expired": doc["artifacts_expired"],
         "sequence": row["ended_sequence"],
@@ -42,7 +43,11 @@ def _short(row: Any, doc: Doc) -> Doc:
         "attempt": doc["attempt"],
         "duration_ms": doc["duration_ms"],
         "cost_micros": doc["cost"]["charged_micros"],
-        "outputs": {"count": outputs["count"], "size_bytes": outputs["size_bytes"]},
+        "outputs": {
+            "count": outputs["count"],
+            "size_bytes": outputs["size_bytes"],
+            "refused": doc["outputs_refused_count"],
+        },
         "error_line": doc["error_line"],
         "reused_from": doc["reused_from"],
     }

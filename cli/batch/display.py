@@ -104,9 +104,10 @@ class Lines:
     def cause(self, group: dict[str, Any]) -> None:
         """Once for every cause, as long as they are few."""
         text = words.cause(group)
-        if text in self.causes or len(self.causes) > CAUSES_TOLD:
+        known = words.cause({**group, "error_line": group.get("pattern") or group.get("error_line")})
+        if known in self.causes or len(self.causes) > CAUSES_TOLD:
             return
-        self.causes.add(text)
+        self.causes.add(known)
         if len(self.causes) > CAUSES_TOLD:
             warn("members fail for other causes, too; all of them at the end")
             return

@@ -31,6 +31,9 @@ def entry(
         told["error_line"] = item.get("error_line")
     if item.get("reused_from"):
         told["reused_from"] = item["reused_from"]
+    if found.get("refused"):
+        told["refused"] = item.get("outputs_refused") or []
+        told["refused_count"] = found["refused"]
     if standing:
         told["standing"] = standing
     return told

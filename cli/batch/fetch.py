@@ -17,6 +17,7 @@ from .bring import Bringing
 from .counts import ended_count
 from .following import LAST_TICK_SECONDS
 from .outage import Outage
+from .summary import refused
 from .words import at_home
 
 
@@ -77,6 +78,8 @@ def told(bringing: Bringing, doc: dict[str, Any], folder: Path, as_json: bool) -
         )
     elif members:
         state("good", "outputs", f"{shown(folder)} · {at_home(members, files, size_bytes)}")
+    if not as_json:
+        refused(doc)
     if problem:
         raise problem
     if as_json:

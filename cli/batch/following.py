@@ -16,7 +16,7 @@ from .bring import Bringing
 from .counts import ended_count
 from .display import View, display
 from .feed import Feed
-from .summary import closing, exit_code, failing, next_after
+from .summary import closing, exit_code, failing, next_after, refused
 
 TICK_SECONDS = 0.25
 """The display changes four times a second at most, and an interrupt is noticed as fast."""
@@ -127,6 +127,7 @@ class Following:
         if self.bringing:
             self.bringing.write(doc, last=True)
             problem = self.bringing.tell()
+        refused(doc)
         if as_json:
             emit(doc)
         code = exit_code(doc)

@@ -74,4 +74,5 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
             "outputs",
             f"{count(outputs['count'], 'file')}, {size(outputs.get('size_bytes'))}" if outputs.get("count") else "",
         ),
+        ("refused", f"{text} · which: rgrid outputs {doc['id']}" if (text := words.refused(doc)) else ""),
     ]

@@ -7,13 +7,15 @@ from itertools import islice
 from typing import Any
 
 from ..options import emit
-from ..terminal.formats import duration, money, size
+from ..terminal.formats import count, duration, money, size
 from ..terminal.outcome import WORDS
-from ..terminal.screen import following, tell
+from ..terminal.screen import clean, detail, following, tell
 from ..terminal.table import table
 from ..wire.transport import Api, segment
 
 PAGE = 200
+REFUSED_SHOWN = 20
+"""Members whose refused outputs are told of; `--json` and the index of the results have all."""
 
 
 def members(api: Api, batch: str, status: str | None = None) -> Iterator[dict[str, Any]]:
@@ -70,11 +72,15 @@ def show_outputs(api: Api, doc: dict[str, Any], as_json: bool) -> None:
         for item in files(api, doc["id"]):
             emit(item)
         return
+    wrote = [item for item in members(api, doc["id"]) if (found := item.get("outputs")) and any(found.values())]
     rows = [
         [str(item["outputs"]["count"]), size(item["outputs"].get("size_bytes")), item["member"], item["id"]]
-        for item in members(api, doc["id"])
-        if (item.get("outputs") or {}).get("count")
+        for item in wrote
+        if item["outputs"]["count"]
     ]
+    for item in [each for each in wrote if each["outputs"].get("refused")][:REFUSED_SHOWN]:
+        number = count(item["outputs"]["refused"], "output")
+        detail("refused", f"{number} of {clean(item['member'])} · which: rgrid outputs {item['id']}")
     if not rows:
         tell(f"No member of {doc['id']} wrote a file{'' if doc.get('finished_at') else ' so far'}.")
         following(f"rgrid batch {doc['id']}")

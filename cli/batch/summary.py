@@ -54,6 +54,12 @@ def failing(failures: list[dict[str, Any]]) -> None:
         detail(word, text)
 
 
+def refused(doc: dict[str, Any]) -> None:
+    """How much of what they left could not be an output; the index has it by name."""
+    if text := words.refused(doc):
+        detail("refused", f"{text} · which: rgrid outputs {doc['id']}")
+
+
 def next_after(doc: dict[str, Any], home: str = "") -> None:
     """The command that helps most now."""
     if failed_count(doc):

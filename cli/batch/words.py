@@ -7,6 +7,7 @@ from typing import Any
 from ..terminal.formats import REFERENCE, about, between, count, duration, money, size
 from ..terminal.live import Line
 from ..terminal.screen import clean
+from ..terminal.table import cut
 from .counts import ended_count, failed_count
 from .pace import Pace
 
@@ -16,6 +17,7 @@ MEANING |= {"running": "busy", "provisioning": "busy"}
 SHOWN = {"timed_out": "timed out", "provisioning": "starting"}
 BAR_MAX = 60
 CAUSES = 10
+LAST_LINE_COLUMNS = 160
 
 
 def states(doc: dict[str, Any]) -> Line:
@@ -82,6 +84,7 @@ def cost(doc: dict[str, Any]) -> str:
     said = doc.get("cost") or {}
     charged, equivalent = said.get("charged_micros"), said.get("equivalent_micros")
     done, total = ended_count(doc), int(doc.get("count") or 0)
+    reused = int(doc.get("reused") or 0)
     if charged is None and said.get("estimated_micros") is None:
         return ""
     text = f"{money(charged or 0)} so far"
@@ -89,13 +92,15 @@ def cost(doc: dict[str, Any]) -> str:
         return f"{text} · {about(charged * total // done)} in all"
     if said.get("estimated_micros"):
         return f"{text} · estimated {money(said['estimated_micros'])} in all"
-    return f"{text} · {about(equivalent)} in all on a {REFERENCE}" if equivalent else text
+    if not equivalent or done <= reused:
+        return text  # as with the time that is left, nobody can know before one of them has run
+    return f"{text} · {about(equivalent * (total - reused) // (done - reused))} in all on a {REFERENCE}"
 
 
 def cause(group: dict[str, Any]) -> str:
     """`exit 1: ValueError: bad row`: why members failed."""
     code, exit_code = str(group.get("code") or ""), group.get("exit_code")
-    last = clean(group.get("error_line") or "").strip()
+    last = cut(clean(group.get("error_line") or "").strip(), LAST_LINE_COLUMNS)
     known = f"exit {exit_code}" if exit_code is not None else code.replace("_", " ").lower() or "failed"
     if code and exit_code is not None and code not in ("EXIT_CODE", "EXITED", "SCRIPT_FAILED", "NONZERO_EXIT"):
         known = f"{code.replace('_', ' ').lower()} ({known})"
@@ -131,6 +136,12 @@ def took(doc: dict[str, Any]) -> str:
 def at_home(members: int, files: int, size_bytes: int) -> str:
     """`1,940 members, 1,940 files, 12 MB`"""
     return f"{count(members, 'member')}, {count(files, 'file')}, {size(size_bytes)}"
+
+
+def refused(doc: dict[str, Any]) -> str:
+    """`3 outputs that are no file to bring home`: links, sockets and the like that members left; empty when none did."""
+    number = int((doc.get("outputs") or {}).get("refused") or 0)
+    return f"{count(number, 'output')} that {'is' if number == 1 else 'are'} no file to bring home" if number else ""
 
 
 def title(doc: dict[str, Any]) -> str:

@@ -106,8 +106,16 @@ def closing(doc: dict[str, Any]) -> None:
             "log",
             f"{log.get('dropped_lines', 0):,} lines ({size(log.get('dropped_bytes', 0))}) beyond the limit were dropped",
         )
-    for refused in doc.get("outputs_refused") or []:
-        detail("refused", f"{clean(refused.get('path'))}: {clean(refused.get('reason'))}")
+    for text in refused(doc):
+        detail("refused", text)
+
+
+def refused(doc: dict[str, Any]) -> list[str]:
+    """What it left that is no output, `link: a link` each, and how many more."""
+    named = doc.get("outputs_refused") or []
+    more = int(doc.get("outputs_refused_count") or 0) - len(named)
+    told = [f"{clean(each.get('path'))}: {clean(each.get('reason'))}" for each in named]
+    return [*told, f"and {more:,} more"] if more > 0 else told
 
 
 def with_id(hint: str, doc: dict[str, Any]) -> str:

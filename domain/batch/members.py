@@ -5,28 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from domain.batch.member import Member, member_of
 from domain.errors import Invalid
 from domain.execution.job import Job
-from domain.files import FileRef, checked_path, checked_tree, file_ref, file_set
+from domain.files import checked_tree, file_set
 from domain.ids import id_from
 
+__all__ = ["LIST_BYTES_MAX", "MEMBERS_MAX", "Member", "decode", "digest", "encode", "member_id", "member_job"]
 MEMBERS_MAX = 100_000
 LIST_BYTES_MAX = 256 * 1024**2
-INPUTS_MAX = 16
-"""Files of one member's own. What all of them read is shared, and stored once."""
-ARGS_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """`name`: the folder that its results come home to, unique in the batch. `args` follow the arguments of the batch."""
-
-    name: str
-    args: tuple[str, ...] = ()
-    inputs: tuple[FileRef, ...] = ()
 
 
 def member_id(account: str, batch_id: str, index: int) -> str:
@@ -51,14 +41,12 @@ def decode(data: bytes) -> list[Member]:
         if number > MEMBERS_MAX:
             raise Invalid(f"A batch has at most {MEMBERS_MAX:,} members.", code="TOO_MANY")
         try:
-            members.append(_member(json.loads(line)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Invalid(f"Line {number} of the members is not one: {error}", details={"line": number}) from None
+            members.append(member_of(_json(line)))
         except Invalid as error:
             raise Invalid(f"Line {number} of the members: {error.message}", details={"line": number}) from None
     if not members:
         raise Invalid("A batch has at least one member.")
-    checked_tree([member.name for member in members])
+    _check_names([member.name for member in members])
     return members
 
 
@@ -74,13 +62,25 @@ def _plain(member: Member) -> dict[str, Any]:
     return {"name": member.name, "args": list(member.args), "inputs": inputs}
 
 
-def _member(data: dict[str, Any]) -> Member:
-    args, inputs = tuple(data.get("args", ())), tuple(file_ref(each) for each in data.get("inputs", ()))
-    if not all(isinstance(arg, str) for arg in args) or len(args) > ARGS_MAX or len(inputs) > INPUTS_MAX:
-        raise ValueError(f"at most {ARGS_MAX} arguments (texts) and {INPUTS_MAX} inputs")
-    for each in inputs:
-        checked_path(each.path)
-        if len(each.sha256) != 64 or each.size_bytes < 0:
-            raise ValueError(f"{each.path} has no hash or size")
-    checked_tree([each.path for each in inputs])
-    return Member(checked_path(data["name"]), args, inputs)
+def _json(line: bytes) -> Any:
+    """What stands on a line. Raises Invalid, also for brackets within brackets beyond all reading."""
+    try:
+        return json.loads(line.decode())
+    except json.JSONDecodeError as error:
+        raise Invalid(f"it is not JSON, from its character {error.pos + 1:,} on") from None
+    except UnicodeDecodeError:
+        raise Invalid("it is not UTF-8") from None
+    except (RecursionError, ValueError):
+        raise Invalid("it is nested too deeply, or holds a number too long, to be read") from None
+
+
+def _check_names(names: list[str]) -> None:
+    """Each a folder of its own; raises Invalid, with the line of one that is not."""
+    try:
+        checked_tree(names)
+    except Invalid as error:
+        name = error.details["path"]
+        first, *others = [number for number, each in enumerate(names, 1) if each == name]
+        line = others[0] if others else first
+        problem = f"the name {name!r} is that of line {first} already" if others else error.message
+        raise Invalid(f"Line {line} of the members: {problem}", details={"line": line, "path": name}) from None

@@ -30,7 +30,7 @@ MEMBER_EXAMPLE = {
     "attempt": 1,
     "duration_ms": 420,
     "cost_micros": 0,
-    "outputs": {"count": 1, "size_bytes": 1024},
+    "outputs": {"count": 1, "size_bytes": 1024, "refused": 0},
     "error_line": "",
     "reused_from": None,
 }
@@ -38,12 +38,14 @@ RESULT_EXAMPLE = {
     **MEMBER_EXAMPLE,
     "sequence": 1047,
     "log_lines": 12,
-    "outputs": {"count": 1, "size_bytes": 1024, "entries": [OUTPUT_EXAMPLE]},
+    "outputs": {"count": 1, "size_bytes": 1024, "refused": 0, "entries": [OUTPUT_EXAMPLE]},
+    "outputs_refused": [],
 }
 FAILURE_EXAMPLE = {
     "code": "EXIT_CODE",
     "exit_code": 1,
-    "error_line": "ValueError: no header",
+    "error_line": "ValueError: line 17 has no header",
+    "pattern": "ValueError: line * has no header",
     "count": 12,
     "example": {"id": "exec_7f3k2m9q4d1t", "member": "books/alice.txt"},
 }
@@ -128,7 +130,7 @@ def _sign(parts: Parts, caller: Caller, item: dict[str, Any]) -> None:
     responses={200: shape("By cause, most first.", {"items": LIST}, {"items": [FAILURE_EXAMPLE]}), **errors(404, 409)},
 )
 async def failures(parts: PartsDep, caller: CallerDep, batch_id: BatchId, min_seq: MinSeq = None) -> Response:
-    """Members that failed, grouped by why: reason, exit code and the last line on stderr; one of each as an example."""
+    """Members that failed, grouped by why: reason, exit code and what their last lines on stderr have in common."""
     await fresh(parts, min_seq)
     batch = await existing_batch(parts, caller, batch_id)
     return answer({"items": await parts.queries.batch_failures(caller.account, batch)})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.terminal.outcome import cost_words, exit_code, figures
+from cli.terminal.outcome import cost_words, exit_code, figures, refused
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from cli.terminal.outcome import cost_words, exit_code, figures
 )
 def test_exit_codes(doc, code):
     assert exit_code(doc) == code
+
+
+def test_refused_outputs_are_named_and_the_others_counted():
+    doc = {"outputs_refused": [{"path": "l", "reason": "a link"}], "outputs_refused_count": 3}
+    assert refused(doc) == ["l: a link", "and 2 more"] and refused({}) == []
 
 
 def test_figures_as_they_are_shown():

@@ -80,7 +80,7 @@ BAD: dict[str, tuple[list[Any], str]] = {
     "no path": ([Member("a", (), (replace(INPUT, path="../x"),))], "plain relative path"),
     "other size": ([Member("a", (), (INPUT,)), Member("b", (), (replace(INPUT, size_bytes=3),))], "another size"),
     "no hash": ([Member("a", (), (replace(INPUT, sha256="X" * 64),))], "no SHA-256"),
-    "half a byte": ([Member("a", (), (replace(INPUT, size_bytes=1.5),))], "no SHA-256, size"),  # type: ignore[arg-type]
+    "half a byte": ([Member("a", (), (replace(INPUT, size_bytes=1.5),))], "not a whole number"),  # type: ignore[arg-type]
     "odd mode": ([Member("a", (), (replace(INPUT, mode=0o7777),))], "no SHA-256, size"),
     "NUL": ([Member("a", ("\x00",))], "NUL"),
     "long": ([Member("a", ("x" * 33_000,))], "32,767"),
@@ -110,7 +110,7 @@ async def test_a_list_that_is_not_what_the_request_says_is_refused(gateway: Gate
         assert (status, refused["error"]["code"]) == (422, code)
     for wrong in ({"count": 0}, {"count": 100_001}, {"size_bytes": LIST_BYTES_MAX + 1}):
         assert (await gateway.call("POST", "/batches", json={**body, "members": {**listed, **wrong}}))[0] == 422
-    for data in (b"{}\n", b"not json\n", b"\xff\n", encode([Member("a"), Member("a")]), b"\n\n"):
+    for data in (b"{}\n", b"not json\n", b"\xff\n", b"[" * 100_000, encode([Member("a"), Member("a")]), b"\n\n"):
         there = {"sha256": await gateway.store(data), "size_bytes": len(data), "count": max(1, data.count(b"\n"))}
         status, refused = await gateway.call("POST", "/batches", json={**body, "members": there})
         assert (status, refused["error"]["code"]) == (422, "INVALID_REQUEST"), data
@@ -188,6 +188,22 @@ async def test_a_batch_is_cancelled_once(gateway: GatewayUnderTest) -> None:
     _, rest = await gateway.call("GET", f"/batches/{batch}/events?cursor={page['next_cursor']}")
     assert [each["type"] for each in page["items"] + rest["items"]] == [each["type"] for each in events["items"]]
     assert (await gateway.call("GET", "/batches/batch_000000000000/events"))[0] == 404
+
+
+async def test_a_cancel_that_would_reach_nobody_names_the_members_that_go_again(gateway: GatewayUnderTest) -> None:
+    batch = await submit_batch(gateway, members_of(2))
+    for index in range(2):
+        await end(gateway, batch, index, "failed")
+    await finish(gateway, batch, {"failed": 2})
+    assert (await gateway.call("POST", f"/batches/{batch}/cancel"))[0] == 200
+    member = member_id(ACCOUNT, batch, 1)
+    assert (await gateway.call("POST", f"/executions/{member}/retry"))[0] == 200
+    status, refused = await gateway.call("POST", f"/batches/{batch}/cancel")
+    assert (status, refused["error"]["code"]) == (409, "WRONG_STATE")
+    assert refused["error"]["details"]["members"] == [member]
+    assert f"rgrid cancel {member}" in refused["error"]["message"]
+    assert (await gateway.call("POST", f"/executions/{member}/cancel"))[0] == 200
+    assert (await gateway.call("POST", f"/batches/{batch}/cancel"))[0] == 200
 
 
 async def test_a_retry_reaches_those_that_ended_so(gateway: GatewayUnderTest) -> None:

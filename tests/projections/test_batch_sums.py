@@ -24,9 +24,11 @@ GROUPED = f"""
            coalesce(sum((doc->>'duration_ms')::bigint), 0)::bigint AS run_ms,
            coalesce(sum((doc->'cost'->>'estimated_micros')::bigint), 0)::bigint AS estimated_micros,
            coalesce(sum((doc->'cost'->>'charged_micros')::bigint), 0)::bigint AS charged_micros,
-           coalesce(sum((doc->'cost'->>'equivalent_micros')::bigint), 0)::bigint AS equivalent_micros,
+           coalesce(sum((SELECT sum((a->>'held_us')::bigint) FROM jsonb_array_elements(doc->'attempts') a)), 0)::bigint
+               AS held_us,
            coalesce(sum((doc->'outputs'->>'count')::bigint), 0)::bigint AS outputs_count,
            coalesce(sum((doc->'outputs'->>'size_bytes')::bigint), 0)::bigint AS outputs_bytes,
+           coalesce(sum((doc->>'outputs_refused_count')::bigint), 0)::bigint AS outputs_refused,
            min(first_started_us) AS started_at_us
     FROM (SELECT *, replace(doc, '\\u0000', '')::jsonb AS json FROM live.executions WHERE batch_id IS NOT NULL) e
     GROUP BY 1, 2 ORDER BY 1, 2""".replace("doc->", "e.json->")

@@ -11,12 +11,14 @@ import pytest
 from domain.account import commands as account
 from domain.batch import commands as b
 from domain.batch.events import MemberList
+from domain.cost.settlement import settle
 from domain.errors import Invalid, NotFound
 from domain.execution import commands as c
-from domain.execution.events import AttemptResult, Lookup, Reason
+from domain.execution.events import AttemptResult, Lookup, Reason, RefusedOutput
 from domain.execution.job import Job
 from domain.files import FileRef, file_set
 from domain.memo import memo_key
+from domain.pricing import equivalent_micros
 from projections.folding import Folding
 from projections.listing import Filters
 from projections.queries import Queries
@@ -54,13 +56,15 @@ class BatchWorld(World):
             self.send(ref, c.ResolveExecution(MISS, MISS, MISS))
         self.send(BATCH, b.ExpandBatch(len(self.members)))
 
-    def end(self, number: int, status: str = "succeeded", exit_code: int = 0, error: str = "") -> None:
+    def end(
+        self, number: int, status: str = "succeeded", exit_code: int = 0, error: str = "", took_us: int = 3_000_000
+    ) -> None:
         """Its next attempt runs for two seconds and is billed."""
         ref, attempt = self.members[number], self.states[self.members[number]].attempt + 1
         self.send(ref, c.AssignExecution(attempt, "cloud-1", "i1", "cx23", self.now_us))
-        started_us = self.now_us + 1_000_000
+        started_us = self.now_us + took_us // 3
         self.send(ref, c.StartExecution(attempt, "cloud-1", started_us, "process"))
-        self.now_us += 3_000_000
+        self.now_us += took_us
         result = AttemptResult(
             status,
             Reason("OK" if status == "succeeded" else "EXIT_CODE", "It ended."),
@@ -68,6 +72,8 @@ class BatchWorld(World):
             started_at_us=started_us,
             ended_at_us=self.now_us,
             outputs=file_set((FileRef("out.txt", f"{number + 50:064x}", 7),)),
+            outputs_refused=(RefusedOutput("link", "a link"),),
+            outputs_refused_count=2,
             error_line=error,
         )
         self.send(ref, c.FinishExecution(attempt, "cloud-1", result, self.now_us))
@@ -100,8 +106,24 @@ async def test_what_a_batch_that_ended_says(world: BatchWorld, queries: Queries)
     assert (doc["status"], doc["expanded"], doc["round"], doc["reused"]) == ("failed", True, 0, 0)
     assert {status: n for status, n in doc["counts"].items() if n} == {"succeeded": 1, "failed": 2, "timed_out": 1}
     assert (doc["usage"]["run_ms"], doc["duration_ms"]) == (8000, 11_000)
-    assert doc["outputs"] == {"count": 4, "size_bytes": 28}
+    assert doc["outputs"] == {"count": 4, "size_bytes": 28, "refused": 8}
     assert doc["sequence"] == len(world.log)
+
+
+async def test_what_short_members_held_is_added_up_before_it_is_rounded(queries: Queries, projector: Projector) -> None:
+    """Each of them held a cx23 for less than half a micro-euro's worth."""
+    world = BatchWorld(40)
+    world.expand()
+    for number in range(40):
+        world.end(number, took_us=100_000)
+        world.send(Ref("local", "cost", world.members[number].id), settle(world.states[world.members[number]]))
+    await projector.apply(world.log)
+    limits = JOB.limits
+    held = equivalent_micros(40 * 100_000, limits.cpu_millis, limits.memory_bytes)
+    assert equivalent_micros(100_000, limits.cpu_millis, limits.memory_bytes) == 0 < held
+    assert (await queries.get_batch("local", BATCH.id))["cost"]["equivalent_micros"] == held
+    bills = await queries.bills("local", "day")
+    assert (bills.total.held_us, bills.total.equivalent_micros) == (40 * 100_000, held)
 
 
 async def test_while_it_runs_and_after_it_was_stopped(queries: Queries, projector: Projector) -> None:
@@ -136,6 +158,17 @@ async def test_a_batch_that_was_cancelled(queries: Queries, projector: Projector
     await projector.apply(world.log)
     doc = await queries.get_batch("local", BATCH.id)
     assert (doc["status"], doc["cancelling"], doc["reason"]["code"]) == ("cancelled", False, "CANCELLED")
+
+
+async def test_one_whose_list_was_lost_has_failed_and_says_so(queries: Queries, projector: Projector) -> None:
+    world = BatchWorld()
+    world.send(BATCH, b.StopBatch(Reason("MEMBERS_LOST", "The list is gone."), 0, 0))
+    world.send(BATCH, b.ExpandBatch(0))
+    world.send(BATCH, b.FinishBatch({}, 0))
+    await projector.apply(world.log)
+    doc = await queries.get_batch("local", BATCH.id)
+    assert (doc["status"], doc["reason"]["code"]) == ("failed", "MEMBERS_LOST")
+    assert doc["finished_at"] is not None
 
 
 async def test_a_round_of_retries(
@@ -182,6 +215,8 @@ async def test_results_in_the_order_of_the_ends(world: BatchWorld, queries: Quer
     page = await queries.batch_results("local", BATCH.id, limit=3)
     assert [item["index"] for item in page.items] == [0, 1, 2]
     assert page.items[0]["outputs"]["entries"][0]["path"] == "out.txt"
+    assert page.items[0]["outputs"]["refused"] == 2
+    assert page.items[0]["outputs_refused"] == [{"path": "link", "reason": "a link"}]
     assert page.next_after == page.items[-1]["sequence"]
     rest = await queries.batch_results("local", BATCH.id, after=page.next_after)
     assert [item["index"] for item in rest.items] == [3]
@@ -193,6 +228,18 @@ async def test_failures_by_cause(world: BatchWorld, queries: Queries) -> None:
     assert (one["code"], one["exit_code"], one["error_line"], one["count"]) == ("EXIT_CODE", 7, "ValueError: x", 2)
     assert one["example"] == {"id": world.members[1].id, "member": "folder/1"}
     assert (other["error_line"], other["count"]) == ("KeyError: y", 1)
+
+
+async def test_failures_that_differ_in_what_they_name_are_of_one_cause(queries: Queries, projector: Projector) -> None:
+    world = BatchWorld()
+    world.expand()
+    lines = ["row 17 of folder/0: bad 'x'", "row 2 of folder/1: bad ''", "row 3 of /tmp/x: bad 'zz'", "no header"]
+    for number, error in enumerate(lines):
+        world.end(number, "failed", 1, error)
+    await projector.apply(world.log)
+    one, other = await queries.batch_failures("local", BATCH.id)
+    assert (one["count"], one["error_line"], one["pattern"]) == (3, lines[0], "row * of *: bad *")
+    assert (other["count"], other["error_line"], other["pattern"]) == (1, "no header", "no header")
 
 
 async def test_ids_and_lists(world: BatchWorld, queries: Queries, projector: Projector) -> None:
