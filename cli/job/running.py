@@ -74,6 +74,7 @@ def one_previewed(path: Path, files: Plan, body: dict[str, Any], api_url: str, a
 def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any], api_url: str, as_json: bool) -> int:
     """Submit what was found to be in order, then follow it to its end; the exit code."""
     from ..wire.interrupt import Interrupts
+    from .room import tell_room
     from .submit import submit, tell_submitted
 
     api = Api(find(api_url, start=True))
@@ -83,6 +84,7 @@ def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any
         except KeyboardInterrupt:
             raise Interrupted("Interrupted before anything was queued.") from None
         tell_submitted(sent)
+        tell_room(api, body)
         execution = str(sent.answer["id"])
         if options.get("detach"):
             return left(sent.answer, as_json)
