@@ -22,7 +22,7 @@ def command(execution: str, output: str | None, remote_only: bool, api_url: str,
     Exit code and Ctrl-C are those of `rgrid run`.
     """
     from .terminal.watch import watched
-    from .wire.arrival import bring_home
+    from .wire.arrival import attach_again, bring_home
     from .wire.interrupt import Interrupts
 
     wire = api(api_url)
@@ -33,5 +33,6 @@ def command(execution: str, output: str | None, remote_only: bool, api_url: str,
         folder = Path(output or "outputs")
         return follow_batch(wire, doc["id"], folder=folder, watch=True, remote_only=remote_only, as_json=as_json)
     arrival = None if remote_only else bring_home(wire, Path(output) if output else None)
+    back = attach_again(doc["id"], output, remote_only=remote_only)
     with Interrupts() as interrupts:
-        return watched(wire, doc["id"], interrupts, as_json=as_json, arrival=arrival)
+        return watched(wire, doc["id"], interrupts, as_json=as_json, arrival=arrival, back=back)

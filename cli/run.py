@@ -103,6 +103,7 @@ def command(
     path = Path(script)
     options = config.settings(flags, path if path.is_file() and os.access(path, os.R_OK) else None)
     _, runtime = checked(script, str(options.get("runtime", "")))
+    from .job.folder import check_folder
     from .job.inputs import plan
     from .job.noticed import notice
     from .job.request import request_of
@@ -110,7 +111,7 @@ def command(
 
     files = plan(path, args, ctx.meta[BEHIND], options.get("input", []))
     body = request_of(options, runtime, files.args, os.environ)
-    check_folder(options.get("output"))
+    check_folder(options, batch=ctx.meta[BATCH] is not None)
     notice(path, runtime, args, files, stdin=ctx.meta[BATCH] is None or STDIN not in ctx.meta[BATCH])
     wanted = as_json, estimate_cost or dry_run, estimate_cost
     return ran(path, files, body, ctx.meta[BATCH], options, api_url, wanted)
@@ -126,9 +127,3 @@ def check_batch_only(flags: dict[str, Any], words: list[str] | None) -> None:
             )
     if flags.get("fail_fast") and flags.get("max_failures") not in (None, "1"):
         raise UsageProblem("--fail-fast stops at the first failure, --max-failures at a later one: type one of them.")
-
-
-def check_folder(folder: str | None) -> None:
-    """Raise UsageProblem when outputs could not go there, before anything runs."""
-    if folder and os.path.lexists(folder) and not Path(folder).is_dir():
-        raise UsageProblem(f"-o {folder}: there is a file of that name, not a folder.")

@@ -49,11 +49,14 @@ def submitted(event: BatchSubmitted, meta: Meta) -> Doc:
 
 
 def status_of(row: Row) -> str:
-    """queued (nothing has started), running; once it is over succeeded, failed or cancelled, by its members."""
+    """queued (nothing has started), running; once it is over succeeded, failed or cancelled, by its members.
+
+    One that ended with fewer members than were asked for has failed.
+    """
     if not ended(row):
         begun = row["started_at_us"] is not None or row["running"] or row["members"] > _waiting(row)
         return "running" if begun else "queued"
-    if row["failed"] or row["timed_out"] or row["lost"]:
+    if row["failed"] or row["timed_out"] or row["lost"] or row["members"] < row["doc"].get("count", 0):
         return "failed"
     return "cancelled" if row["cancelled"] else "succeeded"
 

@@ -12,6 +12,7 @@ from ..terminal.outcome import FAILURES
 from ..terminal.screen import clean, detail, failure, warn
 from ..wire.arrival import shown
 from ..wire.patience import Stopped
+from ..wire.progress import Progress
 from ..wire.transport import Api
 from .alone import Alone
 from .counts import ended_count
@@ -37,14 +38,18 @@ class Bringing:
         flat: bool = False,
         force: bool = False,
         inputs: Iterable[tuple[str, str]] = (),
+        progress: Progress | None = None,
     ) -> None:
         self.batch, self.folder, self.only_failed, self.flat = str(doc["id"]), folder, only_failed, flat
         self.index = Index(folder, self.batch)
         self.inputs = inputs
-        self.homeward = Homeward(api.grid, self.index, outage, flat=flat, force=force)
+        self.homeward = Homeward(api.grid, self.index, outage, flat=flat, force=force, progress=progress)
         self.results = Results(Once(api.grid), self.batch, self.take, self.index.price, outage)
         self.alone = Alone(folder, self.batch)
         self.problem: CliError | None = None
+        self.progress = progress
+        self.last = False
+        """Nothing more happens to the batch that we would wait for."""
 
     def start(self) -> bool:
         """False when another process does it already, which was said."""
@@ -59,6 +64,8 @@ class Bringing:
     def take(self, item: dict[str, Any]) -> None:
         """A result: home with it, or only into the index."""
         if not self.only_failed or item["status"] in FAILURES:
+            if self.only_failed and self.progress:
+                self.progress.expect(int((item.get("outputs") or {}).get("size_bytes") or 0))
             self.homeward.take(item)
         elif not self.index.has(item):
             self.index.put(item["index"], entry(item, [], self.flat))
@@ -66,6 +73,7 @@ class Bringing:
     def wake(self, *, ended: bool) -> None:
         """There is news of the batch: read on."""
         if ended:
+            self.last = True
             self.results.finish.set()
         self.results.wake.set()
 
@@ -86,10 +94,11 @@ class Bringing:
         return not missing and ended_count(doc) == len(self.index.lines) == int(doc.get("count") or 0)
 
     def stopped(self, failed: CliError) -> None:
-        """Nothing more comes home; said at once, because there may be hours to go."""
+        """Nothing more comes home; said at once while there may be hours to go, else once, at the end."""
         self.problem = failed
         self.leave()
-        failure(failed.message, failed.hint, "The batch goes on; its results stay on the grid.")
+        if not self.last:
+            failure(failed.message, failed.hint, "The batch goes on; its results stay on the grid.")
 
     def done(self) -> bool:
         """Whether all that was to come is here, or nothing more will come."""

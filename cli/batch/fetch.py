@@ -7,15 +7,15 @@ from typing import Any
 
 from ..errors import CliError
 from ..options import emit
-from ..terminal.live import Live
 from ..terminal.outcome import ENDED
-from ..terminal.screen import following, interactive, state, tell
-from ..wire.arrival import shown
+from ..terminal.screen import following, state, tell
+from ..wire.arrival import attach_again, shown
 from ..wire.interrupt import Interrupts
+from ..wire.progress import Progress
 from ..wire.transport import Api
 from .bring import Bringing
 from .counts import ended_count
-from .following import TICK_SECONDS
+from .following import LAST_TICK_SECONDS
 from .outage import Outage
 from .summary import refused
 from .words import at_home
@@ -32,7 +32,9 @@ def fetch_batch(
     as_json: bool = False,
 ) -> int:
     """Bring home what the members of `doc` wrote so far. Raises CliError for what could not be."""
-    bringing = Bringing(api, doc, folder, Outage(), only_failed=only_failed, flat=flat, force=force)
+    total = 0 if only_failed else int((doc.get("outputs") or {}).get("size_bytes") or 0)
+    progress = Progress("downloading", total)
+    bringing = Bringing(api, doc, folder, Outage(), only_failed=only_failed, flat=flat, force=force, progress=progress)
     if not bringing.start():
         raise CliError(
             f"Another command brings these results into {shown(folder)} just now.",
@@ -40,7 +42,7 @@ def fetch_batch(
             code="FOLDER_BUSY",
         )
     try:
-        through(bringing, doc)
+        through(bringing, doc, progress)
         bringing.write(doc, last=True)
     finally:
         bringing.leave()
@@ -48,17 +50,15 @@ def fetch_batch(
     return told(bringing, doc, folder, as_json)
 
 
-def through(bringing: Bringing, doc: dict[str, Any]) -> None:
+def through(bringing: Bringing, doc: dict[str, Any], progress: Progress) -> None:
     """Until all is here, with a line before the eyes. Ctrl-C: the index says how far it came."""
     bringing.wake(ended=True)
-    with Interrupts() as interrupts, Live() as live:
+    with Interrupts() as interrupts, progress:
         while not bringing.done():
             bringing.write(doc)
-            if interrupts.sleep(TICK_SECONDS if live.shown else 0.05):
+            if interrupts.sleep(LAST_TICK_SECONDS):
                 bringing.write(doc, last=True)
                 raise KeyboardInterrupt
-            if interactive() and (text := bringing.so_far()):
-                live.draw([[("● ", "busy"), ("downloading ", "busy"), (text, "")]])
 
 
 def told(bringing: Bringing, doc: dict[str, Any], folder: Path, as_json: bool) -> int:
@@ -90,5 +90,5 @@ def told(bringing: Bringing, doc: dict[str, Any], folder: Path, as_json: bool) -
         following(f"less {shown(bringing.index.path)}")
     else:
         tell(f"{ended_count(doc):,} of {int(doc['count']):,} members have ended; the others are still to come.")
-        following(f"rgrid attach {doc['id']}")
+        following(attach_again(str(doc["id"]), folder))
     return 0

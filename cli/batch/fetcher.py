@@ -8,7 +8,9 @@ from typing import Any
 
 from ..errors import CliError
 from ..wire.download import Fetcher, digest_of, outputs
+from ..wire.filling import LOCAL
 from ..wire.grid import Grid
+from ..wire.progress import Progress
 from .outage import Once, Outage, Unhurried, passing
 
 MANY_FILES = 16
@@ -18,8 +20,8 @@ MANY_FILES = 16
 class Line:
     """What all fetchers of a batch share: one connection for what they ask, and being stopped together."""
 
-    def __init__(self, grid: Grid, outage: Outage) -> None:
-        self.api, self.outage = Once(grid), outage
+    def __init__(self, grid: Grid, outage: Outage, progress: Progress | None = None) -> None:
+        self.api, self.outage, self.progress = Once(grid), outage, progress
         self.asking = threading.Lock()
         self.patience = Unhurried(outage)
         self.own_ones: list[Unhurried] = []
@@ -48,6 +50,17 @@ class MemberFetcher(Fetcher):
     def __init__(self, line: Line, execution: str) -> None:
         super().__init__(line.api, execution)
         self.line, self.asking, self.patience = line, line.asking, line.patience
+        self.progress = line.progress
+        self.unwritten: dict[Path, CliError] = {}
+        """What the disk here does not take under this name; the other files come nevertheless."""
+
+    def one(self, item: dict[str, Any], path: Path) -> None:
+        try:
+            super().one(item, path)
+        except CliError as failed:
+            if not is_own(failed):
+                raise
+            self.unwritten[path] = failed
 
     def bring(self, wanted: list[tuple[dict[str, Any], Path]]) -> None:
         """A few one after the other, many abreast, where the fault of one stops those of this member only."""
@@ -75,6 +88,12 @@ class MemberFetcher(Fetcher):
     def renewed(self, name: str) -> str:
         """A fresh URL for `name`."""
         return str({item["path"]: item["url"] for item in self.listing()}[name])
+
+
+def is_own(failed: CliError) -> bool:
+    """Whether one file alone cannot be written (its name, its folder), and not whatever is to come."""
+    broken = failed.__cause__
+    return isinstance(broken, OSError) and failed.code == "OUTPUT_UNWRITABLE" and broken.errno not in LOCAL
 
 
 def is_ours(path: Path, known: set[str]) -> bool:

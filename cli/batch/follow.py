@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CliError, Interrupted
+from ..wire.arrival import attach_again
 from ..wire.grid import Grid
 from ..wire.interrupt import Interrupts
 from ..wire.transport import Api, segment
@@ -41,8 +42,8 @@ def follow_batch(
     api = grid if isinstance(grid, Api) else Api(grid)
     with nullcontext(interrupts) if interrupts else Interrupts() as noted:
         noted.raising = False
-        outage = Outage()
-        doc = first(api, batch_id, outage, noted) if api is grid else api.get(f"/batches/{segment(batch_id)}")
+        outage, back = Outage(), attach_again(batch_id, folder, remote_only=remote_only)
+        doc = first(api, batch_id, outage, noted, back) if api is grid else api.get(f"/batches/{segment(batch_id)}")
         bringing = None
         if not remote_only:
             bringing = Bringing(
@@ -50,14 +51,14 @@ def follow_batch(
             )
             bringing = bringing if bringing.start() else None
         following = Following(api, Feed(Once(api.grid), doc, outage), noted, bringing)
-        following.beside = beside
+        following.beside, following.back = beside, back
         try:
             return following.to_the_end(watch=watch, as_json=as_json)
         finally:
             following.leave()
 
 
-def first(api: Api, batch: str, outage: Outage, interrupts: Interrupts) -> dict[str, Any]:
+def first(api: Api, batch: str, outage: Outage, interrupts: Interrupts, back: str) -> dict[str, Any]:
     """The batch from a grid that has answered before: one that is away now is waited for."""
     while True:
         try:
@@ -67,7 +68,7 @@ def first(api: Api, batch: str, outage: Outage, interrupts: Interrupts) -> dict[
                 raise
             outage.met(cause)
             if interrupts.sleep(PAUSE_SECONDS):
-                raise Interrupted(f"Interrupted; {batch} goes on.", f"Come back: rgrid attach {batch}") from None
+                raise Interrupted(f"Interrupted; {batch} goes on.", f"Come back: {back}") from None
             continue
         outage.over()
         return doc

@@ -37,6 +37,8 @@ class Following:
         self.cancelling = False
         self.shown = 0.0
         self.closed = False
+        self.back = f"rgrid attach {self.batch}"
+        """What comes back to it."""
         self.beside: Callable[[dict[str, Any]], None] | None = None
 
     def to_the_end(self, *, watch: bool, as_json: bool = False) -> int:
@@ -89,7 +91,7 @@ class Following:
         if interactive():
             tell("")
             state("quiet", "detached", f"{self.batch} goes on · Ctrl-C again within 3 s cancels it")
-            detail("return", f"rgrid attach {self.batch}")
+            detail("return", self.back)
             detail("cancel", f"rgrid cancel {self.batch}")
             if not self.interrupts.sleep(SECOND_WITHIN_SECONDS):
                 return False
@@ -102,7 +104,7 @@ class Following:
     def left(self) -> int:
         """The person goes, the batch stays."""
         if self.bringing and (home := self.bringing.so_far()):
-            detail("outputs", f"{home}; the rest with: rgrid attach {self.batch}")
+            detail("outputs", f"{home}; the rest with: {self.back}")
         return 0
 
     def leave(self) -> None:

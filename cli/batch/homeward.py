@@ -10,6 +10,7 @@ from ..errors import CliError
 from ..terminal.screen import clean
 from ..wire.grid import Grid
 from ..wire.patience import Stopped
+from ..wire.progress import Progress
 from .entries import entry
 from .fetcher import Line
 from .home import Home
@@ -25,9 +26,18 @@ WAITING_MAX = 64
 class Homeward:
     """`take` results as they come; `finish` waits for the last. `flat`, `force`: see `rgrid download --help`."""
 
-    def __init__(self, grid: Grid, index: Index, outage: Outage, *, flat: bool = False, force: bool = False) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        index: Index,
+        outage: Outage,
+        *,
+        flat: bool = False,
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
         self.index, self.flat = index, flat
-        self.line = Line(grid, outage)
+        self.line = Line(grid, outage, progress)
         self.home = Home()
         self.landing = Landing(index, self.line, flat=flat, force=force)
         self.lock = threading.Lock()
@@ -97,7 +107,7 @@ class Homeward:
     def _member(self, item: dict[str, Any]) -> None:
         """Bring one member home; a fault that is its own is noted and the others go on."""
         try:
-            listed, standing = self.landing.land(item)
+            listed, standing, unwritten = self.landing.land(item)
         except CliError as failed:
             if failed.code == "OUTPUT_UNWRITABLE":
                 raise
@@ -107,15 +117,27 @@ class Homeward:
             text = f"{clean(broken.filename or item['member'])} cannot be read ({broken.strerror})."
             self._refused(item, CliError(text, code="OUTPUT_UNWRITABLE"))
             return
-        self.index.put(item["index"], entry(item, listed, self.flat, standing))
+        if unwritten:
+            self._refused(item, next(iter(unwritten.values())), listed, standing, list(unwritten))
+        else:
+            self.index.put(item["index"], entry(item, listed, self.flat, standing))
         with self.lock:
-            if not standing:
+            if not standing and not unwritten:
                 self.home.brought[item["index"]] = (item["outputs"]["count"], item["outputs"].get("size_bytes") or 0)
             self.home.standing_count += len(standing)
             self.home.standing += standing[: max(0, 3 - len(self.home.standing))]
 
-    def _refused(self, item: dict[str, Any], failed: CliError) -> None:
+    def _refused(
+        self,
+        item: dict[str, Any],
+        failed: CliError,
+        listed: list[dict[str, Any]] | None = None,
+        standing: list[str] | None = None,
+        unwritten: list[str] | None = None,
+    ) -> None:
+        """Note why a member is not whole at home; `listed`: what of it is."""
         with self.lock:
             self.home.refused += 1
             self.home.problem = self.home.problem or failed
-        self.index.put(item["index"], {**entry(item, [], self.flat), "problem": failed.message})
+        told = entry(item, listed or [], self.flat, standing) | {"problem": failed.message}
+        self.index.put(item["index"], told | ({"unwritten": unwritten} if unwritten else {}))

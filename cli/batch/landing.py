@@ -27,12 +27,13 @@ class Landing:
         self.journal = Journal(index.folder, index.batch)
         self.lock = threading.Lock()
 
-    def land(self, item: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-        """Fetch what is not there yet; what the index lists of it, and the places where something else stands."""
+    def land(self, item: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str], dict[str, CliError]]:
+        """Fetch what is not there yet; what the index lists of it, the places where something else stands, and those
+        that cannot be written, with why."""
         fetcher = MemberFetcher(self.line, item["id"])
         recorded = self.index.recorded(item["index"])
         listed: list[dict[str, Any]] = []
-        standing, wanted, coming = [], [], {}
+        standing, wanted, coming, places = [], [], {}, {}
         for each in fetcher.listing() if item["outputs"].get("entries") is None else item["outputs"]["entries"]:
             at = place(item["member"], each["path"], flat=self.flat)
             path = inside(self.index.folder, at)
@@ -41,13 +42,18 @@ class Landing:
                     standing.append(at)
                     continue
                 wanted.append((each, path))
+                places[path] = at
                 coming[at] = each["sha256"]
             if len(listed) < LISTED_MAX:
                 listed.append({name: each[name] for name in ("path", "size_bytes", "sha256")} | {"file": at})
         if coming:
             self.announce(coming)
+        if fetcher.progress:
+            whole = int(item["outputs"].get("size_bytes") or 0)
+            fetcher.progress.known(whole - sum(each["size_bytes"] for each, _ in wanted))
         fetcher.bring(wanted)
-        return listed, standing
+        unwritten = {places[path]: failed for path, failed in fetcher.unwritten.items()}
+        return [each for each in listed if each["file"] not in unwritten], standing, unwritten
 
     def is_free(self, path: Path, known: set[str]) -> bool:
         """Whether a file may be put there: over nothing but one of ours (by SHA-256), unless it is forced."""

@@ -87,7 +87,7 @@ def take(made: Plan, word: str) -> str:
     """Put the file or folder `word` into the plan; the argument as the script must get it."""
     path = Path(word)
     inside = inside_name(path)
-    name = inside or free_name(made, f"{STAGE}/{path.resolve().name or 'root'}", path)
+    name = inside or free_name(made, f"{STAGE}/{Path(os.path.realpath(path)).name or 'root'}", path)
     if path.is_dir():
         for below, source in files_within(path):
             made.add(str(PurePosixPath(name) / below), source)
@@ -131,7 +131,7 @@ def files_within(folder: Path) -> Iterator[tuple[str, Path]]:
 def check_within(path: Path, root: Path) -> None:
     """A link must lead to a regular file in the same tree; anything else must be a regular, readable file."""
     if path.is_symlink():
-        target = path.resolve()
+        target = Path(os.path.realpath(path))  # resolve() raises for a link that leads in a circle
         if not target.is_relative_to(root) or not target.is_file():
             where = "a folder" if target.is_dir() else "a place outside it" if target.exists() else "nothing"
             raise UsageProblem(

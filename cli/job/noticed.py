@@ -54,11 +54,11 @@ def left_behind(script: Path, plan: Plan) -> list[str]:
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return []
     names = {name.partition(".")[0] for node in ast.walk(tree) for name in imported(node)}
-    taken = {path.resolve() for path in plan.files.values()}
+    taken = {Path(os.path.realpath(path)) for path in plan.files.values()}
     lost = []
     for name in sorted(names):
         for path in (script.with_name(f"{name}.py"), script.with_name(name)):
-            here = path.resolve()
+            here = Path(os.path.realpath(path))
             if path.exists() and not any(each == here or here in each.parents for each in taken):
                 lost.append(path)
                 break

@@ -73,6 +73,7 @@ def one_previewed(path: Path, files: Plan, body: dict[str, Any], api_url: str, a
 
 def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any], api_url: str, as_json: bool) -> int:
     """Submit what was found to be in order, then follow it to its end; the exit code."""
+    from ..wire.arrival import attach_again, bring_home
     from ..wire.interrupt import Interrupts
     from .room import tell_room
     from .submit import submit, tell_submitted
@@ -85,22 +86,21 @@ def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any
             raise Interrupted("Interrupted before anything was queued.") from None
         tell_submitted(sent)
         tell_room(api, body)
-        execution = str(sent.answer["id"])
+        execution, folder = str(sent.answer["id"]), options.get("output")
+        back = attach_again(execution, folder, remote_only=bool(options.get("remote-only")))
         if options.get("detach"):
-            return left(sent.answer, as_json)
+            return left(sent.answer, back, as_json)
         from ..terminal.watch import watched
-        from ..wire.arrival import bring_home
 
-        folder = options.get("output")
         arrival = None if options.get("remote-only") else bring_home(api, Path(folder) if folder else None)
-        return watched(api, execution, interrupts, as_json=as_json, arrival=arrival)
+        return watched(api, execution, interrupts, as_json=as_json, arrival=arrival, back=back)
 
 
-def left(answer: dict[str, Any], as_json: bool) -> int:
-    """Detached: its id on stdout, or the answer as JSON."""
+def left(answer: dict[str, Any], back: str, as_json: bool) -> int:
+    """Detached: its id on stdout, or the answer as JSON; `back`: what comes back to it."""
     if as_json:
         emit(answer)
     else:
         click.echo(answer["id"])
-    following(f"rgrid attach {answer['id']}")
+    following(back)
     return 0

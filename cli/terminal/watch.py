@@ -30,6 +30,7 @@ class Watch:
         self.out = stdout or sys.stdout.buffer
         self.err = sys.stderr.buffer
         self.last = ""
+        self.back = f"rgrid attach {execution}"
         self.attempts: set[int] = set()
         self.cancelling = self.warned = False
 
@@ -113,7 +114,7 @@ class Watch:
         if interactive():
             tell("")
             state("quiet", "detached", f"{self.execution} goes on · Ctrl-C again within 3 s cancels it")
-            detail("return", f"rgrid attach {self.execution}")
+            detail("return", self.back)
             detail("cancel", f"rgrid cancel {self.execution}")
             if not self.interrupts.sleep(SECOND_WITHIN_SECONDS):
                 return False
@@ -124,7 +125,7 @@ class Watch:
     def unread(self) -> None:
         """Whoever read our stdout left (`| head -1`): the execution does not end with them."""
         state("quiet", "detached", f"nobody reads stdout any more; {self.execution} goes on")
-        detail("return", f"rgrid attach {self.execution}")
+        detail("return", self.back)
         detail("cancel", f"rgrid cancel {self.execution}")
 
     def cancel(self) -> None:
@@ -152,9 +153,12 @@ class Watch:
             time.sleep(0.02)
 
 
-def watched(api: Api, execution: str, interrupts: Interrupts, *, as_json: bool = False, arrival: Any = None) -> int:
-    """Follow, tell the end, let `arrival(doc)` bring the outputs home; the exit code."""
+def watched(
+    api: Api, execution: str, interrupts: Interrupts, *, as_json: bool = False, arrival: Any = None, back: str = ""
+) -> int:
+    """Follow, tell the end, let `arrival(doc)` bring the outputs home; the exit code. `back`: what comes back to it."""
     watch = Watch(api, execution, interrupts, stdout=sys.stderr.buffer if as_json else None)
+    watch.back = back or watch.back
     try:
         doc = watch.follow()
     except BrokenPipeError:

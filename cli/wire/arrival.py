@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,14 @@ def bring_home(api: Api, folder: Path | None, *, force: bool = False) -> Callabl
 
 def default_folder(execution: str) -> Path:
     return Path("outputs") / execution
+
+
+def attach_again(name: str, folder: Path | str | None = None, *, remote_only: bool = False) -> str:
+    """The command that comes back to `name` (an execution or a batch) and brings its results to where they were to go."""
+    if remote_only:
+        return f"rgrid attach {name} --remote-only"
+    usual = folder is None or (name.startswith("batch_") and Path(folder) == Path("outputs"))
+    return f"rgrid attach {name}" + ("" if usual else f" -o {clean(shlex.quote(str(folder)))}")
 
 
 def shown(folder: Path) -> str:

@@ -135,7 +135,7 @@ class Fetcher:
                 f"{clean(path)} cannot be written ({broken.strerror}).",
                 f"{room}: rgrid download {self.execution} -o other",
                 code="OUTPUT_UNWRITABLE",
-            ) from None
+            ) from broken
 
     def fill(self, item: dict[str, Any], part: Path) -> None:
         """Write `part` until it is complete; a wrong hash throws it away, once."""
@@ -169,9 +169,9 @@ class Fetcher:
 
 
 def part_name(name: str, sha256: str) -> str:
-    """The temporary name: bound to the content, so that a resume never mixes two of them."""
-    tail = f".{sha256[:12]}.part"
-    return os.fsdecode(os.fsencode(name)[: NAME_BYTES_MAX - len(tail)]) + tail
+    """The temporary name: bound to name and content, so that a resume never mixes two of them, and short however long
+    the name is."""
+    return f".{hashlib.sha256(os.fsencode(name) + sha256.encode()).hexdigest()[:16]}.part"
 
 
 def umask() -> int:

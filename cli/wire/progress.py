@@ -52,21 +52,26 @@ class Progress:
         with self._lock:
             self.done_bytes += count
 
+    def expect(self, count: int) -> None:
+        """So many bytes more are to come than was known."""
+        with self._lock:
+            self.total_bytes += count
+
     def words(self, now: float) -> str:
         """`1.2 GB of 5.0 GB · 84 MB/s · 45.0 s left`"""
         with self._lock:
-            done, moved = self.done_bytes, self._moved
+            done, moved, total = self.done_bytes, self._moved, max(self.total_bytes, self.done_bytes)
             while len(self._marks) > 1 and self._marks[0][0] < now - WINDOW_SECONDS:
                 self._marks.popleft()
             (began, before) = self._marks[0]
             self._marks.append((now, moved))
-        text = f"{size(done)} of {size(self.total_bytes)}"
+        text = f"{size(done)} of {size(total)}"
         if self.note:
             return f"{text} · {self.note}"
         rate = (moved - before) / (now - began) if now > began else 0.0
         if rate < 1:
             return text
-        return f"{text} · {size(int(rate))}/s · {duration(max(0, self.total_bytes - done) / rate)} left"
+        return f"{text} · {size(int(rate))}/s · {duration((total - done) / rate)} left"
 
     def _show(self) -> None:
         if self._over.wait(SHOWN_AFTER_SECONDS):

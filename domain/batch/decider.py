@@ -30,7 +30,8 @@ FAILURES = ("failed", "timed_out", "lost")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """State of the decider. `phase`: new, submitted, open, finished. `round` counts the retries."""
+    """State of the decider. `phase`: new, submitted, open, finished. `round` counts the retries; `count`: so many members
+    stand in the log, once it was open."""
 
     phase: str = "new"
     members: e.MemberList | None = None
@@ -46,6 +47,7 @@ class Batch:
     stopped: Reason | None = None
     cancelling: bool = False
     round: int = 0
+    count: int = 0
 
     @property
     def halted(self) -> bool:
@@ -73,7 +75,7 @@ def evolve(state: Batch, event: e.BatchEvent) -> Batch:
                 event.memoize,
             )
         case e.BatchExpanded():
-            return replace(state, phase="open")
+            return replace(state, phase="open", count=state.count if state.round else event.count)
         case e.BatchDelayed():
             return replace(state, delay=event.reason)
         case e.BatchStopped():

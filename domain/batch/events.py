@@ -44,7 +44,8 @@ class BatchSubmitted:
 
 @dataclass(frozen=True, slots=True)
 class BatchExpanded:
-    """Every member stands in the log; after a retry: those that go again do. From here on the round can finish."""
+    """`count` members stand in the log, all that there will be; after a retry: those that go again do. From here on the
+    round can finish."""
 
     count: int
 
@@ -58,7 +59,8 @@ class BatchDelayed:
 
 @dataclass(frozen=True, slots=True)
 class BatchStopped:
-    """Enough have failed: no further member starts, those that wait are cancelled, those that run go on to their end."""
+    """Enough have failed, or not all members can be written: those that wait are cancelled, those that run go on to their
+    end."""
 
     reason: Reason
     failures: int

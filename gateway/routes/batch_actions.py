@@ -16,9 +16,11 @@ from gateway.kept import check_members
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import WAIT_SECONDS_MAX, answer
 from gateway.stored import blobs_of, check_blobs
+from projections.batch_service_queries import OPEN
 from services.runtime.log import Ref
 
 router = APIRouter(tags=["batches"])
+NAMED_MAX = 20
 CANCELLED = {"id": TEXT, "sequence": COUNT, "status": TEXT, "cancelling": {"type": "boolean"}}
 CANCELLED_EXAMPLE = {"id": "batch_7f3k2m9q4d1t", "sequence": 1052, "status": "running", "cancelling": True}
 RETRIED = {"id": TEXT, "sequence": COUNT, "round": COUNT, "count": COUNT}
@@ -36,14 +38,15 @@ RETRIED_EXAMPLE = {"id": "batch_7f3k2m9q4d1t", "sequence": 1061, "round": 1, "co
 async def cancel(
     parts: PartsDep, caller: CallerDep, batch_id: BatchId, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Cancel it: members that wait do not start, those that run are killed, those that have ended stay as they are."""
+    """Cancel it: members that wait do not start, those that run are killed, those that have ended stay as they are.
+
+    WRONG_STATE when it has ended and members of it run again because somebody retried them by themselves.
+    """
     batch = await resolved_batch(parts, caller, batch_id)
-    handled = await parts.handler.handle(
-        Ref(caller.account, "batch", batch),
-        CancelBatch(caller.actor),
-        command_id=command_id("CancelBatch", idempotency_key, batch),
-        actor=caller.actor,
-    )
+    ref, command = Ref(caller.account, "batch", batch), command_id("CancelBatch", idempotency_key, batch)
+    handled = await parts.handler.handle(ref, CancelBatch(caller.actor), command_id=command, actor=caller.actor)
+    if not handled.events and handled.state.phase == "finished":
+        await _check_over(parts, ref, command)
     doc = await batch_document(parts, caller, batch)
     cancelling = handled.state.cancelling and handled.state.phase != "finished"
     return answer({"id": batch, "sequence": handled.position, "status": doc["status"], "cancelling": cancelling})
@@ -82,6 +85,20 @@ async def retry(
         message = "Another retry of it was faster, so this one did nothing. Try again once that round is under way."
         raise WrongState(message, details={"round": state.round})
     return answer({"id": batch, "sequence": handled.position, "round": state.round, "count": count})
+
+
+async def _check_over(parts: Parts, ref: Ref, command: str) -> None:
+    """Raises WrongState when members of a batch that has finished are open, so that this cancel reaches nobody."""
+    if command in (await parts.handler.load(ref)).commands:
+        return
+    await parts.queries.wait_for(await parts.log.last_position(), WAIT_SECONDS_MAX)
+    page = await parts.queries.batch_members(ref.account, ref.id, status=OPEN, limit=NAMED_MAX)
+    ids = [each["id"] for each in page.items]
+    if ids:
+        message = (
+            f"It has ended, and members that were retried by themselves are cancelled so: rgrid cancel {' '.join(ids)}"
+        )
+        raise WrongState(message, details={"members": ids})
 
 
 async def _check_script(parts: Parts, account: str, state: Batch, body: RetryBody) -> None:

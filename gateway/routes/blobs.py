@@ -25,9 +25,9 @@ router = APIRouter(tags=["files"])
         200: shape(
             "A signed upload URL (PUT, 15 minutes) by SHA-256, for those that are missing. With `bundle` in the request the"
             " small ones are named in `bundle.blobs` instead: POST them to `bundle.url` as a sequence of SHA-256 (32 bytes),"
-            " length (8 bytes, big-endian) and content, at most `bytes_max` and 1,000 blobs a request. With `parts` in the request"
-            " large ones may be in `parts` instead: PUT the parts to `urls`, by number; when none is left POST to `finish`, which answers 202"
-            " as long as the blob is being verified and 200 when it is stored.",
+            " length (8 bytes, big-endian) and content, at most `bytes_max` and 1,000 blobs a request. With `parts` in the"
+            " request large ones may be in `parts` instead: PUT the parts to `urls`, by number; when none is left POST to"
+            " `finish`, which answers 202 as long as the blob is being verified and 200 when it is stored.",
             {"missing": {"type": "object", "additionalProperties": {"type": "string"}}},
             {"missing": {"e3b0c442": "http://…/blobs/…?op=put&sig=…"}},
             bundle={"type": "object"},

@@ -32,7 +32,7 @@ class ArtifactStore(Protocol):
     async def missing(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:
         """Those of `blobs` that are not stored (completely), each once, in their order.
 
-        The others were asked for by that, and stay for most of a day even if nothing else needs them (`remove_stale`).
+        The others were asked for by that, and stay for half a day at least even if nothing else needs them (`remove_stale`).
         """
 
     async def of_other_size(self, account: str, blobs: Sequence[BlobRef]) -> list[BlobRef]:

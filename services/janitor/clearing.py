@@ -1,19 +1,20 @@
 """Removes the blobs that nobody needs any more: no execution whose files are kept, no batch that is open.
 
-Whoever names a blob in the log has asked the store for it before, which keeps it for most of a day; and who named it earlier is
-in the read models, which are waited for. So what is neither stays unneeded, however many submit, reuse and clear at once.
+Whoever names a blob in the log has asked the store for it before, which keeps it for half a day at least; and who named it
+earlier is in the read models, which are waited for. So what is neither stays unneeded, however many submit, reuse and clear at
+once.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-
-import orjson
 
 from domain.errors import NotFound
 from services.artifacts.store import BlobDamaged
 from services.janitor.expiring import caught_up
+from services.janitor.lists import Listing, listing
 from services.runtime.service import Context
 
 STALE_SECONDS = 24 * 3600.0
@@ -70,20 +71,14 @@ async def _keep_needed(context: Context, candidates: Candidates) -> None:
         if not hashes:
             continue
         try:
-            hashes.difference_update(_named(kind, await _content(context, account, sha256)))
+            await _take_out(context, account, sha256, listing(kind), hashes)
         except (NotFound, BlobDamaged, ValueError, KeyError, TypeError, AttributeError) as error:
             context.logger.error("Nothing of %s is removed: the list %s cannot be read: %s", account, sha256, error)
             hashes.clear()
 
 
-async def _content(context: Context, account: str, sha256: str) -> bytes:
-    return b"".join([piece async for piece in context.shell.store.open(account, sha256)])
-
-
-def _named(kind: str, content: bytes) -> Iterator[str]:
-    """The blobs that a list names: entries of files, or a line for every member of a batch with the files of its own."""
-    if kind == "members":
-        for line in content.splitlines():
-            yield from (file["sha256"] for file in orjson.loads(line).get("inputs", ()))
-    else:
-        yield from (file["sha256"] for file in orjson.loads(content))
+async def _take_out(context: Context, account: str, sha256: str, names: Listing, hashes: set[str]) -> None:
+    """Of `hashes` what a list names, as it is read: it is never in memory as a whole, and not parsed in the event loop."""
+    async for piece in context.shell.store.open(account, sha256):
+        hashes -= await asyncio.to_thread(names.feed, piece)
+    hashes -= await asyncio.to_thread(names.finish)

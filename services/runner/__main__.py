@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -26,7 +26,7 @@ from services.runner.download import Downloads
 from services.runner.journal import Journal
 from services.runner.node import Node, capacity, labels, programs
 from services.runner.reports import Reports
-from services.runner.sandbox.choose import choose
+from services.runner.sandbox.choose import Choice, choose
 from services.runner.sandbox.find_cgroup import find_groups
 from services.runner.upload import Uploads
 from services.runtime import subjects
@@ -93,19 +93,7 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
             settings.log_bytes_max,
             settings.kill_grace_seconds,
         )
-        machine = capacity()
-        joined = JoinedFact(
-            id_of("life", secrets.randbits(60)),
-            Offer(
-                settings.node_type,
-                machine.cpu_millis,
-                machine.memory_bytes,
-                choice.sandbox.kind,
-                tuple(sorted(known)),
-                VERSION,
-                labels(choice.warning),
-            ),
-        )
+        joined = JoinedFact(id_of("life", secrets.randbits(60)), _offer(settings.node_type, choice, known))
         gc.freeze()
         gc.set_threshold(GARBAGE_MIN)
         _joined.set()
@@ -113,6 +101,20 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
     await bus.close()
     if groups is not None:
         groups.close()
+
+
+def _offer(node_type: str, choice: Choice, known: Mapping[str, str]) -> Offer:
+    """What this machine has room for, and what runs on it."""
+    machine = capacity()
+    return Offer(
+        node_type,
+        machine.cpu_millis,
+        machine.memory_bytes,
+        choice.sandbox.kind,
+        tuple(sorted(known)),
+        VERSION,
+        labels(choice.warning),
+    )
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import nats.errors
 from domain.errors import Invalid, Unavailable
 from services.runtime.bus import TIMEOUT_SECONDS, Bus
 from services.runtime.client import LeanClient
-from services.runtime.connection_url import login_of
+from services.runtime.connection_url import Login, login_of
 from services.runtime.settings import Settings
 from services.runtime.versions import NATS_SERVER_MIN
 
@@ -35,11 +35,27 @@ async def connect(
         login = login_of(where, user, password)
     client = LeanClient()
     watch = _Watch(name)
-    connecting = client.connect(
+    try:
+        await asyncio.wait_for(_connect(client, watch, login, inbox_prefix), wait_seconds)
+    except (TimeoutError, nats.errors.Error, OSError) as error:
+        await client.close()
+        raise Unavailable(f"NATS at {login.url} does not answer: {watch.last or error}") from error
+    try:
+        check_version(str(client._server_info.get("version", "")))
+        bus = watch.bus = Bus(client)
+        await bus.start()
+    except BaseException:
+        await client.close()
+        raise
+    return bus
+
+
+async def _connect(client: LeanClient, watch: _Watch, login: Login, inbox_prefix: str) -> None:
+    await client.connect(
         servers=[login.url],
         user=login.user or None,
         password=login.password or None,
-        name=name,
+        name=watch.name,
         inbox_prefix=inbox_prefix,
         max_reconnect_attempts=-1,
         reconnect_time_wait=RECONNECT_WAIT_SECONDS,  # type: ignore[arg-type]  # fractions work
@@ -52,19 +68,6 @@ async def connect(
         disconnected_cb=watch.on_disconnect,
         reconnected_cb=watch.on_reconnect,
     )
-    try:
-        await asyncio.wait_for(connecting, wait_seconds)
-    except (TimeoutError, nats.errors.Error, OSError) as error:
-        await client.close()
-        raise Unavailable(f"NATS at {login.url} does not answer: {watch.last or error}") from error
-    try:
-        check_version(str(client._server_info.get("version", "")))
-        bus = watch.bus = Bus(client)
-        await bus.start()
-    except BaseException:
-        await client.close()
-        raise
-    return bus
 
 
 def check_version(version: str) -> None:

@@ -16,10 +16,10 @@ from services.runtime import subjects
 from services.runtime.bus import Bus, is_final
 from services.runtime.codec import Decoded, encode_commit, read_commit
 from services.runtime.direct import Stored, read_direct
+from services.runtime.follow import follow_stream
 from services.runtime.histories import REFS_MAX, load_page, recorded_of
 from services.runtime.log import Commit, History, Recorded, Ref, check_batch, whole
 from services.runtime.publish import AT_A_STRETCH, publish, publish_all
-from services.runtime.pull import follow_stream
 
 RETRY_SECONDS_MAX = 10.0
 PAUSE_SECONDS_FIRST = 0.05

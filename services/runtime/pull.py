@@ -2,17 +2,15 @@
 
 One task per consumer asks for more; no task, timer or queue per message (several times faster than `fetch`). Whatever
 goes wrong (a restart of the server, a deleted consumer, silence) ends in the same place: prepare the consumer again and
-go on. `follow_stream` is the reader built on it: it keeps its own position and trusts no consumer's memory.
+go on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from uuid import uuid4
 
 import orjson
 
@@ -28,7 +26,6 @@ SILENCE_SECONDS_MAX = 3 * HEARTBEAT_SECONDS
 PAUSE_SECONDS_FIRST, PAUSE_SECONDS_MAX = 0.1, 2.0
 PAUSE_SECONDS_ABSENT = 0.02
 """While the consumer is not made yet: it will be any moment, and a person waits for their first script."""
-FOLLOW_WINDOW = 2000
 HEARTBEAT, PULL_ENDED = "100", "408"
 ABSENT = "its consumer is not there yet"
 NO_HEADERS = Headers(b"NATS/1.0\r\n\r\n")
@@ -158,66 +155,3 @@ def parse(message: Message) -> Pulled:
     parts = message.reply.split(".")
     delivery, sequence, number, at_ns = parts[4:8] if len(parts) == 9 else parts[6:10]
     return Pulled(int(sequence), message.subject, message.data, message.reply, int(delivery), int(at_ns), int(number))
-
-
-async def follow_stream(bus: Bus, stream: str, subject_filter: str, after: int) -> AsyncIterator[list[Pulled]]:
-    """Every message of `stream` that matches and has a sequence > `after`, for ever, in order, each once."""
-    buffer: list[Pulled] = []
-    arrived = asyncio.Event()
-    names: list[str] = []
-    last = after
-    number = 0
-
-    async def prepare() -> str:
-        nonlocal number
-        number = 0
-        names.append(f"follow-{uuid4().hex}")
-        await bus.api(f"CONSUMER.CREATE.{stream}.{names[-1]}", _follower(stream, names[-1], subject_filter, last + 1))
-        return names[-1]
-
-    def on_message(pulled: Pulled) -> None:
-        nonlocal last, number
-        if names[-1] not in pulled.reply:
-            return  # of the consumer before this one
-        number += 1
-        if pulled.number != number:
-            # Nothing here is acknowledged, so what a broken connection swallowed would not come again by itself.
-            puller.lose(f"delivery {number} did not arrive")
-        elif pulled.sequence > last:
-            last = pulled.sequence
-            buffer.append(pulled)
-            arrived.set()
-
-    puller = Puller(bus, stream, prepare, on_message, lambda: FOLLOW_WINDOW - len(buffer))
-    task = asyncio.create_task(puller.run(), name=f"follow {stream}")
-    task.add_done_callback(lambda _: arrived.set())
-    try:
-        while True:
-            await arrived.wait()
-            if task.done():
-                task.result()
-            arrived.clear()
-            batch, buffer[:] = list(buffer), []
-            puller.wake()
-            if batch:
-                yield batch
-    finally:
-        task.cancel()
-        with contextlib.suppress(Unavailable):
-            if names and bus.connected:
-                await bus.send(f"$JS.API.CONSUMER.DELETE.{stream}.{names[-1]}")
-
-
-def _follower(stream: str, name: str, subject_filter: str, start: int) -> dict[str, object]:
-    """A consumer in memory that acknowledges nothing and is gone soon after nobody pulls."""
-    config = {
-        "name": name,
-        "deliver_policy": "by_start_sequence",
-        "opt_start_seq": start,
-        "filter_subject": subject_filter,
-        "ack_policy": "none",
-        "inactive_threshold": 60_000_000_000,
-        "mem_storage": True,
-        "num_replicas": 1,
-    }
-    return {"stream_name": stream, "config": config}

@@ -90,8 +90,8 @@ class Watched:
 
     def due(self) -> StopBatch | FinishBatch | None:
         """What is to be said of it now."""
-        state, count = self.state, self.state.members.count if self.state.members else 0
-        if state.phase == "open" and self.complete and len(self.ended) == count:
+        state = self.state
+        if state.phase == "open" and self.complete and len(self.ended) == state.count:
             return FinishBatch(dict(sorted(Counter(self.ended.values()).items())), state.round)
         if self.over:
             return StopBatch(_enough(len(self.failed), state.failures_max), len(self.failed), state.round)

@@ -6,7 +6,7 @@ What was decided about one batch is carried out in the order in which it stands 
 from __future__ import annotations
 
 from domain.batch import events as b
-from domain.batch.commands import ExpandBatch
+from domain.batch.commands import ExpandBatch, StopBatch
 from domain.cost.commands import EstimateCost, FinalizeCost
 from domain.execution import commands as c
 from services.runtime.service import Service
@@ -19,6 +19,7 @@ SERVICE = Service(
     consumes=(b.BatchSubmitted, b.BatchStopped, b.BatchCancelRequested, b.BatchRetried),
     sends=(
         ExpandBatch,
+        StopBatch,
         c.SubmitExecution,
         c.ResolveExecution,
         EstimateCost,

@@ -6,19 +6,22 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.batch.commands import ExpandBatch
+from domain.batch.commands import ExpandBatch, StopBatch
 from domain.batch.decider import Batch
 from domain.batch.events import BatchSubmitted
 from domain.batch.members import Member, decode, member_id, member_job
 from domain.cost.commands import EstimateCost
 from domain.cost.settlement import estimate, estimate_reused, settle_reused
+from domain.errors import Invalid, NotFound
 from domain.execution.commands import ResolveExecution, SubmitExecution
+from domain.execution.events import Reason
 from domain.execution.job import Job
 from domain.execution.lookups import NO_DEPENDENCIES, inputs_lookup, script_lookup
 from services.runtime.log import APPEND_ALL_MAX, Ref
-from services.runtime.orders import Order
+from services.runtime.orders import Handled, Order
 from services.runtime.service import Context, EventItem
 from services.steward.known import Known, known_of
+from services.steward.members import first_missing, there
 
 PAGE = APPEND_ALL_MAX // 2
 """Members of one append: each is an execution and its cost."""
@@ -82,48 +85,53 @@ class Expansion:
 
 
 async def expand(context: Context, item: EventItem) -> None:
-    """Write whatever of the batch is not there yet."""
+    """Write whatever of the batch is not there yet; when its list is gone, end it with what is there."""
     state: Batch = (await context.load(item.ref))[0]
     if state.phase != "submitted" or state.round > 0:
         return
-    expansion = await _expansion(context, item)
-    await _write(expansion, await _written(expansion))
-    await context.handle(item.ref, ExpandBatch(len(expansion.members)))
+    event: BatchSubmitted = item.event
+    refs = [
+        Ref(item.ref.account, "execution", member_id(item.ref.account, item.ref.id, n))
+        for n in range(event.members.count)
+    ]
+    written = await first_missing(context, refs)
+    try:
+        listed = await _listed(context, item.ref.account, event)
+    except (NotFound, Invalid) as error:
+        context.logger.error("%s cannot be written: %s", item.ref.id, error.message)
+        reason = Reason("MEMBERS_LOST", f"The list of its members is gone: {error.message}", "Submit it again.")
+        await context.handle(item.ref, StopBatch(reason, 0, state.round))
+        await context.handle(item.ref, ExpandBatch(written))
+        return
+    history = await context.queries.history_seconds(item.ref.account, event.job.script.sha256)
+    expected = estimate(event.job, context.settings.node_type, history)
+    all_there = await _write(Expansion(context, item.ref, event, listed, expected), max(0, written - 1))
+    # Of what was written before a crash nobody here knows whether all of it was accepted.
+    count = len(refs) if all_there and not written else await there(context, item.ref.id, refs)
+    await context.handle(item.ref, ExpandBatch(count))
 
 
-async def _write(expansion: Expansion, start: int) -> None:
+async def _write(expansion: Expansion, start: int) -> bool:
     """The members from `start` on, page after page: a page is there only when all before it are, and then all of it is.
 
-    While the log stores one page, the next is prepared.
+    While the log stores one page, the next is prepared. False when one of them was refused, which stops no other.
     """
+    all_there, context = True, expansion.context
     coming = asyncio.ensure_future(expansion.orders(start))
     try:
         while orders := await coming:
             start += PAGE
             coming = asyncio.ensure_future(expansion.orders(start))
-            await expansion.context.handle_all(orders)
+            for order, each in zip(orders, await context.handle_all(orders), strict=True):
+                if not isinstance(each, Handled):
+                    all_there = False
+                    context.logger.error("%s of %s is not there: %s", order.ref.id, expansion.batch.id, each)
     finally:
         coming.cancel()
+    return all_there
 
 
-async def _expansion(context: Context, item: EventItem) -> Expansion:
-    event: BatchSubmitted = item.event
-    data = b"".join([piece async for piece in context.shell.store.open(item.ref.account, event.members.sha256)])
-    members = await asyncio.to_thread(decode, data)
-    history = await context.queries.history_seconds(item.ref.account, event.job.script.sha256)
-    expected = estimate(event.job, context.settings.node_type, history)
-    return Expansion(context, item.ref, event, members, expected)
-
-
-async def _written(expansion: Expansion) -> int:
-    """How many members stand in the log already: they are written in order, so the first that is missing tells.
-
-    One less than that, to be exact: whether the cost of the last one was written is not looked at.
-    """
-    low, high = 0, len(expansion.members)
-    middle = 0
-    while low < high:
-        _, position = await expansion.context.load(expansion.ref(middle))
-        low, high = (middle + 1, high) if position else (low, middle)
-        middle = (low + high) // 2
-    return max(0, low - 1)
+async def _listed(context: Context, account: str, event: BatchSubmitted) -> list[Member]:
+    """Raises NotFound, Invalid when the list is gone for good."""
+    data = b"".join([piece async for piece in context.shell.store.open(account, event.members.sha256)])
+    return await asyncio.to_thread(decode, data)

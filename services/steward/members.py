@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from domain.batch.decider import Batch
 from domain.batch.halting import NEVER, Back
 from domain.batch.members import member_id
-from domain.errors import Unavailable
+from domain.errors import DamagedHistory, Unavailable
 from services.runtime.log import History, Ref
 from services.runtime.service import Context, EventItem
 
 WAIT_SECONDS_MAX = 2.0
+LOADED_AT_ONCE = 500
 
 
 async def members(context: Context, batch: Ref, state: Batch, statuses: Collection[str] | None = None) -> list[Ref]:
@@ -41,3 +42,24 @@ def came_back(history: History) -> Back:
         for event in made.commit.events:
             back = back.after(event, made.position, made.commit.cause)
     return back
+
+
+async def first_missing(context: Context, refs: Sequence[Ref]) -> int:
+    """The first that does not stand in the log: they are written in order, so all behind it are missing as well."""
+    low, high = 0, len(refs)
+    middle = 0
+    while low < high:
+        (found,) = await context.load_all([refs[middle]])
+        is_there = isinstance(found, DamagedHistory) or found.position > 0
+        low, high = (middle + 1, high) if is_there else (low, middle)
+        middle = (low + high) // 2
+    return low
+
+
+async def there(context: Context, batch: str, refs: Sequence[Ref]) -> int:
+    """How many of `refs` stand in the log as members of `batch`; one whose history is damaged is none: it never ends."""
+    count = 0
+    for start in range(0, len(refs), LOADED_AT_ONCE):
+        found = await context.load_all(refs[start : start + LOADED_AT_ONCE])
+        count += sum(not isinstance(each, DamagedHistory) and each.state.batch_id == batch for each in found)
+    return count

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 
 import pytest
@@ -34,7 +33,15 @@ def test_nothing_is_written_through_a_link(tmp_path):
 
 
 def test_the_temporary_name_fits():
-    assert len(os.fsencode(part_name("ü" * 127, "0" * 64))) <= 255
+    longest = part_name("ü" * 127, "0" * 64)
+    assert len(longest) < 32
+    assert len({longest, part_name("ü" * 126, "0" * 64), part_name("ü" * 127, "1" * 64)}) == 3
+
+
+def test_the_longest_name_comes_home(odd_server, tmp_path):
+    Shelf(odd_server, [("x" * 255, BODY, 0o644)])
+    fetch(odd_server, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["x" * 255]
 
 
 class Shelf:

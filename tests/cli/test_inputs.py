@@ -78,7 +78,7 @@ def test_links_in_a_folder_stay_within_it(here):
         planned("data")
 
 
-@pytest.mark.parametrize(("target", "word"), [("..", "a folder"), ("gone", "nothing")])
+@pytest.mark.parametrize(("target", "word"), [("..", "a folder"), ("gone", "nothing"), ("link", "nothing")])
 def test_links_to_folders_or_nothing_are_named(here, target, word):
     (here / "data" / "link").symlink_to(target)
     with pytest.raises(UsageProblem, match=word):

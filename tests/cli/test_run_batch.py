@@ -69,3 +69,33 @@ def test_what_is_wrong_is_said_before_a_grid_is_looked_for(capfd, here, words, m
     code, _, err = said(capfd, *words.split())
     assert (code, message in err) == (2, True), err
     assert not (here / "home").exists()
+
+
+@pytest.mark.parametrize("words", ["--batch **", "--batch lo*", "--batch loop", "--batch lp/*"])
+def test_a_link_that_leads_in_a_circle_is_named(capfd, here, words):
+    Path("loop").symlink_to("loop")
+    Path("lp").mkdir()
+    Path("lp/L1").symlink_to("L1")
+    code, _, err = said(capfd, "s.py", "--dry-run", *words.split())
+    assert (code, "cannot be used; nothing was queued" in err, ": a link to nothing" in err) == (2, True, True), err
+
+
+@pytest.mark.parametrize("folder", ["/proc/x", "s.py", "s.py/deep", "/dev/null", "x" * 300])
+@pytest.mark.parametrize("words", [["s.py", "0.csv"], ["s.py", "--batch", "*.csv"]])
+def test_a_folder_that_takes_nothing_is_refused_before_anything_is_queued(capfd, here, folder, words):
+    code, _, err = said(capfd, *words, "-o", folder)
+    assert (code, f"-o {folder}: " in err, "--remote-only" in err) == (2, True, True), err
+    assert not (here / "home").exists()
+
+
+def test_a_batch_needs_its_own_folder(capfd, here):
+    Path("outputs").write_text("mine")
+    code, _, err = said(capfd, "s.py", "--batch", "*.csv", "--dry-run")
+    assert (code, "./outputs: there is a file of that name, not a folder." in err) == (2, True), err
+    assert said(capfd, "s.py", "--batch", "*.csv", "--dry-run", "--remote-only")[0] == 0
+    assert said(capfd, "s.py", "0.csv", "--dry-run")[0] == 0
+
+
+def test_looking_at_a_folder_leaves_nothing_there(capfd, here):
+    assert said(capfd, "s.py", "--batch", "*.csv", "--dry-run", "-o", "a/b")[0] == 0
+    assert not Path("a").exists()

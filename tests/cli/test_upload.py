@@ -10,7 +10,7 @@ import pytest
 from cli.errors import CliError, UsageProblem
 from cli.wire import filling, patience
 from cli.wire.blob import of_bytes, of_file
-from cli.wire.download import download
+from cli.wire.download import download, part_name
 from cli.wire.grid import Grid
 from cli.wire.progress import Progress
 from cli.wire.transport import Api
@@ -211,7 +211,7 @@ def test_a_large_output_comes_in_stretches_and_goes_on(odd_server, tmp_path, mon
 def test_stretches_that_are_there_are_not_fetched_again(odd_server, tmp_path, monkeypatch):
     monkeypatch.setattr(filling, "STRETCH_BYTES", 100_000)
     bucket = Bucket(odd_server, os.urandom(1_050_000))
-    part = tmp_path / f"big.{hashlib.sha256(bucket.data).hexdigest()[:12]}.part"
+    part = tmp_path / part_name("big", hashlib.sha256(bucket.data).hexdigest())
     part.write_bytes(bytes(100_000) + bucket.data[100_000:300_000] + bytes(750_000))
     filling.ledger_of(part).write_text("100000\n200000\n")
     download(Api(Grid(odd_server.url, "k", "x")), "exec_1", tmp_path)

@@ -190,6 +190,22 @@ async def test_a_batch_is_cancelled_once(gateway: GatewayUnderTest) -> None:
     assert (await gateway.call("GET", "/batches/batch_000000000000/events"))[0] == 404
 
 
+async def test_a_cancel_that_would_reach_nobody_names_the_members_that_go_again(gateway: GatewayUnderTest) -> None:
+    batch = await submit_batch(gateway, members_of(2))
+    for index in range(2):
+        await end(gateway, batch, index, "failed")
+    await finish(gateway, batch, {"failed": 2})
+    assert (await gateway.call("POST", f"/batches/{batch}/cancel"))[0] == 200
+    member = member_id(ACCOUNT, batch, 1)
+    assert (await gateway.call("POST", f"/executions/{member}/retry"))[0] == 200
+    status, refused = await gateway.call("POST", f"/batches/{batch}/cancel")
+    assert (status, refused["error"]["code"]) == (409, "WRONG_STATE")
+    assert refused["error"]["details"]["members"] == [member]
+    assert f"rgrid cancel {member}" in refused["error"]["message"]
+    assert (await gateway.call("POST", f"/executions/{member}/cancel"))[0] == 200
+    assert (await gateway.call("POST", f"/batches/{batch}/cancel"))[0] == 200
+
+
 async def test_a_retry_reaches_those_that_ended_so(gateway: GatewayUnderTest) -> None:
     batch = await submit_batch(gateway, members_of(3))
     await end(gateway, batch, 0)

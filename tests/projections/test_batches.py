@@ -160,6 +160,17 @@ async def test_a_batch_that_was_cancelled(queries: Queries, projector: Projector
     assert (doc["status"], doc["cancelling"], doc["reason"]["code"]) == ("cancelled", False, "CANCELLED")
 
 
+async def test_one_whose_list_was_lost_has_failed_and_says_so(queries: Queries, projector: Projector) -> None:
+    world = BatchWorld()
+    world.send(BATCH, b.StopBatch(Reason("MEMBERS_LOST", "The list is gone."), 0, 0))
+    world.send(BATCH, b.ExpandBatch(0))
+    world.send(BATCH, b.FinishBatch({}, 0))
+    await projector.apply(world.log)
+    doc = await queries.get_batch("local", BATCH.id)
+    assert (doc["status"], doc["reason"]["code"]) == ("failed", "MEMBERS_LOST")
+    assert doc["finished_at"] is not None
+
+
 async def test_a_round_of_retries(
     world: BatchWorld, queries: Queries, services: ServiceQueries, projector: Projector
 ) -> None:

@@ -14,6 +14,7 @@ from ...errors import CliError, Interrupted
 from ...options import emit
 from ...terminal.formats import count
 from ...terminal.screen import detail, following, state
+from ...wire.arrival import attach_again
 from ...wire.blob import Blob, entry, of_bytes, of_file
 from ...wire.grid import find
 from ...wire.interrupt import Interrupts
@@ -83,7 +84,7 @@ def launched(batch: Batch, options: Mapping[str, Any], api_url: str, as_json: bo
         name = str(sent.answer["id"])
         expected = expectation(api, body, len(batch.items))
         if options.get("detach"):
-            return left(sent.answer, as_json)
+            return left(sent.answer, options, as_json)
         from ...batch.follow import follow_batch
 
         return follow_batch(
@@ -125,12 +126,13 @@ def tell(batch: Batch, sent: Sent) -> None:
     state("busy", "submitted", " · ".join(words))
 
 
-def left(answer: dict[str, Any], as_json: bool) -> int:
+def left(answer: dict[str, Any], options: Mapping[str, Any], as_json: bool) -> int:
     """Detached: its id on stdout, or the answer as JSON; how to come back on stderr."""
     if as_json:
         emit(answer)
     else:
         click.echo(answer["id"])
     detail("cancel", f"rgrid cancel {answer['id']}")
-    following(f"rgrid attach {answer['id']}")
+    back = attach_again(str(answer["id"]), options.get("output"), remote_only=bool(options.get("remote-only")))
+    following(back)
     return 0

@@ -58,7 +58,7 @@ class Walk:
         for entry in self.entries(base):
             if not fits(entry.name) or (entry.name.startswith(".") and not head.startswith(".")):
                 continue
-            if not entry.is_dir():
+            if not is_folder(entry):
                 if not rest:
                     yield base + entry.name
             elif rest:
@@ -70,8 +70,16 @@ class Walk:
         """`base` and all folders below it, each with a slash at its end; neither hidden ones nor links."""
         yield base
         for entry in self.entries(base):
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            if is_folder(entry, links=False) and not entry.name.startswith("."):
                 yield from self.tree(f"{base}{entry.name}/")
+
+
+def is_folder(entry: os.DirEntry[str], *, links: bool = True) -> bool:
+    """Whether it is a folder, or with `links` leads to one; a link that leads in a circle does not."""
+    try:
+        return entry.is_dir(follow_symlinks=links)
+    except OSError:
+        return False
 
 
 def is_pattern(word: str) -> bool:

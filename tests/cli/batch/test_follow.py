@@ -17,6 +17,7 @@ from cli.batch.follow import follow_batch
 from cli.errors import CliError
 from cli.main import answer
 from cli.wire.grid import Grid
+from cli.wire.progress import Progress
 from cli.wire.transport import Api
 from tests.fixtures.batch_server import BATCH, BatchServer
 
@@ -221,6 +222,30 @@ def test_names_that_would_leave_the_folder_are_refused(batch, capfd):
     assert not index()["complete"]
 
 
+@pytest.mark.parametrize("flat", [False, True])
+def test_long_names_come_home(batch, flat):
+    for i in range(40):
+        batch.end(i, files={"x" * 255: b"%d" % i})
+    assert follow(batch, flat=flat) == 0
+    for each in index()["members"]:
+        assert (Path("outputs") / each["outputs"][0]["file"]).read_bytes() == b"%d" % each["index"]
+
+
+def test_a_file_that_cannot_be_written_stops_no_other(batch, capfd):
+    deep = "/".join(["d" * 200] * 21)
+    for i in range(40):
+        batch.end(i, files={"a.txt": b"a", deep: b"deep", "z.txt": b"z"} if i == 0 else {"a.txt": b"a", "z.txt": b"z"})
+    assert answer(["attach", BATCH]) == 125
+    assert "cannot be written (File name too long)" in capfd.readouterr().err
+    for i in range(40):
+        assert Path(f"outputs/in/{i:03d}.txt/z.txt").read_bytes() == b"z"
+    said = index()
+    first = said["members"][0]
+    assert not said["complete"]
+    assert [each["path"] for each in first["outputs"]] == ["a.txt", "z.txt"]
+    assert first["unwritten"] == [f"in/000.txt/{deep}"] and "File name too long" in first["problem"]
+
+
 def test_download_resumes_verifies_and_picks(batch, capfd):
     end_all(batch, failing=(7,))
     assert answer(["download", BATCH, "--only-failed"]) == 0
@@ -236,6 +261,36 @@ def test_download_resumes_verifies_and_picks(batch, capfd):
     assert answer(["download", BATCH, "--flat", "-o", "flat"]) == 0
     assert Path("flat/in__009.txt__deep__er.bin").read_bytes() == b"\x00" * 9
     assert index("flat")["members"][9]["folder"] == "."
+
+
+def test_a_folder_that_takes_nothing_is_told_once_and_plainly(batch, capfd):
+    end_all(batch)
+    Path("two.py").write_text("mine")
+    for verb in ("download", "attach"):
+        assert answer([verb, BATCH, "-o", "two.py"]) == 125
+        err = capfd.readouterr().err
+        assert err.count("two.py/") == 1, err
+        assert "\x1b" not in err and "goes on" not in err, err
+    assert Path("two.py").read_text() == "mine"
+
+
+@pytest.mark.parametrize("words", [[], ["--only-failed"]])
+def test_a_download_says_how_far_it_is(batch, capfd, monkeypatch, words):
+    class Kept(Progress):
+        def __init__(self, *said):
+            super().__init__(*said)
+            kept.append(self)
+
+    kept = []
+    monkeypatch.setattr("cli.batch.fetch.Progress", Kept)
+    end_all(batch, failing=(3, 4))
+    batch.more = {
+        "outputs": {"count": 1, "size_bytes": sum(end["outputs"]["size_bytes"] for end in batch.ends.values())}
+    }
+    for _ in range(2):  # the second time all of it is here
+        assert answer(["download", BATCH, *words]) == 0
+    expected = 2 if words else batch.more["outputs"]["size_bytes"]
+    assert [(each.done_bytes, each.total_bytes) for each in kept] == [(expected, expected)] * 2
 
 
 def test_one_process_at_a_time_brings_them_home(batch, capfd):
@@ -273,7 +328,8 @@ def test_kill_9_at_any_moment_leaves_a_true_index(batch):
         for each in said["members"]:
             for output in each["outputs"]:
                 assert (Path("outputs") / output["file"]).stat().st_size == output["size_bytes"]
-    end_all(batch)
+    for i in range(23, 40):
+        batch.end(i, files={"out.txt": b"%d" % i})
     assert answer(["download", BATCH]) == 0
     assert index()["complete"]
     assert not [path for path in Path("outputs").rglob("*") if path.name.endswith(".part")]

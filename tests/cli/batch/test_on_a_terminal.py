@@ -76,6 +76,16 @@ def test_the_first_interrupt_detaches(batch):
     assert not any("1 of 40" in row for row in seen)
 
 
+def test_the_way_back_leads_to_the_same_folder(batch):
+    batch.end(0, files={"out.txt": b"0"})
+    sitting = Sitting("attach", BATCH, "-o", "my results")
+    sitting.until("1 of 40")
+    sitting.process.send_signal(signal.SIGINT)
+    code, seen = sitting.end()
+    assert code == 0
+    assert any(f"return      rgrid attach {BATCH} -o 'my results'" in row for row in seen), seen
+
+
 def test_the_second_one_cancels(batch):
     batch.end(0, files={"out.txt": b"0"})
     sitting = Sitting("attach", BATCH)

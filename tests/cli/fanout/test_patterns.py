@@ -77,6 +77,12 @@ def test_links_to_folders_are_not_followed_by_two_stars_so_that_a_loop_ends(here
     assert "data/loop/a.csv" in Walk().matches("data/loop/*.csv")
 
 
+@pytest.mark.parametrize("pattern", ["loop*", "lo*/*", "**/loop*", "**/[l]oop/**"])
+def test_a_link_that_leads_in_a_circle_is_no_folder(pattern, here):
+    (here / "loop").symlink_to("loop")
+    assert list(Walk().matches(pattern)) == (["loop"] if pattern.endswith("loop*") else [])
+
+
 def test_folders_that_match_are_counted(here):
     walk = Walk()
     assert sorted(walk.matches("data/*")) == ["data/1.csv", "data/2.csv", "data/ä b.csv"]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,8 +16,8 @@ from domain.batch.events import MemberList
 from domain.errors import Unavailable
 from domain.execution.commands import SubmitExecution
 from domain.execution.job import Job
-from domain.files import file_set
-from services.janitor import clearing
+from domain.files import FileRef, file_set
+from services.janitor import clearing, lists
 from services.runtime.log import Ref
 from services.runtime.memos import reusable
 from services.runtime.messages import BlobRef
@@ -70,6 +73,35 @@ async def test_what_stands_in_lists_is_needed(house: House) -> None:
     house.age()
     await house.clear()
     assert house.left() == set(house.blobs)
+
+
+async def test_a_list_is_parsed_piece_by_piece_and_not_in_the_event_loop(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And each of its files is needed, wherever in it it stands."""
+    owned = [f"in/{number}" for number in range(20_000)]
+    needed = {await house.file(owned[0]), await house.file(owned[9_999]), await house.file(owned[-1])}
+    known = {file.path: file for file in needed}
+    each = [known.get(path, FileRef(path, hashlib.sha256(path.encode()).hexdigest(), 1)) for path in owned]
+    content = members.encode(members.Member(f"m{number}", (), (file,)) for number, file in enumerate(each))
+    batch = SubmitBatch(MemberList(await house.blob(content.decode()), len(content), 20_000), Job("sh", each[0]), "f")
+    await house.gateway.projected(await house.gateway.command(Ref(ACCOUNT, "batch", "batch_x"), batch))
+    inputs = await house.listed(*each)
+    await house.run("exec_a", Job("python", await house.file("a.py"), inputs=inputs))
+    fed: list[tuple[int, bool]] = []
+    for kind in (lists._Members, lists._Manifest):
+
+        def feed(self: lists.Listing, data: bytes, feed: Any = kind.feed) -> set[str]:
+            fed.append((len(data), threading.current_thread() is threading.main_thread()))
+            return feed(self, data)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(kind, "feed", feed)
+    await house.blob("nobody ever named this")
+    house.age()
+    assert (await house.clear()).blobs == 1
+    assert house.left() == set(house.blobs[:-1])
+    assert len(fed) > 4 and max(fed)[0] <= 1024**2
+    assert not any(in_the_loop for _, in_the_loop in fed)
 
 
 async def test_a_list_that_cannot_be_read_keeps_everything(house: House) -> None:

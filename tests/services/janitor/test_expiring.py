@@ -69,8 +69,8 @@ async def test_a_retry_that_comes_first_wins(house: House, monkeypatch: pytest.M
     due = house.queries.expired
 
     async def late(now_us: int, *, limit: int) -> list[tuple[str, str, int]]:
-        found = await due(now_us, limit=limit)
-        await house.command("exec_a", RetryExecution("me"))
+        if found := await due(now_us, limit=limit):
+            await house.command("exec_a", RetryExecution("me"))
         return found
 
     monkeypatch.setattr(type(house.queries), "expired", lambda _self, now_us, limit: late(now_us, limit=limit))
@@ -93,9 +93,36 @@ async def test_two_janitors_record_it_once(house: House, monkeypatch: pytest.Mon
     for number in range(10):
         await house.run(f"exec_{number}", job)
     house.days = 31
-    assert sum(await asyncio.gather(house.expire(), house.expire(), house.expire())) == 10
+    await asyncio.gather(house.expire(), house.expire(), house.expire())
     for number in range(10):
         assert len(await gone(house, f"exec_{number}")) == 1
+
+
+async def test_what_cannot_be_recorded_holds_up_nothing_behind_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a page of those that ended first are refused, and are due again each time."""
+    monkeypatch.setattr(expiring, "PAGE", 2)
+    job = Job("python", await house.file("a.py"))
+    for number in range(8):
+        await house.run(f"exec_{number}", job)
+    house.days = 31
+    known = house.queries.expired
+    refused = await known(house.context().now_us(), limit=3)
+    for _, execution, _ in refused:
+        await house.command(execution, RetryExecution("me"))
+
+    async def with_the_refused(now_us: int, *, limit: int) -> list[tuple[str, str, int]]:
+        return [*refused, *await known(now_us, limit=limit)][:limit]
+
+    monkeypatch.setattr(
+        type(house.queries), "expired", lambda _self, now_us, limit: with_the_refused(now_us, limit=limit)
+    )
+    assert await house.expire() == 5
+    assert await house.expire() == 0
+    for number in range(8):
+        execution = f"exec_{number}"
+        assert len(await gone(house, execution)) == (0 if execution in [each[1] for each in refused] else 1)
 
 
 async def test_the_log_goes_from_its_stream_too(house: House) -> None:

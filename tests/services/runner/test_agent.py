@@ -388,7 +388,7 @@ async def _stored(grid: Grid, execution: str) -> dict[int, bytes]:
     import orjson
 
     from services.runtime import subjects
-    from services.runtime.pull import follow_stream
+    from services.runtime.follow import follow_stream
 
     found: dict[int, bytes] = {}
     wanted = (await grid.finished(execution)).log.chunks

@@ -10,7 +10,8 @@ import pytest
 from services.runtime import subjects
 from services.runtime.bus import Bus
 from services.runtime.client import Message
-from services.runtime.pull import ABSENT, Pulled, Puller, follow_stream
+from services.runtime.follow import follow_stream
+from services.runtime.pull import ABSENT, Pulled, Puller
 from services.runtime.streams import ensure_runner_consumer
 
 

@@ -128,6 +128,21 @@ def test_it_is_finished_when_all_have_ended_and_not_before_all_are_there() -> No
     assert due(scheduler) is None
 
 
+def test_it_is_finished_when_those_have_ended_that_could_be_written() -> None:
+    log, scheduler, members = started(2, expand=False)
+    log.do(BATCH, b.ExpandBatch(1))
+    log.end(members[0])
+    assert due(scheduler) == b.FinishBatch({"succeeded": 1}, 0)
+
+
+def test_one_of_which_nothing_could_be_written_is_finished() -> None:
+    log = Log()
+    log.do(BATCH, b.SubmitBatch(be.MemberList("0" * 64, 1, 3), job(), "f"))
+    log.do(BATCH, b.StopBatch(Reason("MEMBERS_LOST", "gone"), 0, 0), b.ExpandBatch(0))
+    scheduler = Scheduling(log)
+    assert due(scheduler) == b.FinishBatch({}, 0)
+
+
 def test_a_retry_of_some_begins_a_round_that_finishes_when_they_have_ended() -> None:
     log, scheduler, members = started(3)
     for ref, how in zip(members, ("succeeded", "failed", "lost"), strict=True):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from domain.batch import events as b
 from domain.errors import Unavailable
 from domain.execution import events as e
 from domain.files import FileRef
+from services.runtime.bulk import Outcome
+from services.runtime.orders import Order
+from services.runtime.service import Context
+from services.steward import again
 from services.steward.orders import STALLED_SECONDS
 from tests.services.shell import NOW
 from tests.services.steward.city import BATCH, DONE, City
@@ -32,6 +38,27 @@ async def test_who_ended_so_goes_again_with_the_mended_script(city: City) -> Non
     await city.happened(await city.decided(RETRIED))
     assert await city.statuses() == ["running", "queued", "queued", "succeeded"]
     assert [each.job.script == MENDED for each in await city.members() if each.job] == [False, True, True, False]
+    assert (await city.events(BATCH))[-1] == b.BatchExpanded(2)
+
+
+async def test_a_retry_that_a_crash_cut_in_two_counts_both_parts(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even those of the first part that have ended since."""
+    monkeypatch.setattr(again, "PAGE", 1)
+    retried = await city.decided(RETRIED)
+    handle_all = Context.handle_all
+
+    async def killed(context: Context, orders: Sequence[Order]) -> list[Outcome]:
+        if orders[0].ref == city.member(2):
+            raise Unavailable("It was killed.")
+        return await handle_all(context, orders)
+
+    monkeypatch.setattr(Context, "handle_all", killed)
+    with pytest.raises(Unavailable):
+        await city.happened(retried)
+    monkeypatch.setattr(Context, "handle_all", handle_all)
+    await city.given(city.member(1), e.ExecutionAssigned(2, "n1", "i1", "local", NOW), e.ExecutionFinished(2, DONE))
+    city.now_us += 5_000_000
+    await city.happened(retried)
     assert (await city.events(BATCH))[-1] == b.BatchExpanded(2)
 
 

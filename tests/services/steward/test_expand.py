@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from domain.batch import events as b
 from domain.cost import events as cost
-from domain.errors import Unavailable
+from domain.errors import NotFound, Unavailable
 from domain.execution import events as e
 from domain.memo import memo_key
 from services.runtime.log import Commit, Ref
@@ -97,6 +98,46 @@ async def test_a_miss_says_in_what_it_differs_from_the_last_run() -> None:
     first, second = [(await city.events(city.member(index)))[1].memo for index in range(2)]
     assert "did not succeed" in first.reason
     assert second.reason == "other inputs and arguments than the last run of s.py, exec_last"
+
+
+async def test_a_member_that_is_refused_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    city = City(4)
+    stranger = replace(await _job_of(1), fingerprint="another", batch_id="")
+    await city.given(city.member(1), stranger)
+    await city.expanded()
+    assert (await city.events(BATCH))[-1] == b.BatchExpanded(3)
+    assert city.member(1).id in caplog.text
+    assert [each.batch_id for each in await city.members()] == [BATCH.id, "", BATCH.id, BATCH.id]
+
+
+async def test_a_batch_whose_list_is_gone_ends_with_those_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says why, where people look."""
+    for written in (0, 4):
+        city = City(10)
+        recorded = await city.decided(city.submitted)
+        if written:
+            append_all, calls = city.log.append_all, iter((False, True))
+
+            async def cut(commits: Sequence[Any], append_all: Any = append_all, calls: Any = calls) -> list[int]:
+                if next(calls):
+                    raise Unavailable("NATS is away.")
+                return list(await append_all(commits))
+
+            monkeypatch.setattr(city.log, "append_all", cut)
+            with pytest.raises(Unavailable):
+                await city.happened(recorded)
+            monkeypatch.setattr(city.log, "append_all", append_all)
+        monkeypatch.setattr(city.shell.store, "open", gone)
+        await city.happened(recorded)
+        _, stopped, expanded = await city.events(BATCH)
+        assert (stopped.reason.code, expanded.count) == ("MEMBERS_LOST", written)
+        state = await city.batch()
+        assert (state.phase, state.count, state.halted) == ("open", written, True)
+
+
+async def gone(account: str, sha256: str) -> AsyncIterator[bytes]:
+    raise NotFound("There is no such blob.")
+    yield b""
 
 
 async def _job_of(index: int) -> e.ExecutionSubmitted:
