@@ -88,7 +88,7 @@ def emit_would(wire: Api, batch: str, text: str, as_json: bool) -> None:
 def by_filter(wire: Api, filters: dict[str, Any], *, wait: bool, dry_run: bool, as_json: bool) -> int:
     """All that match and are open; the exit code."""
     from .bulk.ending import cancel_selection
-    from .bulk.posting import show_selection
+    from .bulk.posting import emit_none, show_selection
     from .bulk.selection import selected
 
     status, query = filters.get("status"), query_of(filters)
@@ -96,7 +96,7 @@ def by_filter(wire: Api, filters: dict[str, Any], *, wait: bool, dry_run: bool, 
         raise UsageProblem(f"What is {WORDS.get(status, status)} has ended.", f"Open are: {', '.join(OPEN)}")
     found = selected(wire, query, (status,) if status else OPEN, whole=not status)
     if not len(found):
-        state("quiet", "none", "no open execution matches")
+        emit_none("cancel", dry_run=dry_run) if as_json else state("quiet", "none", "no open execution matches")
         return 0
     show_selection(found, "cancelled", dry_run=dry_run, as_json=as_json)
     if dry_run:

@@ -13,10 +13,11 @@ from .terminal.table import table
 
 
 @click.group(invoke_without_command=True, epilog=example("rgrid nodes", "rgrid nodes ls --json"))
+@common
 @click.pass_context
-def command(ctx: click.Context) -> int:
+def command(ctx: click.Context, api_url: str, as_json: bool) -> int:
     """List the machines of the grid."""
-    return int(ctx.invoke(ls, api_url="", as_json=False)) if ctx.invoked_subcommand is None else 0
+    return int(ctx.invoke(ls, api_url=api_url, as_json=as_json)) if ctx.invoked_subcommand is None else 0
 
 
 @command.command(epilog=example("rgrid nodes ls", "rgrid nodes ls --json"))

@@ -18,10 +18,11 @@ DAYS = {"d": 1, "w": 7, "y": 365}
 
 
 @click.group(invoke_without_command=True, epilog=example("rgrid projects", "rgrid projects set thesis --retention 90d"))
+@common
 @click.pass_context
-def command(ctx: click.Context) -> int:
+def command(ctx: click.Context, api_url: str, as_json: bool) -> int:
     """List the projects and how long they keep files and logs; `set` says for how long."""
-    return int(ctx.invoke(ls, api_url="", as_json=False)) if ctx.invoked_subcommand is None else 0
+    return int(ctx.invoke(ls, api_url=api_url, as_json=as_json)) if ctx.invoked_subcommand is None else 0
 
 
 @command.command(epilog=example("rgrid projects ls", "rgrid projects ls --json"))

@@ -107,7 +107,10 @@ def one(wire: Api, text: str, statuses: tuple[str, ...], script: Path | None, *,
         meant = doc["status"] in (statuses or ENDED)
         if dry_run or not meant:
             word = "would run again" if meant else "would not run again" if dry_run else "does not run again"
-            state("quiet", doc["status"], f"{doc['id']} {word}")
+            if as_json:
+                emit({"id": doc["id"], "status": doc["status"], "meant": meant, "dry_run": dry_run})
+            else:
+                state("quiet", doc["status"], f"{doc['id']} {word}")
             return ""
     answer = wire.post(f"/executions/{segment(text)}/retry")
     if as_json:
@@ -120,12 +123,12 @@ def one(wire: Api, text: str, statuses: tuple[str, ...], script: Path | None, *,
 def by_filter(wire: Api, filters: dict[str, Any], statuses: tuple[str, ...], *, dry_run: bool, as_json: bool) -> int:
     """All that match and ended so; the exit code."""
     from .bulk.again import retry_selection
-    from .bulk.posting import show_selection
+    from .bulk.posting import emit_none, show_selection
     from .bulk.selection import selected
 
     found = selected(wire, query_of(filters), statuses)
     if not len(found):
-        state("quiet", "none", "nothing that matches ended so")
+        emit_none("retry", dry_run=dry_run) if as_json else state("quiet", "none", "nothing that matches ended so")
         return 0
     show_selection(found, "queued", dry_run=dry_run, as_json=as_json)
     return 0 if dry_run else retry_selection(wire, found, statuses, as_json=as_json)

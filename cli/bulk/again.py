@@ -25,7 +25,7 @@ def retry_batch(
     counts = doc.get("counts") or {}
     meant = sum(int(counts.get(status) or 0) for status in statuses)
     if not meant:
-        tell_none(doc, statuses)
+        emit({"id": batch, "count": 0, "dry_run": dry_run}) if as_json else tell_none(doc, statuses)
         return ""
     body: dict[str, Any] = {"statuses": list(statuses)}
     if script is None:
@@ -33,7 +33,10 @@ def retry_batch(
     else:
         body["script"] = mended(wire, doc, script, send=not dry_run)
     if dry_run:
-        state("quiet", "matching", f"{batch} · {count(meant, 'run')} would run again")
+        if as_json:
+            emit({"id": batch, "count": meant, "dry_run": True})
+        else:
+            state("quiet", "matching", f"{batch} · {count(meant, 'run')} would run again")
         return batch
     answer = wire.post(f"/batches/{segment(batch)}/retry", body)
     if as_json:

@@ -70,6 +70,11 @@ def tell_refused(outcome: Outcome) -> None:
         failure(f"{len(outcome.refused):,} were refused.", *lines)
 
 
+def emit_none(verb: str, *, dry_run: bool) -> None:
+    """As JSON that nothing matched: an object, so that who reads it need not tell nothing from a broken pipe."""
+    emit({"op": verb, "count": 0, "ids": [], "dry_run": dry_run})
+
+
 def show_selection(found: Selection, verb: str, *, dry_run: bool, as_json: bool) -> None:
     """How many are meant; with `dry_run` also which, up to a screenful (all of them as JSON)."""
     state("quiet", "matching", found.words())

@@ -75,6 +75,7 @@ def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any
     """Submit what was found to be in order, then follow it to its end; the exit code."""
     from ..wire.arrival import attach_again, bring_home
     from ..wire.interrupt import Interrupts
+    from .room import tell_room
     from .submit import submit, tell_submitted
 
     api = Api(find(api_url, start=True))
@@ -84,6 +85,7 @@ def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any
         except KeyboardInterrupt:
             raise Interrupted("Interrupted before anything was queued.") from None
         tell_submitted(sent)
+        tell_room(api, body)
         execution, folder = str(sent.answer["id"]), options.get("output")
         back = attach_again(execution, folder, remote_only=bool(options.get("remote-only")))
         if options.get("detach"):

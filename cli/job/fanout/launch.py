@@ -22,6 +22,7 @@ from ...wire.transport import Api
 from ..estimate import beside_truth, estimated, range_words
 from ..files import hashed, listed, manifest_of
 from ..inputs import Plan, mode_of
+from ..room import tell_room
 from ..submit import Sent, arrived, deliver
 from .items import Item
 from .members import Members, members
@@ -79,6 +80,7 @@ def launched(batch: Batch, options: Mapping[str, Any], api_url: str, as_json: bo
         except KeyboardInterrupt:
             raise Interrupted("Interrupted before anything was queued.") from None
         tell(batch, sent)
+        tell_room(api, body)
         name = str(sent.answer["id"])
         expected = expectation(api, body, len(batch.items))
         if options.get("detach"):
