@@ -69,32 +69,50 @@ def page_sql(account: str, filters: Filters, cursor: str | None, limit: int) -> 
 
 def where_sql(account: str, filters: Filters) -> tuple[str, list[Any]]:
     """The condition on `live.executions e` and its values."""
-    values: list[Any] = [account]
-    terms = ["e.account = $1"]
-
-    def add(term: str, value: Any) -> None:
-        values.append(plain_text(value) if isinstance(value, str) else value)
-        terms.append(term.format(f"${len(values)}"))
-
-    if filters.status:
-        add("e.status = ANY({}::text[])", [filters.status] if isinstance(filters.status, str) else [*filters.status])
-    if filters.project:
-        add("e.project = {}", filters.project)
-    if filters.tags:
-        add("e.tags <> '{{}}' AND e.tags @> {}::text[]", tag_texts(dict(filters.tags)))
-    if filters.name:
-        add("e.name <> '' AND e.name = {}", filters.name)
+    condition = condition_of(account, filters, "e")
     if filters.script:
-        add("(e.script_path = {0} OR e.script_sha256 = {0} OR e.script_name = {0})", filters.script)
-    if filters.since_us is not None:
-        add("e.submitted_at_us >= {}", filters.since_us)
-    if filters.until_us is not None:
-        add("e.submitted_at_us < {}", filters.until_us)
+        condition.add("(e.script_path = {0} OR e.script_sha256 = {0} OR e.script_name = {0})", filters.script)
     if filters.batch == NO_BATCH:
-        terms.append("e.batch_id IS NULL")
+        condition.terms.append("e.batch_id IS NULL")
     elif filters.batch:
-        add("e.batch_id = {}", filters.batch)
-    return " AND ".join(terms), values
+        condition.add("e.batch_id = {}", filters.batch)
+    return condition.sql, condition.values
+
+
+@dataclass
+class Condition:
+    """Terms that all must hold, and the values of their placeholders."""
+
+    terms: list[str]
+    values: list[Any]
+
+    def add(self, term: str, value: Any) -> None:
+        """`term` with `{}` where its value stands."""
+        self.values.append(plain_text(value) if isinstance(value, str) else value)
+        self.terms.append(term.format(f"${len(self.values)}"))
+
+    @property
+    def sql(self) -> str:
+        return " AND ".join(self.terms)
+
+
+def condition_of(account: str, filters: Filters, row: str) -> Condition:
+    """What executions and batches are filtered by alike; `row` is the alias of their table."""
+    condition = Condition([f"{row}.account = $1"], [account])
+    if filters.status:
+        wanted = [filters.status] if isinstance(filters.status, str) else [*filters.status]
+        condition.add(f"{row}.status = ANY({{}}::text[])", wanted)
+    if filters.project:
+        condition.add(f"{row}.project = {{}}", filters.project)
+    if filters.tags:
+        condition.add(f"{row}.tags <> '{{{{}}}}' AND {row}.tags @> {{}}::text[]", tag_texts(dict(filters.tags)))
+    if filters.name:
+        condition.add(f"{row}.name <> '' AND {row}.name = {{}}", filters.name)
+    if filters.since_us is not None:
+        condition.add(f"{row}.submitted_at_us >= {{}}", filters.since_us)
+    if filters.until_us is not None:
+        condition.add(f"{row}.submitted_at_us < {{}}", filters.until_us)
+    return condition
 
 
 def cursor_of(sequence: int) -> str:

@@ -1,6 +1,5 @@
 """One submit per invocation, whatever gets lost on the way."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -13,28 +12,7 @@ from cli.wire.blob import of_bytes, of_file
 from cli.wire.grid import Grid
 from cli.wire.interrupt import Interrupts
 from cli.wire.transport import Api
-
-
-class Losing:
-    """Takes a submit and loses its answers, `losses` times; knows every blob."""
-
-    def __init__(self, losses):
-        self.losses, self.keys, self.bodies = losses, [], []
-
-    def __call__(self, handler):
-        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-        if handler.path.endswith("/executions"):
-            self.keys.append(handler.headers["Idempotency-Key"])
-            self.bodies.append(body)
-            self.losses -= 1
-            if self.losses >= 0:
-                handler.close_connection = True
-                return
-        answer = json.dumps({"id": "exec_1", "created": True, "missing": {}}).encode()
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(answer)))
-        handler.end_headers()
-        handler.wfile.write(answer)
+from tests.cli.losing import Losing
 
 
 def submitted(server, files, tmp_path, monkeypatch):

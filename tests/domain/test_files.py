@@ -38,4 +38,7 @@ def test_files_that_cannot_both_be_are_refused(paths: list[str]) -> None:
 
 
 def test_files_in_folders_are_fine() -> None:
-    checked_tree(["a", "b/a", "b/c", "b.d", "b/c.d/e"])
+    paths = ["a", "b/a", "b/c", "b.d", "b/c.d/e"]
+    checked_tree(paths)
+    with pytest.raises(Invalid):
+        checked_tree([*paths, "b"])

@@ -1,6 +1,5 @@
 """One batch per invocation, whatever gets lost on the way."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -14,28 +13,7 @@ from cli.wire.grid import Grid
 from cli.wire.interrupt import Interrupts
 from cli.wire.transport import Api
 from domain.batch.members import decode
-
-
-class Losing:
-    """Takes a submit and loses its answers, `losses` times; knows every blob."""
-
-    def __init__(self, losses):
-        self.losses, self.keys, self.bodies = losses, [], []
-
-    def __call__(self, handler):
-        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-        if handler.path.endswith("/batches"):
-            self.keys.append(handler.headers["Idempotency-Key"])
-            self.bodies.append(body)
-            self.losses -= 1
-            if self.losses >= 0:
-                handler.close_connection = True
-                return
-        answer = json.dumps({"id": "batch_1", "created": True, "count": 3, "missing": {}}).encode()
-        handler.send_response(201)
-        handler.send_header("Content-Length", str(len(answer)))
-        handler.end_headers()
-        handler.wfile.write(answer)
+from tests.cli.losing import Losing
 
 
 @pytest.fixture
@@ -51,7 +29,7 @@ def batch(tmp_path, monkeypatch):
 
 
 def test_a_lost_answer_is_asked_for_again_under_the_same_key(odd_server, batch):
-    odd_server.behave = losing = Losing(3)
+    odd_server.behave = losing = Losing(3, "/batches", id="batch_1", count=3)
     body, lists = request(batch)
     sent = Sent(script=batch.script_blob)
     deliver(Api(Grid(odd_server.url, "k", "x")), "/batches", body, [*batch.blobs(), *lists], sent, Interrupts(), "one")

@@ -42,6 +42,7 @@ async def test_a_round_expires_and_clears(house: House) -> None:
     house.age()
     sweeping = asyncio.create_task(janitor.run(house.context()))
     await _until(lambda: not house.left())
+    assert not sweeping.done()
     sweeping.cancel()
 
 

@@ -12,12 +12,12 @@ from services.runner.last_words import TAIL_BYTES, error_line
 from services.runner.node import programs
 from tests.services.runner.grid import Grid, Make
 
-NODE_ENDS = b"""/work/main.js:3
+NODE_ENDS = b"""/box/main.js:3
 throw new RangeError("out of range")
 ^
 
 RangeError: out of range
-    at Object.<anonymous> (/work/main.js:3:7)
+    at Object.<anonymous> (/box/main.js:3:7)
     at node:internal/main/run_main_module:23:47 {
   code: 'ERR',
 }

@@ -41,9 +41,11 @@ async def test_a_killed_runner_is_answered_for_by_its_next_life(
     grid = await make_grid("instant", begin=False)
     runner = Runner(nats_server, tmp_path / "home")
     process = runner.start()
-    execution = await _running(grid)
-    process.kill()
-    process.wait()
+    try:
+        execution = await _running(grid)
+    finally:
+        process.kill()
+        process.wait()
     process = runner.start()
     try:
         result = await grid.finished(execution)

@@ -81,7 +81,7 @@ async def test_the_environment_holds_what_was_given_and_nothing_else(bubblewrap:
 
 async def test_the_persons_variables_never_reach_a_program_with_privileges(bubblewrap: Boxes) -> None:
     """LD_PRELOAD of a library that is not there makes the loader of every program complain on stderr: once per program."""
-    outcome = await bubblewrap.run("pass", env={"LD_PRELOAD": "/work/evil.so"})
+    outcome = await bubblewrap.run("pass", env={"LD_PRELOAD": "/nowhere/evil.so"})
     assert outcome.exit.code == 0
     assert outcome.stderr.count("evil.so") == 1
 
