@@ -13,6 +13,8 @@ from domain.batch import decider as batch
 from domain.batch import events as batch_events
 from domain.cost import decider as cost
 from domain.cost import events as cost_events
+from domain.environment import decider as environment
+from domain.environment import events as environment_events
 from domain.execution import decider as execution
 from domain.execution import events as execution_events
 from domain.execution import state as execution_state
@@ -44,8 +46,15 @@ ACCOUNT = Aggregate(
 )
 BATCH = Aggregate(batch.AGGREGATE, batch.INITIAL, batch.decide, batch.evolve, get_args(batch_events.BatchEvent))
 COST = Aggregate(cost.AGGREGATE, cost.INITIAL, cost.decide, cost.evolve, get_args(cost_events.CostEvent))
+ENVIRONMENT = Aggregate(
+    environment.AGGREGATE,
+    environment.INITIAL,
+    environment.decide,
+    environment.evolve,
+    get_args(environment_events.EnvironmentEvent),
+)
 
-AGGREGATES: Mapping[str, Aggregate] = {each.name: each for each in (EXECUTION, BATCH, NODE, ACCOUNT, COST)}
+AGGREGATES: Mapping[str, Aggregate] = {each.name: each for each in (EXECUTION, BATCH, NODE, ACCOUNT, COST, ENVIRONMENT)}
 
 
 def type_name(event: type) -> str:

@@ -19,10 +19,10 @@ def memo_parts(job: Job) -> Mapping[str, str]:
     script = (job.script.path, job.script.sha256, job.runtime)
     return {
         "script": _digest_again(script),
-        "environment": _digest_again(()),
+        "environment": _digest_again(_environment(job)),
         "inputs": _digest([_files(job.inputs), _files(job.shared)]),
         "arguments": _digest_again(job.args),
-        "settings": _digest_again((tuple(sorted(job.env.items())), job.network)),
+        "settings": _digest_again(_settings(job)),
     }
 
 
@@ -35,6 +35,18 @@ def differing(job: Job, other: Job) -> list[str]:
     """The parts in which two jobs differ; none when one run can stand for the other."""
     parts = memo_parts(other)
     return [part for part, digest in memo_parts(job).items() if parts[part] != digest]
+
+
+def _environment(job: Job) -> tuple[object, ...]:
+    """Empty for the interpreter alone, as it was before there were environments."""
+    found = job.environment
+    packages = (found.kind, found.lock.sha256, found.builds) if found else ()
+    return (*packages, job.interpreter, job.image) if found or job.interpreter or job.image else ()
+
+
+def _settings(job: Job) -> tuple[object, ...]:
+    plain = (tuple(sorted(job.env.items())), job.network)
+    return (*plain, tuple((each.name, each.form, each.version) for each in job.secrets)) if job.secrets else plain
 
 
 def _files(files: FileSet) -> Iterable[object]:

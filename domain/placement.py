@@ -10,6 +10,8 @@ from domain.execution.job import Job
 
 LESS = "It waits for a larger node. To ask for less: rgrid cancel ID, then run it with another --cpu or --memory"
 SEE = "It starts when one of them ends: rgrid ps --status running"
+CONTAINERS = "docker"
+"""The sandbox that runs people's own images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +26,20 @@ class NodeRoom:
     memory_bytes: int
     cpu_free_millis: int
     memory_free_bytes: int
+    sandbox: str = ""
 
 
 def place(job: Job, nodes: Sequence[NodeRoom]) -> NodeRoom | Reason:
     """The fitting node with the least room left after it (best fit), or why there is none now.
 
-    Reasons, first that holds: NO_NODES, NO_RUNTIME, TOO_LARGE, WAITING_FOR_CPU, WAITING_FOR_MEMORY.
+    Reasons, first that holds: NO_NODES, NO_RUNTIME, NO_CONTAINERS, TOO_LARGE, WAITING_FOR_CPU, WAITING_FOR_MEMORY.
     """
     cpu, memory = job.limits.cpu_millis, job.limits.memory_bytes
     if not nodes:
         return Reason("NO_NODES", "No node has joined the grid.", "See what runs with: rgrid doctor")
-    able = [node for node in nodes if job.runtime in node.runtimes]
+    able = [node for node in nodes if _runs(node, job)]
     if not able:
-        message = f"No node has the runtime {job.runtime}."
-        return Reason("NO_RUNTIME", message, f"Install {job.runtime} on the node's machine and start its runner again.")
+        return _no_runtime(job, nodes)
     large = [node for node in able if _is_large_enough(node, job)]
     if not large:
         most_cpu = max(node.cpu_millis for node in able) / 1000
@@ -59,8 +61,20 @@ def place(job: Job, nodes: Sequence[NodeRoom]) -> NodeRoom | Reason:
 
 def awaited(job: Job, nodes: Sequence[NodeRoom]) -> NodeRoom | None:
     """Of the nodes that could hold it if they were empty, the one with the most room; None when none could."""
-    could = [node for node in nodes if job.runtime in node.runtimes and _is_large_enough(node, job)]
+    could = [node for node in nodes if _runs(node, job) and _is_large_enough(node, job)]
     return max(could, key=lambda node: (node.cpu_free_millis, node.memory_free_bytes, node.node_id), default=None)
+
+
+def _runs(node: NodeRoom, job: Job) -> bool:
+    return job.needs in node.runtimes and (not job.image or node.sandbox == CONTAINERS)
+
+
+def _no_runtime(job: Job, nodes: Sequence[NodeRoom]) -> Reason:
+    if job.image and any(job.needs in node.runtimes for node in nodes):
+        message = f"It wants to run in the image {job.image}, and no node runs containers."
+        return Reason("NO_CONTAINERS", message, "Start a runner with RGRID_SANDBOX=docker where a Docker engine runs.")
+    message = f"No node has the runtime {job.needs}."
+    return Reason("NO_RUNTIME", message, f"Install {job.needs} on the node's machine and start its runner again.")
 
 
 def _is_large_enough(node: NodeRoom, job: Job) -> bool:

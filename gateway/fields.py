@@ -36,6 +36,10 @@ NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*$"
 NO_NUL = r"^[^\x00]*$"
 PLAIN_PATH = r"^[^/\x00][^\x00]*$"
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+INTERPRETER = r"^([0-9]{1,3}(\.[0-9]{1,3})?)?$"
+MODULE = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
+IMAGE = r"^([a-z0-9][A-Za-z0-9._:/@-]*)?$"
+IMAGE_CHARS_MAX, IMPORTS_MAX, SECRETS_MAX = 255, 200, 100
 PROJECT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 TAG_NAME = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
 
@@ -58,6 +62,7 @@ FilePath = Annotated[
     str, StringConstraints(min_length=1, max_length=PATH_BYTES_MAX, pattern=PLAIN_PATH), AfterValidator(_path)
 ]
 Arg = Annotated[str, StringConstraints(max_length=ARG_CHARS_MAX, pattern=NO_NUL)]
+Module = Annotated[str, StringConstraints(max_length=ENV_NAME_CHARS_MAX, pattern=MODULE)]
 EnvName = Annotated[str, StringConstraints(max_length=ENV_NAME_CHARS_MAX, pattern=ENV_NAME)]
 EnvText = Annotated[str, StringConstraints(max_length=ENV_BYTES_MAX, pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(max_length=NAME_CHARS_MAX, pattern=NO_CONTROL)]

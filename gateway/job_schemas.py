@@ -4,26 +4,55 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from domain.execution.job import Job, Limits
+from domain.execution.job import Environment, Job, Limits, SecretRef
 from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, FileSet, file_set
 from domain.retry import RETRIES_MAX
 from gateway.fields import (
     ARGS_BYTES_MAX,
     ARGS_MAX,
     ENV_BYTES_MAX,
+    IMAGE,
+    IMAGE_CHARS_MAX,
+    IMPORTS_MAX,
+    INTERPRETER,
     PRIORITY_MAX,
+    SECRETS_MAX,
     WHOLE,
     Arg,
     Bytes,
     Env,
+    EnvName,
+    Module,
     Name,
     Project,
     Sha256,
     TagMap,
 )
 from gateway.schemas import Body, FileBody, LimitsBody, check_tree
+
+
+class EnvironmentBody(Body):
+    """The packages of a script: `lock` is a stored blob that pins every one of them with its hashes."""
+
+    kind: Literal["python", "node"]
+    lock: FileBody
+    source: Name = ""
+    builds: Annotated[bool, Field(strict=True)] = False
+    """Packages without a wheel may be built, in a box."""
+    imports: Annotated[list[Module], Field(max_length=IMPORTS_MAX, default_factory=list)]
+    """Modules of it that the script imports: they are loaded before a warm start."""
+
+    def environment(self) -> Environment:
+        return Environment(self.kind, self.lock.ref(), self.source, self.builds, tuple(self.imports))
+
+
+class SecretBody(Body):
+    """A secret of the account that the run gets, as a variable or as the file /run/secrets/<name>."""
+
+    name: EnvName
+    form: Literal["env", "file"] = "env"
 
 
 class JobBody(Body):
@@ -42,6 +71,14 @@ class JobBody(Body):
     priority: Annotated[int, Field(ge=-PRIORITY_MAX, le=PRIORITY_MAX, strict=True), WHOLE] = 0
     memoize: Annotated[bool, Field(strict=True)] = False
     """An earlier run of the same script, inputs and arguments that succeeded may serve instead."""
+    environment: EnvironmentBody | None = None
+    interpreter: Annotated[str, StringConstraints(pattern=INTERPRETER)] = ""
+    """The version of Python (`3.12`) or Node (`20`) that it needs; empty: what the node prefers."""
+    image: Annotated[str, StringConstraints(max_length=IMAGE_CHARS_MAX, pattern=IMAGE)] = ""
+    """The container image to run it in, on a node that runs containers."""
+    secrets: Annotated[list[SecretBody], Field(max_length=SECRETS_MAX, default_factory=list)]
+    cold: Annotated[bool, Field(strict=True)] = False
+    """It starts in a process of its own from the beginning."""
 
     @model_validator(mode="after")
     def _texts_bounded_in_sum(self) -> Self:
@@ -62,6 +99,11 @@ class JobBody(Body):
             limits=limits,
             network=self.network,
             retries=self.retries,
+            environment=self.environment.environment() if self.environment else None,
+            interpreter=self.interpreter,
+            image=self.image,
+            secrets=tuple(SecretRef(each.name, each.form) for each in self.secrets),
+            cold=self.cold,
         )
 
 

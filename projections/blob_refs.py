@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from domain.batch.events import BatchSubmitted
 from domain.execution.events import AttemptResult, ExecutionSubmitted
+from domain.execution.job import Job
 from domain.files import FileSet
 
 
@@ -15,14 +16,14 @@ def own_blobs(event: ExecutionSubmitted) -> list[str]:
     job = event.job
     if event.batch_id:
         return distinct(_files(job.inputs))
-    return distinct([job.script.sha256, *_files(job.inputs), *_files(job.shared)])
+    return distinct([*_common(job), *_files(job.inputs)])
 
 
 def shared_blobs(event: BatchSubmitted) -> list[str]:
     """The list of the members, and what all of them have in common."""
     job = event.job
     members = f"members:{event.members.sha256}"
-    return distinct([members, job.script.sha256, *_files(job.inputs), *_files(job.shared)])
+    return distinct([members, *_common(job), *_files(job.inputs)])
 
 
 def result_blobs(result: AttemptResult) -> list[str]:
@@ -33,6 +34,12 @@ def result_blobs(result: AttemptResult) -> list[str]:
 
 def distinct(references: list[str]) -> list[str]:
     return list(dict.fromkeys(references))
+
+
+def _common(job: Job) -> list[str]:
+    """What the members of a batch share."""
+    lock = [job.environment.lock.sha256] if job.environment else []
+    return [job.script.sha256, *lock, *_files(job.shared)]
 
 
 def _files(files: FileSet) -> list[str]:

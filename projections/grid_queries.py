@@ -52,4 +52,5 @@ class GridQueries:
 
 def _joined(doc: dict[str, Any]) -> NodeJoined:
     values = {each.name: doc[each.name] for each in fields(Offer)}
-    return NodeJoined(doc["incarnation"], Offer(**{**values, "runtimes": tuple(doc["runtimes"])}))
+    lists = {name: tuple(doc[name]) for name in ("runtimes", "targets")}
+    return NodeJoined(doc["incarnation"], Offer(**{**values, **lists}))

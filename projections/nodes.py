@@ -25,6 +25,7 @@ def joined(row: Row | None, event: e.NodeJoined, meta: Meta) -> Row:
         "runtimes": list(event.offer.runtimes),
         "version": event.offer.version,
         "labels": dict(event.offer.labels),
+        "targets": list(event.offer.targets),
         "joined_at": iso(meta.at_us),
         "gone_at": None,
         "silent_seconds": None,

@@ -30,7 +30,7 @@ TABLES: tuple[Table, ...] = tuple(projection.table for projection in PROJECTIONS
 ROLLUPS: tuple[Rollup, ...] = (SUMS, REFERENCES)
 """In this order: what one changes the next ones are told of."""
 LIVE = "live"
-FOLDS_VERSION = 2
+FOLDS_VERSION = 3
 """Raise it when a fold writes something else than before: the read models are then built anew at the next start."""
 
 ROUTES: dict[type, tuple[tuple[str, On], ...]] = {

@@ -58,7 +58,7 @@ class Porter:
 
     async def _blobs(self, account: str, job: Job) -> set[str]:
         """Every blob that the job names, directly or in the manifests of its inputs and of what it shares."""
-        blobs = {job.script.sha256}
+        blobs = {job.script.sha256} | ({job.environment.lock.sha256} if job.environment else set())
         for files in (job.inputs, job.shared):
             blobs.update(entry.sha256 for entry in files.entries)
             if files.manifest is not None:

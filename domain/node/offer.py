@@ -16,3 +16,5 @@ class Offer:
     runtimes: tuple[str, ...] = ()
     version: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    """What environments are built for here, by interpreter: `cpython-3.11.7-linux-x86_64`."""

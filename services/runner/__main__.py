@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -23,8 +23,9 @@ from domain.node.offer import Offer
 from services.runner.agent import Agent
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
+from services.runner.interpreters import interpreters, runtimes, targets
 from services.runner.journal import Journal
-from services.runner.node import Node, capacity, labels, programs
+from services.runner.node import Node, capacity, labels
 from services.runner.reports import Reports
 from services.runner.sandbox.choose import Choice, choose
 from services.runner.sandbox.find_cgroup import find_groups
@@ -67,7 +68,7 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
     groups, why = find_groups(f"{settings.node_id}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}")
     if why:
         log.warning("limits are kept by rlimits only: %s", why)
-    known = programs()
+    known = interpreters(settings.pythons)
     choice = await choose(settings.sandbox, folder, groups, known)
     if choice.warning:
         log.warning("%s", choice.warning)
@@ -86,14 +87,13 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
             bus,
             Reports(bus, settings.node_id),
             choice.sandbox,
-            known,
             cache,
             Downloads(http, cache),
             Uploads(http),
             settings.log_bytes_max,
             settings.kill_grace_seconds,
         )
-        joined = JoinedFact(id_of("life", secrets.randbits(60)), _offer(settings.node_type, choice, known))
+        joined = JoinedFact(id_of("life", secrets.randbits(60)), _offer(settings.node_type, choice))
         gc.freeze()
         gc.set_threshold(GARBAGE_MIN)
         _joined.set()
@@ -103,7 +103,7 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
         groups.close()
 
 
-def _offer(node_type: str, choice: Choice, known: Mapping[str, str]) -> Offer:
+def _offer(node_type: str, choice: Choice) -> Offer:
     """What this machine has room for, and what runs on it."""
     machine = capacity()
     return Offer(
@@ -111,9 +111,10 @@ def _offer(node_type: str, choice: Choice, known: Mapping[str, str]) -> Offer:
         machine.cpu_millis,
         machine.memory_bytes,
         choice.sandbox.kind,
-        tuple(sorted(known)),
+        runtimes(choice.sandbox.interpreters),
         VERSION,
         labels(choice.warning),
+        targets(choice.sandbox.interpreters),
     )
 
 

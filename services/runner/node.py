@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from domain.execution.job import Job
 from domain.files import FileRef
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
+from services.runner.interpreters import pick
 from services.runner.reports import Reports
 from services.runner.sandbox.box import Sandbox
 from services.runner.upload import Uploads
@@ -24,14 +22,13 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The parts of a runner. `programs`: path of the interpreter by runtime."""
+    """The parts of a runner."""
 
     id: str
     folder: Path
     bus: Bus
     reports: Reports
     sandbox: Sandbox
-    programs: Mapping[str, str]
     cache: BlobCache
     downloads: Downloads
     uploads: Uploads
@@ -44,8 +41,9 @@ class Node:
         return self.sandbox.kind == "bubblewrap" and os.geteuid() == 0
 
     def argv(self, job: Job) -> tuple[str, ...]:
-        """The command of a job; the script keeps its relative path. Raises KeyError for a runtime that is not here."""
-        return (self.programs[job.runtime], _as_argument(job.script), *job.args)
+        """The command of a job; the script keeps its relative path. Raises LookupError for a runtime that is not here."""
+        program = pick(self.sandbox.interpreters, job.runtime, job.interpreter).program
+        return (program, _as_argument(job.script), *job.args)
 
     def env(self, execution: str, attempt: int, scratch: Path) -> dict[str, str]:
         """What every script finds in its environment, beside what the person gave.
@@ -70,16 +68,6 @@ def capacity() -> Capacity:
     """All of this machine that this process may use."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Capacity(1000 * len(os.sched_getaffinity(0)), memory)
-
-
-def programs() -> dict[str, str]:
-    """The interpreters by runtime. Python is the one below our own environment, so that nothing of rgrid leaks into scripts."""
-    found = {"python": os.path.realpath(getattr(sys, "_base_executable", sys.executable))}
-    for runtime in ("node", "sh"):
-        path = shutil.which(runtime)
-        if path is not None:
-            found[runtime] = path if path.startswith(("/usr/", "/bin/")) else os.path.realpath(path)
-    return found
 
 
 def labels(warning: str) -> dict[str, str]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from domain.environment.events import Recipe
 from domain.execution.events import AttemptResult
 from domain.execution.job import Job
+from domain.files import FileRef
 from domain.node.offer import Offer
 
 
@@ -36,6 +38,16 @@ class CancelWork:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetWork:
+    """`rgrid.work.<node>.environment`: throw these environments away, as soon as nothing that runs uses them."""
+
+    account: str
+    environments: tuple[str, ...]
+    reason: str = "invalidated"
+    op: str = "forget"
+
+
+@dataclass(frozen=True, slots=True)
 class StartedFact:
     """`rgrid.report.<node>.<execution>.started`: the script's process exists; left out for one that is over in no time."""
 
@@ -58,6 +70,27 @@ class FinishedFact:
     attempt: int
     result: AttemptResult
     sandbox: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentFact:
+    """`rgrid.report.<node>.<execution>.environment`: what became of an environment on this node, while it held the attempt.
+
+    `event` is `built`, `fetched` or `dropped` (then `reason` says why); `id` belongs to the recipe. `took_ms`: to build or
+    to fetch it.
+    """
+
+    account: str
+    execution: str
+    attempt: int
+    id: str
+    recipe: Recipe
+    event: str
+    size_bytes: int = 0
+    took_ms: int = 0
+    packages: int = 0
+    archive: FileRef | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +129,8 @@ class UrlsWanted:
     """Request on `rgrid.ask.<node>.<execution>.urls`: signed URLs for blobs of the attempt this node holds.
 
     `direction` is `download` or `upload`; at most URLS_MAX blobs. `bundles`: small ones may be named in `bundled` instead;
-    `parts`: large ones in `parts`.
+    `parts`: large ones in `parts`. With `environment` (a download without blobs) the one blob is the archive of the environment
+    of that id, if its recipe is of the job's lock; no URL: there is none.
     """
 
     account: str
@@ -106,6 +140,7 @@ class UrlsWanted:
     blobs: tuple[BlobRef, ...]
     bundles: bool = False
     parts: bool = False
+    environment: str = ""
 
 
 URLS_MAX = 500

@@ -47,6 +47,8 @@ class Settings:
     node_id: str = "local-1"
     node_type: str = "local"
     sandbox: str = "auto"
+    pythons: tuple[str, ...] = ()
+    """Further Pythons that a runner offers, paths with commas between them."""
     log_bytes_max: int = 1024**3
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 5.0
@@ -126,6 +128,7 @@ PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "node_id": _NAME,
     "node_type": (_checked(str, PRICES.__contains__), f"one of {', '.join(PRICES)}: the types that have a price"),
     "sandbox": (_checked(str, SANDBOXES.__contains__), f"one of {', '.join(SANDBOXES)}"),
+    "pythons": (lambda text: tuple(part for part in text.split(",") if part), "paths with commas between them"),
     "log_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
     "lease_seconds": _SECONDS,
     "heartbeat_seconds": _SECONDS,

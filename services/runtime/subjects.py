@@ -25,6 +25,7 @@ ASK_URLS = "rgrid.ask.*.*.urls"
 FACT_VERBS: dict[type, str] = {
     messages.StartedFact: "started",
     messages.FinishedFact: "finished",
+    messages.EnvironmentFact: "environment",
     messages.JoinedFact: "joined",
     messages.LeftFact: "left",
 }

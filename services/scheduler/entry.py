@@ -49,7 +49,7 @@ class Entry:
 
     @property
     def job(self) -> Job:
-        """Its runtime and its limits; the rest was left out."""
+        """What a node must have for it, and its limits; the rest was left out."""
         assert self.state.job is not None
         return self.state.job
 
@@ -62,7 +62,7 @@ class Slimming:
     """Makes entries out of commits, and keeps what many of them have in common once."""
 
     def __init__(self) -> None:
-        self._jobs: dict[tuple[str, Limits], Job] = {}
+        self._jobs: dict[tuple[str, str, Limits], Job] = {}
         self._states: dict[tuple[object, ...], Execution] = {}
         self._groups: dict[Group, Group] = {}
 
@@ -89,14 +89,14 @@ class Slimming:
         return _kept(self._groups, group, group)
 
     def _job(self, job: Job) -> Job:
-        key = (job.runtime, job.limits)
-        return self._jobs.get(key) or _kept(self._jobs, key, Job(job.runtime, NO_SCRIPT, limits=job.limits))
+        key = _demand(job)
+        return self._jobs.get(key) or _kept(self._jobs, key, _outline(job))
 
     def _same(self, state: Execution) -> Execution:
         """Those that have only been queued are alike but for their names."""
         if state.attempt or state.delay or state.phase != "queued" or state.job is None:
             return replace(state, spans=()) if state.spans else state
-        key = (state.batch_id, state.priority, state.memoize, state.round, state.job.runtime, state.job.limits)
+        key = (state.batch_id, state.priority, state.memoize, state.round, *_demand(state.job))
         return self._states.get(key) or _kept(self._states, key, state)
 
 
@@ -109,6 +109,15 @@ def timed(entry: Entry, before: Entry | None, now_us: Callable[[], int], now: fl
     pause = max(script_backoff_seconds(state.script_failures), platform_backoff_seconds(state.platform_faults))
     wait = min((state.not_before_us - now_us()) / 1e6, pause) if state.not_before_us else 0.0
     return replace(entry, since=now, due=now + wait if wait > 0 else now)
+
+
+def _demand(job: Job) -> tuple[str, str, Limits]:
+    """What tells nodes apart for it."""
+    return job.needs, job.image, job.limits
+
+
+def _outline(job: Job) -> Job:
+    return Job(job.runtime, NO_SCRIPT, limits=job.limits, interpreter=job.interpreter, image=job.image)
 
 
 def _kept(known: dict[K, V], key: K, value: V) -> V:

@@ -116,6 +116,7 @@ def room_of(node_id: str, node: NodeJoined, share: Share) -> NodeRoom:
         offer.memory_bytes,
         offer.cpu_millis - share.cpu_millis,
         offer.memory_bytes - share.memory_bytes,
+        offer.sandbox,
     )
 
 

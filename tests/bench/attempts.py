@@ -23,7 +23,7 @@ import uvloop
 
 from domain.execution.job import Limits
 from domain.files import file_set
-from services.runner.node import programs
+from services.runner.interpreters import interpreters
 from services.runner.sandbox.instant import Instant
 from services.runtime.streams import apply_streams
 from tests.bench.figures import figure, ms
@@ -101,7 +101,7 @@ def bare(folder: Path, *before: str) -> float:
     script.write_text(NO_OP)
     began = resource.getrusage(resource.RUSAGE_CHILDREN)
     for _ in range(BARE):
-        subprocess.run([*before, programs()["python"], str(script)], check=True)
+        subprocess.run([*before, interpreters()[0].program, str(script)], check=True)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime) / BARE
 

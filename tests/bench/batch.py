@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from services.runner.node import programs
+from services.runner.interpreters import interpreters
 from tests.bench.figures import figure
 from tests.bench.grid import real_grid
 from tests.bench.processes import cpu_seconds, tree
@@ -56,7 +56,7 @@ def rgrid(grid: GridUnderTest, folder: Path, count: int) -> float:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else INPUTS_DEFAULT
-    python = programs()["python"]
+    python = interpreters()[0].program
     with real_grid() as grid, tempfile.TemporaryDirectory(prefix="rgrid-bench-") as name:
         warm, folder = Path(name) / "warm", Path(name) / "batch"
         write(warm, WARM_UP)

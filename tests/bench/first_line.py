@@ -15,7 +15,7 @@ import orjson
 import uvloop
 from websockets.asyncio.client import connect
 
-from services.runner.node import programs
+from services.runner.interpreters import interpreters
 from tests.bench.figures import figure, ms, percentile
 from tests.bench.grid import real_grid
 from tests.bench.http import Connection, stored_script
@@ -48,7 +48,7 @@ async def first_line(grid: GridUnderTest, connection: Connection, body: dict[str
 def bare() -> float:
     """Until the first line of the same script, in a box that nobody manages."""
     began = time.perf_counter()
-    command = [*BARE, programs()["python"], "-c", SCRIPT.decode()]
+    command = [*BARE, interpreters()[0].program, "-c", SCRIPT.decode()]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()

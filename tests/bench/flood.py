@@ -18,7 +18,7 @@ import orjson
 import uvloop
 from websockets.asyncio.client import connect
 
-from services.runner.node import programs
+from services.runner.interpreters import interpreters
 from tests.bench.figures import figure
 from tests.bench.grid import real_grid
 from tests.bench.http import Connection, stored_script
@@ -72,7 +72,7 @@ def main() -> None:
         file.write_text(script(lines))
         bare, command, socket = [], [], []
         for _ in range(ROUNDS):
-            python = (programs()["python"], str(file))
+            python = (interpreters()[0].program, str(file))
             bare.append(piped(*python, env={**os.environ, "PYTHONUNBUFFERED": "1"}))
             command.append(piped(RGRID, "run", str(file), env=grid.env))
             socket.append(uvloop.run(socket_lines(grid, file.read_bytes())))

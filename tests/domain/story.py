@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from domain.catalog import ACCOUNT, BATCH, COST, EXECUTION, NODE, Aggregate
+from domain.catalog import ACCOUNT, BATCH, COST, ENVIRONMENT, EXECUTION, NODE, Aggregate
 from domain.errors import Refused
 
 
@@ -53,3 +53,4 @@ class Story:
 
 execution, batch = Story(EXECUTION), Story(BATCH)
 node, account, cost = Story(NODE), Story(ACCOUNT), Story(COST)
+environment = Story(ENVIRONMENT)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.catalog import ACCOUNT, AGGREGATES, BATCH, COST, EXECUTION, NODE, Aggregate
+from domain.catalog import ACCOUNT, AGGREGATES, BATCH, COST, ENVIRONMENT, EXECUTION, NODE, Aggregate
 from domain.cost.commands import EstimateCost, FinalizeCost
 from domain.errors import Refused
 from domain.execution.commands import DelayExecution, ExpireArtifacts
-from tests.domain import test_account, test_batch, test_node
+from tests.domain import test_account, test_batch, test_environment, test_node
 from tests.domain.sample import CANCEL, FULL, NOW, RESOLVE, RETRY, SECOND, SUBMIT, assign, finish, lose, start
 from tests.domain.test_cost import ESTIMATE, charge
 
@@ -37,6 +37,17 @@ COMMANDS: dict[str, list[Any]] = {
         test_account.c.RevokeKey("k2"),
         test_account.c.SetRetention("thesis", 7),
     ],
+    ENVIRONMENT.name: [
+        command
+        for node in nodes
+        for command in (
+            test_environment.build(node),
+            test_environment.build(node, None),
+            test_environment.c.RecordFetch(node, 5, 7),
+            test_environment.c.RecordDrop(node, "budget"),
+        )
+    ]
+    + [test_environment.INVALIDATE],
     COST.name: [ESTIMATE, EstimateCost(9, 9, 9.0, "other", "v2")]
     + [FinalizeCost(tuple(charge(a) for a in range(1, last + 1)), "v1") for last in range(4)],
 }

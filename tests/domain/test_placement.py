@@ -23,6 +23,9 @@ SMALL = replace(JOB, limits=Limits(1_000, 2 * GIB))
     [
         ("NO_NODES", SMALL, []),
         ("NO_RUNTIME", replace(SMALL, runtime="node"), [ROOM]),
+        ("NO_RUNTIME", replace(SMALL, interpreter="3.12"), [ROOM]),
+        ("NO_CONTAINERS", replace(SMALL, image="mine:1"), [ROOM]),
+        ("NO_RUNTIME", replace(SMALL, image="mine:1", interpreter="3.12"), [ROOM]),
         ("TOO_LARGE", replace(SMALL, limits=Limits(5_000, GIB)), [ROOM]),
         ("TOO_LARGE", replace(SMALL, limits=Limits(1_000, 9 * GIB)), [ROOM]),
         ("WAITING_FOR_CPU", SMALL, [replace(ROOM, cpu_free_millis=999)]),
@@ -77,3 +80,8 @@ def test_it_fits_where_it_goes_and_waits_only_where_nothing_fits(nodes: list[Nod
         assert place(replace(JOB, limits=Limits(cpu, memory)), nodes[::-1]) == found or nodes.count(found) > 0
     else:
         assert not any(fits(node) for node in nodes)
+
+
+def test_a_version_and_an_image_are_met_by_who_offers_them() -> None:
+    able = replace(ROOM, runtimes=("python", "python3.12"), sandbox="docker")
+    assert place(replace(SMALL, interpreter="3.12", image="mine:1"), [ROOM, able]) == able

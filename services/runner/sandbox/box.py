@@ -9,6 +9,7 @@ from typing import Protocol
 
 from domain.execution.events import Usage
 from domain.execution.job import Limits
+from services.runner.interpreters import Interpreter
 
 PIDS_MAX = 512
 """Processes and threads of one attempt: enough for any honest script, too few for a fork bomb to hurt."""
@@ -20,11 +21,28 @@ class StartFailed(Exception):
     """The box could not be made; nothing of the script ran."""
 
 
+ENVIRONMENT = "/env"
+"""Where a box shows the environment of a Python script, read-only."""
+NODE_MODULES = "/node_modules"
+"""Where a box shows the packages of a Node script: above every folder, so that `import` finds them."""
+SECRETS = "/run/secrets"
+"""Where a box shows secrets that are files, in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warmth:
+    """What a warm start may be shared by: runs of one `account`; `imports` are loaded before the script begins."""
+
+    account: str
+    imports: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """One start. `name` is unique on the node; `folder` is the working folder, `scratch` a folder for what is private.
 
-    `env` is the person's; `base_env` is what the runner sets (it holds nothing that a person chose).
+    `env` is the person's, secrets included; `base_env` is what the runner sets (it holds nothing that a person chose).
+    `environment` is the folder of the packages (services.runner.environments); `warm` None: a process of its own.
     """
 
     name: str
@@ -35,6 +53,11 @@ class Spec:
     network: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     base_env: Mapping[str, str] = field(default_factory=dict)
+    environment: Path | None = None
+    image: str = ""
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    """Content of the files in SECRETS by name."""
+    warm: Warmth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +108,10 @@ class Sandbox(Protocol):
     kind: str
     home: str
     """HOME and TMPDIR as the script sees them; empty: its `Spec.scratch`."""
+    confined: bool
+    """A script sees ENVIRONMENT, NODE_MODULES and SECRETS; otherwise the folders of the machine as they are."""
+    interpreters: tuple[Interpreter, ...]
+    """What runs in it."""
 
     async def start(self, spec: Spec) -> Running:
         """Raises StartFailed when the box cannot be made."""

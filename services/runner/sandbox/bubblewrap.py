@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.execution.job import Limits
+from services.runner.interpreters import Interpreter
 from services.runner.sandbox.born import born
 from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
 from services.runner.sandbox.boxed import Boxed
@@ -42,12 +43,15 @@ class Bubblewrap:
 
     kind = "bubblewrap"
     home = "/tmp"
+    confined = True
 
-    def __init__(self, folder: Path, groups: Groups | None, programs: Sequence[str]) -> None:
+    def __init__(self, folder: Path, groups: Groups | None, here: Sequence[Interpreter]) -> None:
         self._bwrap = shutil.which("bwrap") or ""
         self._groups = groups
         self._root = os.geteuid() == 0
-        system = [*system_arguments(make_etc(folder / "box-etc")), *program_arguments(programs)]
+        self.interpreters = tuple(here)
+        programs = program_arguments(each.program for each in here)
+        system = [*system_arguments(make_etc(folder / "box-etc")), *programs]
         self._fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
         self._drop = [shutil.which("setpriv") or "/usr/bin/setpriv", *DROP_ALL] if self._root else []
 

@@ -8,10 +8,12 @@ import ctypes
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from domain.errors import Unavailable
+from services.runner.interpreters import Interpreter, pick
 from services.runner.sandbox.box import Sandbox, Spec, StartFailed
 from services.runner.sandbox.bubblewrap import Bubblewrap, why_not
 from services.runner.sandbox.cgroup import Groups
@@ -30,8 +32,8 @@ class Choice:
     warning: str = ""
 
 
-async def choose(wanted: str, folder: Path, groups: Groups | None, programs: dict[str, str]) -> Choice:
-    """`wanted`: auto, bubblewrap or process. `programs`: path of the interpreter by runtime.
+async def choose(wanted: str, folder: Path, groups: Groups | None, here: Sequence[Interpreter]) -> Choice:
+    """`wanted`: auto, bubblewrap or process. `here`: the interpreters of this machine.
 
     Raises Unavailable when bubblewrap is demanded and does not work here.
     """
@@ -40,16 +42,16 @@ async def choose(wanted: str, folder: Path, groups: Groups | None, programs: dic
         # so that the first process of a box is ours to wait for, which is how its usage is learned without groups
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     if wanted == "process":
-        return Choice(Process(groups), "no sandbox: RGRID_SANDBOX is set to process")
+        return Choice(Process(groups, here), "no sandbox: RGRID_SANDBOX is set to process")
     reason = why_not()
     if not reason:
-        boxes = Bubblewrap(folder, groups, tuple(programs.values()))
-        reason = await _try(boxes, folder, programs)
+        boxes = Bubblewrap(folder, groups, here)
+        reason = await _try(boxes, folder)
         if not reason:
             return Choice(boxes)
     if wanted == "bubblewrap":
         raise Unavailable(f"RGRID_SANDBOX demands bubblewrap: {reason}")
-    return Choice(Process(groups), f"no sandbox: {reason}")
+    return Choice(Process(groups, here), f"no sandbox: {reason}")
 
 
 def _keep_descriptors() -> None:
@@ -60,10 +62,10 @@ def _keep_descriptors() -> None:
                 os.set_inheritable(int(name), False)
 
 
-async def _try(boxes: Sandbox, folder: Path, programs: dict[str, str]) -> str:
+async def _try(boxes: Sandbox, folder: Path) -> str:
     """Run the Python interpreter once in a box; why it did not work, or nothing."""
     work = Path(tempfile.mkdtemp(prefix="trial-", dir=folder))
-    spec = Spec(work.name, (programs.get("python", "/bin/true"), "-I", "-S", "-c", "pass"), work, work)
+    spec = Spec(work.name, (pick(boxes.interpreters, "python", "").program, "-I", "-S", "-c", "pass"), work, work)
     try:
         running = await boxes.start(spec)
     except StartFailed as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain.execution.events import Usage
+from services.runner.interpreters import interpreters
 from services.runner.sandbox.box import Exit, Spec
 from services.runner.sandbox.spawn import close_all, pipe
 
@@ -12,6 +13,8 @@ class Instant:
 
     kind = "instant"
     home = "/tmp"
+    confined = True
+    interpreters = interpreters()
 
     async def start(self, spec: Spec) -> Ended:
         return Ended()

@@ -8,11 +8,12 @@ import json
 import os
 import signal
 import time
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from domain.execution.events import Usage
+from services.runner.interpreters import Interpreter
 from services.runner.sandbox.born import born
 from services.runner.sandbox.box import Exit, Spec, StartFailed
 from services.runner.sandbox.cgroup import Group, Groups, empty, kill_each
@@ -32,9 +33,10 @@ class Process:
 
     kind = "process"
     home = ""
+    confined = False
 
-    def __init__(self, groups: Groups | None) -> None:
-        self._groups = groups
+    def __init__(self, groups: Groups | None, here: Sequence[Interpreter]) -> None:
+        self._groups, self.interpreters = groups, tuple(here)
 
     async def start(self, spec: Spec) -> Plain:
         group, before = self._group(spec), frozenset(children(os.getpid()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from domain.execution.events import Usage
 from domain.execution.job import Limits
-from services.runner.node import programs
+from services.runner.interpreters import interpreters, pick
 from services.runner.sandbox.box import Exit, Running, Sandbox, Spec
 from services.runner.sandbox.spawn import close_all
 
@@ -50,7 +50,7 @@ class Boxes:
         work.mkdir(parents=True)
         scratch.mkdir()
         flags = ("-I", "-c") if runtime == "python" else ("-c",)
-        argv = (programs()[runtime], *flags, code, *arguments)
+        argv = (pick(interpreters(), runtime, "").program, *flags, code, *arguments)
         return await self.sandbox.start(
             Spec(name, argv, work, scratch, Limits(2000, memory, 60, disk), network, env or {}, BASE_ENV)
         )

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from services.runner.node import programs
+from services.runner.interpreters import interpreters
 from services.runner.sandbox.cgroup import Groups
 from services.runner.sandbox.choose import choose
 from services.runner.sandbox.find_cgroup import find_groups
@@ -48,7 +48,7 @@ async def boxes(request: pytest.FixtureRequest, tmp_path: Path) -> Boxes:
     """Either sandbox, with control groups where they can be written."""
     if request.param == "bubblewrap":
         request.getfixturevalue("needs_bubblewrap")
-    choice = await choose(request.param, tmp_path, find_groups(NODES[0])[0], programs())
+    choice = await choose(request.param, tmp_path, find_groups(NODES[0])[0], interpreters())
     return Boxes(choice.sandbox, tmp_path)
 
 
@@ -57,13 +57,13 @@ async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Boxes:
     """Either sandbox, without control groups."""
     if request.param == "bubblewrap":
         request.getfixturevalue("needs_bubblewrap")
-    choice = await choose(request.param, tmp_path, None, programs())
+    choice = await choose(request.param, tmp_path, None, interpreters())
     return Boxes(choice.sandbox, tmp_path)
 
 
 @pytest.fixture
 async def bubblewrap(needs_bubblewrap: None, tmp_path: Path) -> Boxes:
-    choice = await choose("bubblewrap", tmp_path, find_groups(NODES[0])[0], programs())
+    choice = await choose("bubblewrap", tmp_path, find_groups(NODES[0])[0], interpreters())
     return Boxes(choice.sandbox, tmp_path)
 
 
@@ -90,7 +90,7 @@ async def make_grid(
         made: list[Grid] = []
 
         async def make(kind: str, *, begin: bool = True, **options: Any) -> Grid:
-            sandbox = Instant() if kind == "instant" else (await choose(kind, folder, groups, programs())).sandbox
+            sandbox = Instant() if kind == "instant" else (await choose(kind, folder, groups, interpreters())).sandbox
             node_bus = await nats_server.connect_node()
             grid = Grid(bus, node_bus, client.store, client, folder, sandbox, groups, http, **options)
             made.append(grid)

@@ -25,7 +25,7 @@ from services.runner.agent import Agent
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
 from services.runner.journal import Journal
-from services.runner.node import Capacity, Node, programs
+from services.runner.node import Capacity, Node
 from services.runner.reports import Reports
 from services.runner.sandbox.box import Sandbox
 from services.runner.sandbox.cgroup import Groups
@@ -92,7 +92,6 @@ class Grid:
             self.node_bus,
             Reports(self.node_bus, NODE),
             self.sandbox,
-            programs(),
             cache,
             Downloads(self.http, cache),
             Uploads(self.http),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from domain.execution.events import ERROR_LINE_CHARS_MAX
 from domain.execution.job import Limits
+from services.runner.interpreters import interpreters
 from services.runner.last_words import TAIL_BYTES, error_line
-from services.runner.node import programs
 from tests.services.runner.grid import Grid, Make
 
 NODE_ENDS = b"""/box/main.js:3
@@ -70,7 +70,7 @@ def test_whatever_was_said_the_line_is_short_and_plain(tail: bytes) -> None:
     ],
 )
 async def test_scripts_of_every_kind(make_grid: Make, runtime: str, path: str, code: str, line: str) -> None:
-    if runtime not in programs():
+    if runtime not in {each.runtime for each in interpreters()}:
         pytest.skip(f"{runtime} is not installed")
     grid = await make_grid("process")
     limits = Limits(memory_bytes=1024**3)

@@ -207,14 +207,14 @@ async def test_everything_dies_with_the_runner(boxes: Boxes) -> None:
     code = f"""
 import asyncio, os, sys
 from pathlib import Path
-from services.runner.node import programs
+from services.runner.interpreters import interpreters
 from services.runner.sandbox.choose import choose
 from tests.services.runner.boxes import Boxes
 
 async def main():
     folder = Path({str(boxes.folder)!r}) / "other"
     folder.mkdir()
-    boxes = Boxes((await choose({kind!r}, folder, None, programs())).sandbox, folder)
+    boxes = Boxes((await choose({kind!r}, folder, None, interpreters())).sandbox, folder)
     running = await boxes.start("import time, os; os.fork(); print('ready', flush=True); time.sleep(1000)", {mark!r})
     while True:
         await asyncio.sleep(0.01)

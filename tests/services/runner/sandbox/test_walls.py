@@ -7,7 +7,7 @@ import socket
 import time
 from pathlib import Path
 
-from services.runner.node import programs
+from services.runner.interpreters import interpreters
 from services.runner.sandbox.box import BOX_UID
 from services.runner.sandbox.choose import choose
 from services.runner.sandbox.spawn import readable
@@ -94,7 +94,7 @@ async def test_a_program_that_is_not_there_did_not_start_the_script(bubblewrap: 
 async def test_nothing_that_the_runner_holds_open_is_open_in_the_box(needs_bubblewrap: None, tmp_path: Path) -> None:
     inherited = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(inherited, True)
-    choice = await choose("bubblewrap", tmp_path, None, programs())
+    choice = await choose("bubblewrap", tmp_path, None, interpreters())
     code = "import os; print(len([each for each in os.listdir('/proc/self/fd')]))"
     assert (await Boxes(choice.sandbox, tmp_path).run(code)).stdout == "4\n"
     os.close(inherited)
