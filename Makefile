@@ -21,9 +21,9 @@ docs: setup ## write the pages that come from the code: docs/EVENTS.md, docs/WIR
 	$(PY) docs/generate.py
 	$(PY) -m cli.reference
 
-lock: $(STAMP) ## resolve the dependencies anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements/dev.lock
+lock: $(STAMP) ## resolve the dependencies anew
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements/dev.lock
 
 check: setup ## lint, types, import contracts
 	$(VENV)/bin/ruff check .
