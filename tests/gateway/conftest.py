@@ -93,7 +93,12 @@ class GatewayUnderTest:
             sock.bind(("127.0.0.1", 0))
             self.port = sock.getsockname()[1]
         self.settings = Settings(
-            home=folder, gateway_port=self.port, postgres_dsn=dsn, url_key="ab" * 32, artifacts=folder / "artifacts"
+            home=folder,
+            gateway_port=self.port,
+            postgres_dsn=dsn,
+            url_key="ab" * 32,
+            secrets_key="cd" * 32,
+            artifacts=folder / "artifacts",
         )
         self.database = Database(dsn)
         self.parts: Parts = composed(self.settings, bus, self.database)
