@@ -18,7 +18,7 @@ from services.runner.last_words import last_words
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.prepare import prepare
-from services.runner.sandbox.box import Spec, StartFailed
+from services.runner.sandbox.box import Spec, StartFailed, Warmth
 from services.runner.stage import Print, Unfit
 from services.runner.start import Start
 from services.runner.urls import Urls
@@ -41,6 +41,8 @@ class Attempt:
         self._start: Start | None = None
         self._files: asyncio.Task[dict[str, Print]] | None = None
         self._started_at_us: int | None = None
+        self.sandbox = node.sandbox.kind
+        """The kind of its box, and whether it was warm."""
 
     def end(self, cause: str) -> None:
         """`cancelled` (a person wants it), `stale` (another attempt holds the lease), `stopped` (the runner ends)."""
@@ -96,6 +98,7 @@ class Attempt:
         except Unfit as error:
             return self._result("failed", explain.input_damaged(error.message))
         running = await self._node.sandbox.start(self._spec())
+        self.sandbox += "+warm" if running.warm else ""
         try:
             self._say_started()
             status, reason, end = await watch(self._node, self.work, running, self._spool, self.folder, self._ending)
@@ -128,7 +131,7 @@ class Attempt:
     def _say_started(self) -> None:
         self._started_at_us = _now_us()
         work = self.work
-        fact = StartedFact(work.account, work.execution, work.attempt, self._started_at_us, self._node.sandbox.kind)
+        fact = StartedFact(work.account, work.execution, work.attempt, self._started_at_us, self.sandbox)
         self._start = Start(self._node.reports, fact)
         self._spool.on_first = self._start.say
 
@@ -147,9 +150,11 @@ class Attempt:
         work, job, scratch = self.work, self.work.job, self.folder / "tmp"
         if not self._node.sandbox.home:
             scratch.mkdir()
-        env = self._node.env(work.execution, work.attempt, scratch)
+        env = self._node.env(work.execution, work.attempt, scratch, job.limits)
         name = f"{work.execution}.{work.attempt}"
-        return Spec(name, self._node.argv(job), self.folder / "work", scratch, job.limits, job.network, job.env, env)
+        spec = Spec(name, self._node.argv(job), self.folder / "work", scratch, job.limits, job.network, job.env, env)
+        imports = job.environment.imports if job.environment is not None else ()
+        return spec if job.cold else replace(spec, warm=Warmth(work.account, imports))
 
     def _result(self, status: str, reason: Reason) -> AttemptResult:
         return AttemptResult(

@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.execution.job import Job
+from domain.execution.job import Job, Limits
 from domain.files import FileRef
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
@@ -17,6 +17,7 @@ from services.runner.sandbox.box import Sandbox
 from services.runner.upload import Uploads
 from services.runtime.bus import Bus
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -45,14 +46,16 @@ class Node:
         program = pick(self.sandbox.interpreters, job.runtime, job.interpreter).program
         return (program, _as_argument(job.script), *job.args)
 
-    def env(self, execution: str, attempt: int, scratch: Path) -> dict[str, str]:
+    def env(self, execution: str, attempt: int, scratch: Path, limits: Limits) -> dict[str, str]:
         """What every script finds in its environment, beside what the person gave.
 
-        Unbuffered, so that lines arrive when they are printed; no bytecode files, which would come home as outputs.
+        Unbuffered, so that lines arrive when they are printed; no bytecode files, which would come home as outputs. As many
+        threads for a numerical library as the job has processors: it would take one for each of the machine.
         """
         home = self.sandbox.home or str(scratch)
         found = {"HOME": home, "TMPDIR": home, "PATH": PATH, "LANG": "C.UTF-8"}
         found |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        found |= dict.fromkeys(THREADS, str(max(1, limits.cpu_millis // 1000)))
         return found | {"RGRID_EXECUTION_ID": execution, "RGRID_ATTEMPT": str(attempt)}
 
 

@@ -26,6 +26,8 @@ class Boxed:
     nothing is left. bwrap reports a signal as 128 + signal, as a shell does; that is read back here.
     """
 
+    warm = False
+
     def __init__(self, child: Child, init: int | None, group: Group | None, out: int, err: int, status: int) -> None:
         self.stdout, self.stderr = out, err
         self._child, self._init, self._group, self._status = child, init, group, status

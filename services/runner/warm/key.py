@@ -11,7 +11,20 @@ from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import ENVIRONMENT, Spec
 from services.runner.warm.inside.names import NAME_CHARS
 
-AT_ITS_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "OMP_", "MKL_", "KMP_", "GOMP_", "OPENBLAS_", "GOTO_", "BLIS_")
+AT_ITS_START = (
+    "PYTHON",
+    "LD_",
+    "MALLOC_",
+    "GLIBC_",
+    "LC_",
+    "OMP_",
+    "MKL_",
+    "KMP_",
+    "GOMP_",
+    "OPENBLAS_",
+    "GOTO_",
+    "BLIS_",
+)
 """What an interpreter or a library looks at when it is loaded: how the names begin."""
 AT_ITS_START_TOO = ("LANG", "LANGUAGE", "TMPDIR")
 THREADS = "_NUM_THREADS"

@@ -29,6 +29,8 @@ class Forked:
     `ended` is called once, when the box is gone.
     """
 
+    warm = True
+
     def __init__(
         self, init_fd: int, line: socket.socket, group: Group | None, pipes: tuple[int, int], ended: Callable[[], None]
     ) -> None:

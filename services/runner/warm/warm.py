@@ -6,14 +6,14 @@ import base64
 import json
 import logging
 import os
-from collections.abc import Sequence
 
 from services.runner.interpreters import Interpreter
-from services.runner.sandbox.box import BOX_UID, Running, Spec, StartFailed
+from services.runner.sandbox.box import BOX_UID, Running, Sandbox, Spec, StartFailed
 from services.runner.sandbox.bubblewrap import PIPE_BYTES, Bubblewrap
 from services.runner.sandbox.cgroup import Group, Groups, empty
 from services.runner.sandbox.rlimits import rlimits
 from services.runner.sandbox.spawn import close_all, pipe
+from services.runner.warm.bwrap_hatchery import BwrapHatchery
 from services.runner.warm.key import beside, key_of
 from services.runner.warm.nest import Nest
 from services.runner.warm.running import Forked
@@ -27,7 +27,7 @@ class Warm:
 
     def __init__(self, cold: Bubblewrap, hatchery: Hatchery, groups: Groups | None) -> None:
         self.kind, self.home, self.confined = cold.kind, cold.home, cold.confined
-        self.interpreters: Sequence[Interpreter] = cold.interpreters
+        self.interpreters: tuple[Interpreter, ...] = cold.interpreters
         self._cold, self._groups = cold, groups
         self.nest = Nest(hatchery)
 
@@ -74,6 +74,13 @@ class Warm:
         finally:
             close_all(*held)
         return Forked(init, line, group, (out, err), zygote.run_over)
+
+
+def warmed(sandbox: Sandbox, groups: Groups | None) -> Sandbox:
+    """With zygotes before it, where they can be had."""
+    if isinstance(sandbox, Bubblewrap):
+        return Warm(sandbox, BwrapHatchery(sandbox, groups), groups)
+    return sandbox
 
 
 def _order(spec: Spec, grouped: bool) -> int:

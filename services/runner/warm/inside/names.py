@@ -44,5 +44,8 @@ def put(script: str, addresses: list[int]) -> None:
     wide = (script + "\0").encode("utf-32-le", "surrogateescape")
     for address in addresses:
         rest = address + len(WIDE_BEGIN)
-        if ctypes.string_at(address, len(WIDE_BEGIN)) == WIDE_BEGIN and ctypes.string_at(rest, len(WIDE_REST)) == WIDE_REST:
+        if (
+            ctypes.string_at(address, len(WIDE_BEGIN)) == WIDE_BEGIN
+            and ctypes.string_at(rest, len(WIDE_REST)) == WIDE_REST
+        ):
             ctypes.memmove(address, wide, len(wide))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import resource
-import signal
 import sys
 import time
 from typing import Any
@@ -61,7 +60,7 @@ def _fresh_seeds() -> None:
     """`random` sees to itself at a fork; these do not."""
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
-        numpy.seed()  # type: ignore[attr-defined]
+        numpy.seed()
     multiprocessing = sys.modules.get("multiprocessing.process")
     if multiprocessing is not None:
-        multiprocessing.current_process().authkey = os.urandom(32)  # type: ignore[attr-defined]
+        multiprocessing.current_process().authkey = os.urandom(32)

@@ -8,7 +8,7 @@ import os as _os
 import sys as _sys
 
 
-def _begin():  # type: ignore[no-untyped-def] # noqa: ANN202
+def _begin() -> None:
     _sys.path.remove("/tmp/zygote")
     _os.environ.pop("PYTHONPATH")
     control, settings = (int(part) for part in _os.environ.pop("RGRID_ZYGOTE").split(","))

@@ -9,10 +9,45 @@ import sys
 from typing import Any
 
 OFTEN = (
-    *("argparse", "ast", "asyncio", "base64", "bisect", "collections", "concurrent.futures", "contextlib", "copy", "csv"),
-    *("ctypes", "dataclasses", "datetime", "decimal", "enum", "fnmatch", "functools", "glob", "gzip", "hashlib", "heapq"),
+    *(
+        "argparse",
+        "ast",
+        "asyncio",
+        "base64",
+        "bisect",
+        "collections",
+        "concurrent.futures",
+        "contextlib",
+        "copy",
+        "csv",
+    ),
+    *(
+        "ctypes",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "enum",
+        "fnmatch",
+        "functools",
+        "glob",
+        "gzip",
+        "hashlib",
+        "heapq",
+    ),
     *("inspect", "io", "itertools", "json", "logging", "math", "multiprocessing", "operator", "pathlib", "pickle"),
-    *("platform", "queue", "random", "re", "shutil", "signal", "socket", "statistics", "string", "struct", "subprocess"),
+    *(
+        "platform",
+        "queue",
+        "random",
+        "re",
+        "shutil",
+        "signal",
+        "socket",
+        "statistics",
+        "string",
+        "struct",
+        "subprocess",
+    ),
     *("tempfile", "textwrap", "threading", "time", "traceback", "types", "typing", "unittest", "urllib.parse"),
     *("urllib.request", "uuid", "warnings", "weakref", "xml.etree.ElementTree", "zipfile", "zlib"),
 )
@@ -34,7 +69,7 @@ def warm(imports: list[str]) -> dict[str, Any]:
     """What there is to say: modules `loaded`, names `missed`, variables `read` ("*": all), `refused` imports by name and why."""
     before = set(sys.modules)
     missed = Missed()
-    sys.meta_path.append(missed)  # type: ignore[arg-type]
+    sys.meta_path.append(missed)
     read, give_back = _watched()
     refused = {}
     try:
@@ -45,7 +80,7 @@ def warm(imports: list[str]) -> dict[str, Any]:
                 refused[name] = f"{type(error).__name__}: {error}"[:300]
     finally:
         give_back()
-        sys.meta_path.remove(missed)  # type: ignore[arg-type]
+        sys.meta_path.remove(missed)
     gc.collect()
     gc.freeze()
     loaded = {name.partition(".")[0] for name in sys.modules if name not in before}
