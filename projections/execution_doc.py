@@ -75,6 +75,7 @@ def _job(job: Job) -> Doc:
             "size_bytes": job.inputs.size_bytes + job.shared.size_bytes,
         },
         "env": dict(job.env),
+        "secrets": [{"name": each.name, "form": each.form} for each in job.secrets],
         "limits": {
             "cpu_millis": limits.cpu_millis,
             "memory_bytes": limits.memory_bytes,

@@ -11,7 +11,7 @@ from projections.history_queries import HistoryQueries
 from projections.ids import EXECUTION_IDS
 from projections.kept import DOCUMENT, POLICY, with_kept_until
 from projections.listing import Filters, Page, cursor_of, page_sql
-from projections.project_queries import ProjectQueries
+from projections.secret_queries import SecretQueries
 
 _NO_FILTERS = Filters()
 
@@ -29,7 +29,7 @@ class KeyRow:
 _KEY = ", ".join(KeyRow.__slots__)
 
 
-class Queries(BatchQueries, EnvironmentQueries, HistoryQueries, ProjectQueries):
+class Queries(BatchQueries, EnvironmentQueries, HistoryQueries, SecretQueries):
     """What people ask, every account apart."""
 
     async def get_execution(self, account: str, execution_id: str) -> bytes:

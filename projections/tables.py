@@ -15,6 +15,7 @@ from projections.nodes import NODES
 from projections.projection import On, Projection
 from projections.retentions import RETENTIONS
 from projections.rollup import Rollup
+from projections.secrets import SECRETS
 from projections.table import Table
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -26,6 +27,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     ACCOUNTS,
     KEYS,
     RETENTIONS,
+    SECRETS,
     BLOBS,
 )
 TABLES: tuple[Table, ...] = tuple(projection.table for projection in PROJECTIONS)

@@ -21,6 +21,7 @@ HINTS_BY_SIGNAL = {
     signals.SIGILL: "A native library was built for another kind of processor.",
     signals.SIGBUS: "A file that was mapped into memory became shorter, or /tmp or /dev/shm is full.",
     signals.SIGABRT: "The program gave up by itself; its last lines of stderr say why.",
+    signals.SIGSYS: "A program for another kind of processor, or a system call that its box does not allow.",
     signals.SIGXFSZ: "A file became larger than allowed.",
     signals.SIGKILL: "Something sent SIGKILL, or the script ended with 137 by itself; it was not its memory limit.",
 }

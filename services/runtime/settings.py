@@ -36,6 +36,10 @@ class Settings:
     public_url: str = ""
     url_key: str = ""
     """Hex; signs the URLs of blobs."""
+    secrets_key: str = ""
+    """Hex, 32 bytes; seals the values of secrets. Whoever loses it has lost them."""
+    secrets_keys_old: tuple[str, ...] = ()
+    """Keys that sealed before this one, with commas between them: what they sealed can still be opened."""
     artifacts: Path | None = None
     s3_endpoint: str = ""
     """Artifacts go there instead of into a folder."""
@@ -93,7 +97,8 @@ def _parse(name: str, field: str, text: str) -> Any:
     try:
         return parser(text)
     except (ValueError, TypeError):
-        raise Invalid(f"{name}={text!r} does not work: it must be {wanted}.", details={"setting": name}) from None
+        shown = "" if field in KEYS else f"={text!r}"
+        raise Invalid(f"{name}{shown} does not work: it must be {wanted}.", details={"setting": name}) from None
 
 
 def _checked(parse: Callable[[str], Any], good: Callable[[Any], bool]) -> Callable[[str], Any]:
@@ -112,7 +117,11 @@ def _url(*schemes: str) -> tuple[Callable[[str], Any], str]:
 
 
 _SECONDS = (_checked(float, lambda number: 0 < number < 86_400), "seconds, more than 0 and less than a day")
+_SEALING_KEY = _checked(str, lambda text: len(bytes.fromhex(text)) == 32)
 _NAME = (_checked(str, lambda text: bool(TOKEN.match(text))), "up to 64 letters, digits, - and _")
+
+KEYS = ("url_key", "secrets_key", "secrets_keys_old")
+"""What is not repeated when it is wrong: the true one may be but a typing error away."""
 
 PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "home": (Path, "a path"),
@@ -125,6 +134,11 @@ PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "s3_endpoint": (lambda text: _url("http", "https")[0](text).rstrip("/"), _url("http", "https")[1]),
     "gateway_port": (_checked(int, lambda number: 0 <= number < 65_536), "a port, 0 to 65535"),
     "url_key": (_checked(str, lambda text: len(bytes.fromhex(text)) >= 16), "at least 32 hex digits"),
+    "secrets_key": (_SEALING_KEY, "64 hex digits"),
+    "secrets_keys_old": (
+        lambda text: tuple(_SEALING_KEY(part.strip()) for part in text.split(",") if part.strip()),
+        "64 hex digits each, with commas between them",
+    ),
     "node_id": _NAME,
     "node_type": (_checked(str, PRICES.__contains__), f"one of {', '.join(PRICES)}: the types that have a price"),
     "sandbox": (_checked(str, SANDBOXES.__contains__), f"one of {', '.join(SANDBOXES)}"),

@@ -156,6 +156,8 @@ class RandomWorld(World):
             account.SetRetention(project, days),
             account.IssueKey(key, "ee" * 32, "lap\x00top"),
             account.RevokeKey(key),
+            account.SetSecret("TOKEN", self.random.randrange(1, 20)),
+            account.RemoveSecret("TOKEN", self.random.randrange(1, 20)),
         )
         self.send(Ref(name, "account", name), self.random.choice(commands))
 
