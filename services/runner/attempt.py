@@ -14,11 +14,13 @@ from services.runner.collect import Collected
 from services.runner.disk import DiskFull, wait_for_room
 from services.runner.download import Damaged
 from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending, dropped
+from services.runner.entrusted import Entrusted
 from services.runner.last_words import last_words
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.prepare import prepare
 from services.runner.sandbox.box import Spec, StartFailed
+from services.runner.secret_values import Withheld
 from services.runner.stage import Print, Unfit
 from services.runner.start import Start
 from services.runner.urls import Urls
@@ -38,6 +40,7 @@ class Attempt:
         self.folder = node.folder / "attempts" / f"{work.execution}.{work.attempt}"
         self._ending = Ending()
         self._spool = Spool(self.folder / "log", work.attempt, node.log_bytes_max)
+        self._entrusted = Entrusted(node, work)
         self._start: Start | None = None
         self._files: asyncio.Task[dict[str, Print]] | None = None
         self._started_at_us: int | None = None
@@ -64,7 +67,9 @@ class Attempt:
     async def run(self) -> AttemptResult | None:
         """How it ended; None when nobody wants to know (the lease is somebody else's)."""
         try:
-            result = await self._run()
+            result = self._entrusted.told(await self._run())
+        except Withheld as error:
+            result = self._result(error.status, explain.secret_unavailable(error.message, error.hint))
         except Ended:
             result = self._result(*self._ending.result())
         except StaleLease:
@@ -76,15 +81,16 @@ class Attempt:
             log.warning("%s is not begun: %s", self.work.execution, error)
             result = self._result("lost", explain.node_disk_full(str(error)))
         except StartFailed as error:
-            result = self._result("lost", explain.start_failed(str(error)))
+            result = self._entrusted.told(self._result("lost", explain.start_failed(str(error))))
         except OSError as error:
             log.error("%s attempt %s: %s", self.work.execution, self.work.attempt, error)
-            result = self._result("lost", explain.node_failed(str(error)))
+            result = self._entrusted.told(self._result("lost", explain.node_failed(str(error))))
         except Exception as error:
             log.exception("%s attempt %s", self.work.execution, self.work.attempt)
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
         finally:
             self._spool.close()
+            self._entrusted.forget()
         if self._start is not None:
             await self._start.settled()
         return None if self.cause == STALE else result
@@ -95,7 +101,10 @@ class Attempt:
             staged = await self._ending.unless_wanted(self._files or self._prepare())
         except Unfit as error:
             return self._result("failed", explain.input_damaged(error.message))
-        running = await self._node.sandbox.start(self._spec())
+        if self.work.job.secrets:
+            await self._ending.unless_wanted(self._entrusted.fetch())
+        self._spool.veil = self._entrusted.veil
+        running = await self._node.sandbox.start(self._entrusted.placed(self._spec()))
         try:
             self._say_started()
             status, reason, end = await watch(self._node, self.work, running, self._spool, self.folder, self._ending)
@@ -110,6 +119,7 @@ class Attempt:
             why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
             return replace(result, status="lost", reason=why)
         found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged)
+        found = self._entrusted.collected(found)
         try:
             return await self._ending.in_time(self._bring_home(result, found))
         except (Invalid, Unavailable, OSError) as error:

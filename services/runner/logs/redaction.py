@@ -46,7 +46,7 @@ class Forms:
                 heappop(heap)
 
     def pending(self, data: bytes, least: int = 0) -> int:
-        """Where the longest end of `data` begins, not before `least`, with which one of them may begin; its length if none does."""
+        """Where the longest end of `data` begins, not before `least`, that one of them begins with; `len(data)`: nowhere."""
         size = len(data)
         found = size
         for length in range(min(SHORT - 1, size - least), 0, -1):
