@@ -23,6 +23,7 @@ from domain.node.offer import Offer
 from services.runner.agent import Agent
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
+from services.runner.environments.environments import environments_of
 from services.runner.interpreters import interpreters, runtimes, targets
 from services.runner.journal import Journal
 from services.runner.node import Node, capacity, labels
@@ -83,15 +84,28 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
     sandbox = warmed(choice.sandbox, groups) if settings.warm else choice.sandbox
     async with aiohttp.ClientSession(timeout=HTTP_SECONDS, auto_decompress=False) as http:
         cache = BlobCache(folder / "blobs")
+        reports, downloads, uploads = Reports(bus, settings.node_id), Downloads(http, cache), Uploads(http)
+        environments = environments_of(
+            folder / "environments",
+            settings.environment_bytes_max,
+            choice.sandbox,
+            known,
+            http,
+            cache,
+            downloads,
+            uploads,
+            reports,
+        )
         node = Node(
             settings.node_id,
             folder,
             bus,
-            Reports(bus, settings.node_id),
+            reports,
             sandbox,
             cache,
-            Downloads(http, cache),
-            Uploads(http),
+            downloads,
+            uploads,
+            environments,
             settings.log_bytes_max,
             settings.kill_grace_seconds,
         )

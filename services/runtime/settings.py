@@ -55,6 +55,8 @@ class Settings:
     """Scripts are forked from interpreters that are kept warm, where that can be done."""
     pythons: tuple[str, ...] = ()
     """Further Pythons that a runner offers, paths with commas between them."""
+    environment_bytes_max: int = 20 * 1024**3
+    """What the packages of scripts may take on the disk of a node; the least recently used ones go first."""
     log_bytes_max: int = 1024**3
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 5.0
@@ -150,6 +152,7 @@ PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "sandbox": (_checked(str, SANDBOXES.__contains__), f"one of {', '.join(SANDBOXES)}"),
     "warm": (_switch, "on or off"),
     "pythons": (lambda text: tuple(part for part in text.split(",") if part), "paths with commas between them"),
+    "environment_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
     "log_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
     "lease_seconds": _SECONDS,
     "heartbeat_seconds": _SECONDS,

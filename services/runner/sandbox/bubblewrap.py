@@ -27,6 +27,7 @@ from services.runner.sandbox.environment import handed_over, helper
 from services.runner.sandbox.rlimits import rlimits
 from services.runner.sandbox.rootfs import (
     HOSTNAME,
+    environment_arguments,
     make_etc,
     network_arguments,
     program_arguments,
@@ -110,6 +111,7 @@ class Bubblewrap:
         size = str(spec.limits.memory_bytes)
         found = [*self.fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
+        found += environment_arguments(spec.environment) if spec.environment else []
         found += network_arguments() if spec.network else ["--unshare-net"]
         found += [] if self._root else ["--remount-ro", "/dev", "--remount-ro", "/"]
         found += ["--seccomp", str(fds.filter)] if fds.filter >= 0 else []
