@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
 
-.PHONY: help setup check test demo bench docs lock clean
+.PHONY: help setup check test demo bench images docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ demo: setup ## run a real script on a grid of its own, show everything, leave no
 
 bench: setup ## measure, each figure beside a baseline of the same run (BENCH=name for one of them)
 	$(PY) -m tests.bench $(BENCH)
+
+images: ## make the images that scripts run in where RGRID_SANDBOX=docker (IMAGES="python:3.12 node:22" for others)
+	@deploy/images/build $(IMAGES)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,11 +14,13 @@ from services.runner.collect import Collected
 from services.runner.disk import DiskFull, wait_for_room
 from services.runner.download import Damaged
 from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending, dropped
+from services.runner.interpreters import Interpreter
 from services.runner.last_words import last_words
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
+from services.runner.picking import picked
 from services.runner.prepare import prepare
-from services.runner.sandbox.box import Spec, StartFailed
+from services.runner.sandbox.box import ImageRefused, Spec, StartFailed
 from services.runner.stage import Print, Unfit
 from services.runner.start import Start
 from services.runner.urls import Urls
@@ -41,6 +43,7 @@ class Attempt:
         self._start: Start | None = None
         self._files: asyncio.Task[dict[str, Print]] | None = None
         self._started_at_us: int | None = None
+        self._program: Interpreter | None = None
 
     def end(self, cause: str) -> None:
         """`cancelled` (a person wants it), `stale` (another attempt holds the lease), `stopped` (the runner ends)."""
@@ -75,6 +78,8 @@ class Attempt:
         except DiskFull as error:
             log.warning("%s is not begun: %s", self.work.execution, error)
             result = self._result("lost", explain.node_disk_full(str(error)))
+        except ImageRefused as error:
+            result = self._result("failed" if error.final else "lost", Reason(error.code, error.message, error.hint))
         except StartFailed as error:
             result = self._result("lost", explain.start_failed(str(error)))
         except OSError as error:
@@ -121,6 +126,7 @@ class Attempt:
 
     async def _prepare(self) -> dict[str, Print]:
         await wait_for_room(self._node.folder)
+        self._program = await picked(self._node.sandbox, self.work.job)
         work = self.folder / "work"
         work.mkdir(parents=True)
         return await prepare(self._node, self.work.job, self._urls, work)
@@ -145,11 +151,14 @@ class Attempt:
 
     def _spec(self) -> Spec:
         work, job, scratch = self.work, self.work.job, self.folder / "tmp"
+        assert self._program is not None
         if not self._node.sandbox.home:
             scratch.mkdir()
         env = self._node.env(work.execution, work.attempt, scratch)
         name = f"{work.execution}.{work.attempt}"
-        return Spec(name, self._node.argv(job), self.folder / "work", scratch, job.limits, job.network, job.env, env)
+        argv = self._node.argv(job, self._program.program)
+        folder, image = self.folder / "work", self._program.image
+        return Spec(name, argv, folder, scratch, job.limits, job.network, job.env, env, image=image)
 
     def _result(self, status: str, reason: Reason) -> AttemptResult:
         return AttemptResult(

@@ -11,7 +11,6 @@ from domain.execution.job import Job
 from domain.files import FileRef
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
-from services.runner.interpreters import pick
 from services.runner.reports import Reports
 from services.runner.sandbox.box import Sandbox
 from services.runner.upload import Uploads
@@ -38,11 +37,10 @@ class Node:
     @property
     def owned_by_box(self) -> bool:
         """Scripts run as the box user, who must own their files."""
-        return self.sandbox.kind == "bubblewrap" and os.geteuid() == 0
+        return self.sandbox.kind in ("bubblewrap", "docker") and os.geteuid() == 0
 
-    def argv(self, job: Job) -> tuple[str, ...]:
-        """The command of a job; the script keeps its relative path. Raises LookupError for a runtime that is not here."""
-        program = pick(self.sandbox.interpreters, job.runtime, job.interpreter).program
+    def argv(self, job: Job, program: str) -> tuple[str, ...]:
+        """The command of a job; the script keeps its relative path."""
         return (program, _as_argument(job.script), *job.args)
 
     def env(self, execution: str, attempt: int, scratch: Path) -> dict[str, str]:

@@ -15,7 +15,8 @@ from domain.prices import PRICES
 PREFIX = "RGRID_"
 FOREIGN_PREFIXES = ("RGRID_BENCH_",)
 """Names that benchmarks read for themselves."""
-SANDBOXES = ("auto", "bubblewrap", "process")
+SANDBOXES = ("auto", "docker", "bubblewrap", "process")
+PULLS = ("missing", "never")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -49,6 +50,12 @@ class Settings:
     sandbox: str = "auto"
     pythons: tuple[str, ...] = ()
     """Further Pythons that a runner offers, paths with commas between them."""
+    docker_images: tuple[str, ...] = ()
+    """The images that scripts run in, names with commas between them; empty: every local rgrid/python and rgrid/node."""
+    docker_runtime: str = ""
+    """The engine's runtime for containers, `runsc` for gVisor; empty: its default."""
+    docker_pull: str = "missing"
+    """Whether an image that a run asks for may be fetched from its registry: missing or never."""
     log_bytes_max: int = 1024**3
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 5.0
@@ -129,6 +136,9 @@ PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "node_type": (_checked(str, PRICES.__contains__), f"one of {', '.join(PRICES)}: the types that have a price"),
     "sandbox": (_checked(str, SANDBOXES.__contains__), f"one of {', '.join(SANDBOXES)}"),
     "pythons": (lambda text: tuple(part for part in text.split(",") if part), "paths with commas between them"),
+    "docker_images": (lambda text: tuple(part for part in text.split(",") if part), "names with commas between them"),
+    "docker_runtime": _NAME,
+    "docker_pull": (_checked(str, PULLS.__contains__), f"one of {', '.join(PULLS)}"),
     "log_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
     "lease_seconds": _SECONDS,
     "heartbeat_seconds": _SECONDS,
