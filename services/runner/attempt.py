@@ -14,6 +14,7 @@ from services.runner.collect import Collected
 from services.runner.disk import DiskFull, wait_for_room
 from services.runner.download import Damaged
 from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending, dropped
+from services.runner.entrusted import Entrusted
 from services.runner.environments.environments import Held
 from services.runner.environments.failures import Unbuildable, Unbuilt
 from services.runner.last_words import last_words
@@ -21,7 +22,8 @@ from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.parallel import together
 from services.runner.prepare import prepare
-from services.runner.sandbox.box import Spec, StartFailed
+from services.runner.sandbox.box import Spec, StartFailed, Warmth
+from services.runner.secret_values import Withheld
 from services.runner.stage import Print, Unfit
 from services.runner.start import Start
 from services.runner.urls import Urls
@@ -43,10 +45,13 @@ class Attempt:
         self.folder = node.folder / "attempts" / f"{work.execution}.{work.attempt}"
         self._ending = Ending()
         self._spool = Spool(self.folder / "log", work.attempt, node.log_bytes_max)
+        self._entrusted = Entrusted(node, work)
         self._start: Start | None = None
         self._files: asyncio.Task[dict[str, Print]] | None = None
         self._environment: Held | None = None
         self._started_at_us: int | None = None
+        self.sandbox = node.sandbox.kind
+        """The kind of its box, and whether it was warm."""
 
     def end(self, cause: str) -> None:
         """`cancelled` (a person wants it), `stale` (another attempt holds the lease), `stopped` (the runner ends)."""
@@ -71,7 +76,9 @@ class Attempt:
     async def run(self) -> AttemptResult | None:
         """How it ended; None when nobody wants to know (the lease is somebody else's)."""
         try:
-            result = await self._run()
+            result = self._entrusted.told(await self._run())
+        except Withheld as error:
+            result = self._result(error.status, explain.secret_unavailable(error.message, error.hint))
         except Ended:
             result = self._result(*self._ending.result())
         except StaleLease:
@@ -89,16 +96,17 @@ class Attempt:
             log.warning("%s is not begun: %s", self.work.execution, error)
             result = self._result("lost", explain.node_disk_full(str(error)))
         except StartFailed as error:
-            result = self._result("lost", explain.start_failed(str(error)))
+            result = self._entrusted.told(self._result("lost", explain.start_failed(str(error))))
         except OSError as error:
             log.error("%s attempt %s: %s", self.work.execution, self.work.attempt, error)
-            result = self._result("lost", explain.node_failed(str(error)))
+            result = self._entrusted.told(self._result("lost", explain.node_failed(str(error))))
         except Exception as error:
             log.exception("%s attempt %s", self.work.execution, self.work.attempt)
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
         finally:
             self._spool.close()
             await self._settle()
+            self._entrusted.forget()
         if self._start is not None:
             await self._start.settled()
         return None if self.cause == STALE else result
@@ -109,7 +117,11 @@ class Attempt:
             staged = await self._ending.unless_wanted(self._files or self._prepare())
         except Unfit as error:
             return self._result("failed", explain.input_damaged(error.message))
-        running = await self._node.sandbox.start(self._spec())
+        if self.work.job.secrets:
+            await self._ending.unless_wanted(self._entrusted.fetch())
+        self._spool.veil = self._entrusted.veil
+        running = await self._node.sandbox.start(self._entrusted.placed(self._spec()))
+        self.sandbox += "+warm" if running.warm else ""
         try:
             self._say_started()
             status, reason, end = await watch(self._node, self.work, running, self._spool, self.folder, self._ending)
@@ -124,6 +136,7 @@ class Attempt:
             why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
             return replace(result, status="lost", reason=why)
         found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged)
+        found = self._entrusted.collected(found)
         try:
             return await self._ending.in_time(self._bring_home(result, found))
         except (Invalid, Unavailable, OSError) as error:
@@ -174,7 +187,7 @@ class Attempt:
     def _say_started(self) -> None:
         self._started_at_us = _now_us()
         work = self.work
-        fact = StartedFact(work.account, work.execution, work.attempt, self._started_at_us, self._node.sandbox.kind)
+        fact = StartedFact(work.account, work.execution, work.attempt, self._started_at_us, self.sandbox)
         self._start = Start(self._node.reports, fact)
         self._spool.on_first = self._start.say
 
@@ -194,6 +207,7 @@ class Attempt:
         if not self._node.sandbox.home:
             scratch.mkdir()
         environment = self._environment.path if self._environment else None
+        imports = job.environment.imports if job.environment is not None else ()
         return Spec(
             f"{work.execution}.{work.attempt}",
             self._node.argv(job, environment),
@@ -205,6 +219,7 @@ class Attempt:
             self._node.env(job, work.execution, work.attempt, scratch, environment),
             environment,
             job.image,
+            warm=None if job.cold else Warmth(work.account, imports),
         )
 
     def _result(self, status: str, reason: Reason) -> AttemptResult:

@@ -163,8 +163,7 @@ class Intake:
         try:
             result = await attempt.run()
             if result is not None:
-                kind = self._node.sandbox.kind
-                fact = FinishedFact(work.account, work.execution, work.attempt, result, kind)
+                fact = FinishedFact(work.account, work.execution, work.attempt, result, attempt.sandbox)
                 await self._node.reports.attempt(fact)
             self._journal.done(*key)
             self.forget(key)

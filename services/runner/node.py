@@ -18,6 +18,7 @@ from services.runner.sandbox.box import ENVIRONMENT, NODE_MODULES, Sandbox
 from services.runner.upload import Uploads
 from services.runtime.bus import Bus
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -56,7 +57,8 @@ class Node:
     def env(self, job: Job, execution: str, attempt: int, scratch: Path, environment: Path | None) -> dict[str, str]:
         """What every script finds in its environment, beside what the person gave.
 
-        Unbuffered, so that lines arrive when they are printed; no bytecode files, which would come home as outputs.
+        Unbuffered, so that lines arrive when they are printed; no bytecode files, which would come home as outputs. As many
+        threads for a numerical library as the job has processors: it would take one for each of the machine.
         """
         home = self.sandbox.home or str(scratch)
         path = PATH
@@ -65,6 +67,7 @@ class Node:
             path = f"{self._shown(job, environment)}/{programs}:{PATH}"
         found = {"HOME": home, "TMPDIR": home, "PATH": path, "LANG": "C.UTF-8"}
         found |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        found |= dict.fromkeys(THREADS, str(max(1, job.limits.cpu_millis // 1000)))
         return found | {"RGRID_EXECUTION_ID": execution, "RGRID_ATTEMPT": str(attempt)}
 
     def _shown(self, job: Job, environment: Path) -> str:

@@ -60,7 +60,7 @@ class Bubblewrap:
             log.warning("system calls are not filtered: those of %s are not known here", platform.machine())
         programs = program_arguments(each.program for each in here)
         system = [*system_arguments(make_etc(folder / "box-etc")), *programs]
-        self._fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
+        self.fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
         self._drop = [shutil.which("setpriv") or "/usr/bin/setpriv", *DROP_ALL] if self._root else []
 
     async def start(self, spec: Spec) -> Boxed:
@@ -109,7 +109,7 @@ class Bubblewrap:
 
     def _arguments(self, spec: Spec, fds: _Pipes) -> list[str]:
         size = str(spec.limits.memory_bytes)
-        found = [*self._fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
+        found = [*self.fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
         found += environment_arguments(spec.environment) if spec.environment else []
         found += network_arguments() if spec.network else ["--unshare-net"]

@@ -27,7 +27,9 @@ def socket_of(environ: Mapping[str, str] = os.environ) -> str:
     """The path of the engine's socket. Raises NoEngine: files and pipes are shared with it, so it must be on this machine."""
     said = environ.get("DOCKER_HOST", "")
     if said and not said.startswith(UNIX):
-        raise NoEngine(f"the engine must be on this machine, but DOCKER_HOST is {said}; set it to unix://PATH, or unset it")
+        raise NoEngine(
+            f"the engine must be on this machine, but DOCKER_HOST is {said}; set it to unix://PATH, or unset it"
+        )
     for path in [said.removeprefix(UNIX)] if said else SOCKETS:
         if Path(path).is_socket():
             if not os.access(path, os.W_OK):
@@ -50,17 +52,23 @@ async def close(client: Client) -> None:
 async def facts(client: Client) -> dict[str, object]:
     """What the engine says of itself. Raises NoEngine for one whose containers would not be what they are said to be."""
     try:
-        async with client._query("info", timeout=ANSWER_SECONDS) as answer:  # not in aiodocker's own words in every release
+        async with client._query(
+            "info", timeout=ANSWER_SECONDS
+        ) as answer:  # not in aiodocker's own words in every release
             said: dict[str, object] = await answer.json()
     except FAILURES as error:
         raise NoEngine(f"the Docker engine does not answer ({words(error)}); {START}") from error
     security = " ".join(str(each) for each in said.get("SecurityOptions") or [])  # type: ignore[attr-defined]
     if "name=rootless" in security or "name=userns" in security:
-        raise NoEngine("the Docker engine maps users (rootless or userns-remap), which runs cannot use; use another engine")
+        raise NoEngine(
+            "the Docker engine maps users (rootless or userns-remap), which runs cannot use; use another engine"
+        )
     if "name=seccomp" not in security:
         raise NoEngine("the Docker engine has no seccomp; use one that has")
     if said.get("OSType") != "linux" or not said.get("MemoryLimit") or not said.get("PidsLimit", True):
-        raise NoEngine("the Docker engine cannot keep the limits of a run; use one on Linux with memory and pids groups")
+        raise NoEngine(
+            "the Docker engine cannot keep the limits of a run; use one on Linux with memory and pids groups"
+        )
     return said
 
 

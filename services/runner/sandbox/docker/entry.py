@@ -9,7 +9,19 @@ from collections.abc import Mapping
 
 DESK = "/run/rgrid"
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-SHELLS_OWN = {"UID", "EUID", "GID", "EGID", "PPID", "OPTIND", "OPTARG", "LINENO", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"}
+SHELLS_OWN = {
+    "UID",
+    "EUID",
+    "GID",
+    "EGID",
+    "PPID",
+    "OPTIND",
+    "OPTARG",
+    "LINENO",
+    "BASHOPTS",
+    "SHELLOPTS",
+    "BASH_VERSINFO",
+}
 """Variables that some shell does not let anybody set."""
 SHELL = f'exec >{DESK}/out 2>{DESK}/err; if [ -f {DESK}/env.sh ]; then . {DESK}/env.sh; fi; exec "$@"'
 PYTHON = f"""

@@ -19,7 +19,7 @@ def not_here(name: str) -> ImageRefused:
 def not_pulled(name: str, error: BaseException) -> ImageRefused:
     """The registry does not have it, or there is no getting at the registry: that may be otherwise a moment later."""
     said = words(error)
-    known = isinstance(error, DockerError) and error.status < 500 or any(each in said for each in UNKNOWN)
+    known = (isinstance(error, DockerError) and error.status < 500) or any(each in said for each in UNKNOWN)
     if known and "no such host" not in said:
         message = f"There is no image {name}, neither on the node nor in its registry ({said})."
         return ImageRefused("IMAGE_NOT_FOUND", message, f"Check its name; a private one: {PULL.format(name=name)}")

@@ -68,7 +68,7 @@ class Docker:
 
     async def _image(self, spec: Spec) -> Image:
         for image in self.found:
-            if spec.image == image.id or not spec.image and _has(image, spec.argv[0]):
+            if spec.image == image.id or (not spec.image and _has(image, spec.argv[0])):
                 return image
         if spec.image:
             return await self.images.get(spec.image)
