@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
+# Two also where there are more cores: the tests wait for processes of their own more than they compute.
+WORKERS ?= 2
 
 .PHONY: help setup check test demo bench docs lock clean
 
@@ -32,7 +34,7 @@ check: setup ## lint, types, import contracts
 	$(VENV)/bin/lint-imports
 
 test: setup ## pass the tests; what this machine lacks is skipped with a line that says how to get it
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 demo: setup ## run a real script on a grid of its own, show everything, leave nothing running
 	@RGRID=$(CURDIR)/$(VENV)/bin/rgrid sh examples/demo.sh

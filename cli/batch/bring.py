@@ -13,7 +13,7 @@ from ..terminal.screen import clean, detail, failure, warn
 from ..wire.arrival import shown
 from ..wire.patience import Stopped
 from ..wire.progress import Progress
-from ..wire.standing import unmovable, way_out
+from ..wire.standing import way_out
 from ..wire.transport import Api
 from .alone import Alone
 from .counts import ended_count
@@ -52,14 +52,20 @@ class Bringing:
         self.last = False
         """Nothing more happens to the batch that we would wait for."""
 
-    def start(self) -> bool:
-        """False when another process does it already, which was said."""
+    def start(self, doc: dict[str, Any], *, last: bool) -> bool:
+        """False when another process does it already, which was said. `last`: nothing more happens to the batch.
+
+        The index goes first: a folder that takes nothing is then told as such, and no result is asked for in vain.
+        """
         if not self.alone.taken():
             warn(f"another command brings these results into {shown(self.folder)} already; this one only watches")
             return False
+        self.last = last
         self.index.open(self.inputs)
-        self.homeward.landing.journal.open()
-        self.results.start()
+        self.write(doc)
+        if not self.problem:
+            self.homeward.landing.journal.open()
+            self.results.start()
         return True
 
     def take(self, item: dict[str, Any]) -> None:
@@ -136,18 +142,21 @@ class Bringing:
             detail("outputs", f"{shown(self.folder)} · {at_home(*total)}")
         if not self.problem and not quiet:
             detail("index", shown(self.index.path))
-        if home.standing_count:
-            return self.standing()
-        if home.refused and home.problem:
-            also = f" And so it is with {count(home.refused - 1, 'member')} more." if home.refused > 1 else ""
-            return CliError(home.problem.message + also, home.problem.hint, code=home.problem.code)
-        return self.problem or home.problem
+        if self.problem:
+            return self.problem
+        if home.standing:
+            return self.standing(home.standing[1])
+        if home.refused:
+            others, failed = home.refused_count - 1, home.refused[1]
+            also = f" And so it is with {count(others, 'member')} more." if others else ""
+            return CliError(failed.message + also, failed.hint, code=failed.code)
+        return home.problem
 
-    def standing(self) -> CliError:
-        """Files that stand in the way: they are kept, and so are those on the grid."""
+    def standing(self, path: str) -> CliError:
+        """Files that stand in the way, `path` first: they are kept, and so are those on the grid."""
         home = self.homeward.home
-        first, more = clean(home.standing[0]), home.standing_count - 1
-        blocked = unmovable(self.folder, (self.folder / each for each in home.standing))
+        first, more = clean(path), home.standing_count - 1
+        blocked = home.blocked[1] if home.blocked else ""
         said = f"{clean(self.folder / first)}{f' and {more:,} more' if more else ''} existed and differ"
         if blocked:
             said = blocked + (f"; {more:,} more existed and differ" if more else "")

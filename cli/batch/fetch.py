@@ -35,7 +35,7 @@ def fetch_batch(
     total = 0 if only_failed else int((doc.get("outputs") or {}).get("size_bytes") or 0)
     progress = Progress("downloading", total)
     bringing = Bringing(api, doc, folder, Outage(), only_failed=only_failed, flat=flat, force=force, progress=progress)
-    if not bringing.start():
+    if not bringing.start(doc, last=True):
         raise CliError(
             f"Another command brings these results into {shown(folder)} just now.",
             f"Wait for it, or take another folder: rgrid download {doc['id']} -o other",

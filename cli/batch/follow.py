@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CliError, Interrupted
+from ..terminal.outcome import ENDED
 from ..wire.arrival import attach_again
 from ..wire.grid import Grid
 from ..wire.interrupt import Interrupts
@@ -49,7 +50,7 @@ def follow_batch(
             bringing = Bringing(
                 api, doc, folder, outage, only_failed=only_failed, flat=flat, force=force, inputs=inputs
             )
-            bringing = bringing if bringing.start() else None
+            bringing = bringing if bringing.start(doc, last=doc.get("status") in ENDED) else None
         following = Following(api, Feed(Once(api.grid), doc, outage), noted, bringing)
         following.beside, following.back = beside, back
         try:

@@ -11,6 +11,7 @@ from ..terminal.screen import clean
 from ..wire.grid import Grid
 from ..wire.patience import Stopped
 from ..wire.progress import Progress
+from ..wire.standing import unmovable
 from .entries import entry
 from .fetcher import Line
 from .home import Home
@@ -121,11 +122,12 @@ class Homeward:
             self._refused(item, next(iter(unwritten.values())), listed, standing, list(unwritten))
         else:
             self.index.put(item["index"], entry(item, listed, self.flat, standing))
+        blocked = unmovable(self.index.folder, (self.index.folder / each for each in standing))
         with self.lock:
-            if not standing and not unwritten:
+            if standing:
+                self.home.stood(int(item["index"]), standing, blocked)
+            elif not unwritten:
                 self.home.brought[item["index"]] = (item["outputs"]["count"], item["outputs"].get("size_bytes") or 0)
-            self.home.standing_count += len(standing)
-            self.home.standing += standing[: max(0, 3 - len(self.home.standing))]
 
     def _refused(
         self,
@@ -137,7 +139,6 @@ class Homeward:
     ) -> None:
         """Note why a member is not whole at home; `listed`: what of it is."""
         with self.lock:
-            self.home.refused += 1
-            self.home.problem = self.home.problem or failed
+            self.home.refuse(int(item["index"]), failed)
         told = entry(item, listed or [], self.flat, standing) | {"problem": failed.message}
         self.index.put(item["index"], told | ({"unwritten": unwritten} if unwritten else {}))

@@ -17,6 +17,7 @@ from typing import Any
 from .. import SCHEMA_VERSION
 from ..errors import CliError
 from ..terminal.screen import clean, warn
+from ..wire.standing import unmovable
 from .entries import line, waiting
 from .places import INDEX
 
@@ -123,8 +124,9 @@ class Index:
             aside.write_bytes(self.text(doc, complete))
             aside.replace(self.path)
         except OSError as broken:
+            blocked = unmovable(self.folder, [self.path])
             raise CliError(
-                f"{clean(self.path)} cannot be written ({broken.strerror}).",
+                f"{blocked or f'{clean(self.path)} cannot be written ({broken.strerror})'}.",
                 f"Another folder: rgrid download {self.batch} -o other",
                 code="OUTPUT_UNWRITABLE",
             ) from None

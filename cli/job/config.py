@@ -40,6 +40,7 @@ GRID_NAMES: tuple[str, ...] = (
     "postgres_dsn",
     "public_url",
 )
+GRID_NAMES += ("secrets_key", "secrets_keys_old")
 GRID_NAMES += ("gateway_host", "gateway_port", "url_key", "node_id", "node_type", "sandbox", "log_bytes_max")
 GRID_NAMES += (
     "lease_seconds",

@@ -21,6 +21,7 @@ HINTS_BY_SIGNAL = {
     signals.SIGILL: "A native library was built for another kind of processor.",
     signals.SIGBUS: "A file that was mapped into memory became shorter, or /tmp or /dev/shm is full.",
     signals.SIGABRT: "The program gave up by itself; its last lines of stderr say why.",
+    signals.SIGSYS: "A program for another kind of processor, or a system call that its box does not allow.",
     signals.SIGXFSZ: "A file became larger than allowed.",
     signals.SIGKILL: "Something sent SIGKILL, or the script ended with 137 by itself; it was not its memory limit.",
 }
@@ -90,6 +91,21 @@ def input_damaged(detail: str) -> Reason:
 def input_unavailable(detail: str) -> Reason:
     return Reason(
         "INPUT_UNAVAILABLE", f"Its files could not be fetched: {detail}", "Look at the grid with: rgrid doctor"
+    )
+
+
+def environment_failed(detail: str, hint: str) -> Reason:
+    return Reason("ENVIRONMENT_FAILED", f"Its packages could not be made ready: {detail}.", hint)
+
+
+def environment_unavailable(detail: str) -> Reason:
+    hint = "Look at the node's way to its package index; its log says more: rgrid doctor"
+    return Reason("ENVIRONMENT_UNAVAILABLE", f"Its packages could not be made ready on this node: {detail}.", hint)
+
+
+def interpreter_gone(detail: str) -> Reason:
+    return Reason(
+        "INTERPRETER_MISSING", f"Its node has no such interpreter: {detail}.", "rgrid doctor lists what nodes offer."
     )
 
 

@@ -21,6 +21,14 @@ class StartFailed(Exception):
     """The box could not be made; nothing of the script ran."""
 
 
+class ImageRefused(Exception):
+    """The image that a person asked for cannot be used; `final`: another try will not change that."""
+
+    def __init__(self, code: str, message: str, hint: str, *, final: bool = True) -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint, self.final = code, message, hint, final
+
+
 ENVIRONMENT = "/env"
 """Where a box shows the environment of a Python script, read-only."""
 NODE_MODULES = "/node_modules"
@@ -79,6 +87,8 @@ class Running(Protocol):
 
     stdout: int
     stderr: int
+    warm: bool
+    """It was forked from an interpreter that was there already."""
 
     async def wait(self) -> Exit:
         """The end of the main process; others of its tree may still run."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
+import platform
 import resource
 import shutil
 import sys
@@ -25,12 +27,16 @@ from services.runner.sandbox.environment import handed_over, helper
 from services.runner.sandbox.rlimits import rlimits
 from services.runner.sandbox.rootfs import (
     HOSTNAME,
+    environment_arguments,
     make_etc,
     network_arguments,
     program_arguments,
     system_arguments,
 )
+from services.runner.sandbox.seccomp import opened, program
 from services.runner.sandbox.spawn import Birth, Child, close_all, pipe, readable
+
+log = logging.getLogger("rgrid.runner")
 
 PIPE_BYTES = 256 * 1024
 WORK = "/work"
@@ -50,9 +56,11 @@ class Bubblewrap:
         self._groups = groups
         self._root = os.geteuid() == 0
         self.interpreters = tuple(here)
+        if program() is None:
+            log.warning("system calls are not filtered: those of %s are not known here", platform.machine())
         programs = program_arguments(each.program for each in here)
         system = [*system_arguments(make_etc(folder / "box-etc")), *programs]
-        self._fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
+        self.fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
         self._drop = [shutil.which("setpriv") or "/usr/bin/setpriv", *DROP_ALL] if self._root else []
 
     async def start(self, spec: Spec) -> Boxed:
@@ -101,16 +109,19 @@ class Bubblewrap:
 
     def _arguments(self, spec: Spec, fds: _Pipes) -> list[str]:
         size = str(spec.limits.memory_bytes)
-        found = [*self._fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
+        found = [*self.fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
+        found += environment_arguments(spec.environment) if spec.environment else []
         found += network_arguments() if spec.network else ["--unshare-net"]
         found += [] if self._root else ["--remount-ro", "/dev", "--remount-ro", "/"]
+        found += ["--seccomp", str(fds.filter)] if fds.filter >= 0 else []
         found += ["--chdir", WORK, "--json-status-fd", str(fds.status_writing), "--block-fd", str(fds.gate_reading)]
         return [*found, "--", *self._drop, *helper(fds.env), *spec.argv]
 
 
 class _Pipes:
-    """What a start needs open: both outputs, bwrap's word on what it did, the gate that it waits at, the variables."""
+    """What a start needs open: both outputs, bwrap's word on what it did, the gate that it waits at, the variables, the filter
+    of system calls."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self.env = handed_over(env)
@@ -118,10 +129,12 @@ class _Pipes:
         self.err, self.err_writing = pipe(PIPE_BYTES)
         self.status, self.status_writing = pipe()
         self.gate_reading, self.gate = os.pipe()
+        calls = program()
+        self.filter = -1 if calls is None else opened(calls)
 
     def for_child(self) -> tuple[int, ...]:
         """What bwrap gets beside its outputs."""
-        return tuple(fd for fd in (self.status_writing, self.gate_reading, self.env) if fd >= 0)
+        return tuple(fd for fd in (self.status_writing, self.gate_reading, self.env, self.filter) if fd >= 0)
 
     def close_childs(self) -> None:
         close_all(self.out_writing, self.err_writing, *self.for_child())

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import pytest
 
 from cli.batch.fetch import fetch_batch
 from cli.batch.follow import follow_batch
+from cli.batch.landing import Landing
 from cli.errors import CliError
 from cli.main import answer
+from cli.terminal.screen import warn
 from cli.wire.grid import Grid
 from cli.wire.progress import Progress
 from cli.wire.transport import Api
@@ -54,6 +57,31 @@ def meanwhile(work):
     thread.start()
     yield
     thread.join()
+
+
+def late(monkeypatch, name, seconds=0.1):
+    """What is named so begins that much later: as on a machine that has other things to do."""
+    found = pkgutil.resolve_name(name)
+
+    def delayed(*words, **more):
+        time.sleep(seconds)
+        return found(*words, **more)
+
+    monkeypatch.setattr(name, delayed)
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Outages that were told, as they come; they are told soon."""
+    said = []
+
+    def noted(text):
+        said.append(text)
+        warn(text)
+
+    monkeypatch.setattr("cli.batch.outage.TOLD_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr("cli.batch.outage.warn", noted)
+    return said
 
 
 def until(true):
@@ -121,15 +149,16 @@ def test_off_a_terminal_there_are_few_lines(batch, capfd):
     assert len(index()["members"]) == 3000
 
 
-def test_a_grid_that_is_away_is_waited_for_and_said_once(batch, capfd, monkeypatch):
-    monkeypatch.setattr("cli.batch.outage.TOLD_AFTER_SECONDS", 0.1)
+def test_a_grid_that_is_away_is_waited_for_and_said_once(batch, capfd, told):
 
     def live():
         for i in range(20):
             batch.end(i, files={"out.txt": b"%d" % i})
         until(lambda: Path("outputs/in/019.txt/out.txt").exists())
         batch.away = True
-        time.sleep(2)
+        until(lambda: told)
+        asked = len(batch.asked)
+        until(lambda: len(batch.asked) >= asked + 2)  # what is met again is not told again
         batch.away = False
         for i in range(20, 40):
             batch.end(i, files={"out.txt": b"%d" % i})
@@ -142,8 +171,7 @@ def test_a_grid_that_is_away_is_waited_for_and_said_once(batch, capfd, monkeypat
     assert index()["complete"]
 
 
-def test_a_proxy_that_answers_html_is_named(batch, capfd, monkeypatch):
-    monkeypatch.setattr("cli.batch.outage.TOLD_AFTER_SECONDS", 0.1)
+def test_a_proxy_that_answers_html_is_named(batch, capfd, told):
     batch.html = True
     with pytest.raises(CliError, match="answered with a web page"):
         follow(batch)
@@ -154,7 +182,7 @@ def test_a_proxy_that_answers_html_is_named(batch, capfd, monkeypatch):
         until(lambda: Path("outputs/in/000.txt/out.txt").exists())
         batch.html = True
         batch.end(1)
-        time.sleep(1.5)
+        until(lambda: told)
         batch.html = False
         end_all(batch)
 
@@ -188,7 +216,7 @@ def test_costs_that_come_late_are_in_the_index(batch):
 
     def live():
         end_all(batch)
-        time.sleep(0.5)
+        until(lambda: Path("outputs/in/039.txt/out.txt").exists())
         batch.priced()
 
     with meanwhile(live):
@@ -263,15 +291,49 @@ def test_download_resumes_verifies_and_picks(batch, capfd):
     assert index("flat")["members"][9]["folder"] == "."
 
 
-def test_a_folder_that_takes_nothing_is_told_once_and_plainly(batch, capfd):
+@pytest.mark.parametrize(
+    "slow", ["cli.batch.index.Index.write", "cli.batch.results.Results.drain", "cli.batch.feed.Feed.run"]
+)
+@pytest.mark.parametrize("verb", ["download", "attach"])
+def test_a_folder_that_takes_nothing_is_told_once_and_plainly(batch, capfd, monkeypatch, verb, slow):
+    late(monkeypatch, slow)
     end_all(batch)
     Path("two.py").write_text("mine")
-    for verb in ("download", "attach"):
-        assert answer([verb, BATCH, "-o", "two.py"]) == 125
-        err = capfd.readouterr().err
-        assert err.count("two.py/") == 1, err
-        assert "\x1b" not in err and "goes on" not in err, err
+    assert answer([verb, BATCH, "-o", "two.py"]) == 125
+    err = capfd.readouterr().err
+    assert err.count("two.py") == 1 and "✘ two.py is a file, and outputs need a folder of that name." in err, err
+    assert f"rgrid download {BATCH} -o other" in err and "\x1b" not in err and "goes on" not in err, err
+    assert not [path for path in batch.asked if path.endswith("results") or path.startswith("/blobs")]
     assert Path("two.py").read_text() == "mine"
+
+
+def test_a_folder_that_takes_nothing_is_told_while_there_may_be_hours_to_go(batch, capfd):
+    Path("two.py").write_text("mine")
+    batch.end(0, files={"out.txt": b"0"})
+    told = []
+
+    def live():
+        until(lambda: any(path.endswith("wait") for path in batch.asked))
+        told.append(capfd.readouterr().err)
+        end_all(batch)
+
+    with meanwhile(live):
+        assert answer(["attach", BATCH, "-o", "two.py"]) == 125
+    assert told[0].count("two.py is a file") == 1 and "The batch goes on; its results stay on the grid." in told[0]
+
+
+@pytest.mark.parametrize("slow", ["cli.batch.index.Index.write", "cli.batch.landing.Landing.land"])
+def test_a_disk_that_fails_is_told_before_what_stood_in_the_way(batch, capfd, monkeypatch, slow):
+    def full(*_):
+        raise CliError("No room.", code="OUTPUT_UNWRITABLE")
+
+    late(monkeypatch, slow)
+    monkeypatch.setattr("cli.batch.landing.Landing.announce", full)
+    Path("outputs/in/001.txt").mkdir(parents=True)
+    Path("outputs/in/001.txt/out.txt").write_text("mine")
+    end_all(batch)
+    assert answer(["download", BATCH]) == 125
+    assert "✘ No room." in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("words", [[], ["--only-failed"]])
@@ -304,6 +366,52 @@ def test_force_is_not_advised_where_it_does_not_help(batch, capfd, force, kind):
     err = capfd.readouterr().err
     assert f"{place} is {kind}" in err and "--force" not in err and "-o other" in err, err
     assert Path("outputs/in/008.txt/out.txt").read_bytes() == b"8"
+
+
+@pytest.mark.parametrize("slow", ["000", "007", "nobody"])
+def test_whoever_comes_first_the_same_is_told(batch, capfd, monkeypatch, slow):
+    """Six files differ and a file is where a folder belongs; members come in any order."""
+    land = Landing.land
+
+    def delayed(self, item):
+        time.sleep(0.2 if slow in item["member"] else 0)
+        return land(self, item)
+
+    monkeypatch.setattr(Landing, "land", delayed)
+    for i in range(6):
+        Path(f"outputs/in/{i:03d}.txt").mkdir(parents=True)
+        Path(f"outputs/in/{i:03d}.txt/out.txt").write_text("mine")
+    Path("outputs/in/007.txt").write_text("a file where a folder belongs")
+    end_all(batch)
+    assert answer(["download", BATCH]) == 125
+    err = capfd.readouterr().err
+    assert "✘ outputs/in/007.txt is a file, and outputs need a folder of that name; 7 more existed and differ" in err, (
+        err
+    )
+    assert "--force" not in err
+    Path("outputs/in/007.txt").unlink()
+    assert answer(["download", BATCH]) == 125
+    assert "✘ outputs/in/000.txt/out.txt and 5 more existed and differ" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("slow", ["003", "009"])
+def test_the_first_member_that_is_refused_is_told(batch, capfd, monkeypatch, slow):
+    land = Landing.land
+
+    def delayed(self, item):
+        time.sleep(0.2 if slow in item["member"] else 0)
+        return land(self, item)
+
+    monkeypatch.setattr(Landing, "land", delayed)
+    end_all(batch)
+    for i in (3, 9):
+        batch.end(i, files={f"../{i}": b"x"})
+    assert answer(["download", BATCH]) == 125
+    err = capfd.readouterr().err
+    assert (
+        "✘ An output is named 'in/003.txt/../3': refused, it would leave the folder. And so it is with 1 member more."
+        in err
+    ), err
 
 
 def test_one_process_at_a_time_brings_them_home(batch, capfd):
