@@ -14,6 +14,7 @@ from services.runner.collect import Collected
 from services.runner.disk import DiskFull, wait_for_room
 from services.runner.download import Damaged
 from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending, dropped
+from services.runner.entrusted import Entrusted
 from services.runner.environments.environments import Held
 from services.runner.environments.failures import Unbuildable, Unbuilt
 from services.runner.last_words import last_words
@@ -22,6 +23,7 @@ from services.runner.node import Node
 from services.runner.parallel import together
 from services.runner.prepare import prepare
 from services.runner.sandbox.box import Spec, StartFailed, Warmth
+from services.runner.secret_values import Withheld
 from services.runner.stage import Print, Unfit
 from services.runner.start import Start
 from services.runner.urls import Urls
@@ -43,6 +45,7 @@ class Attempt:
         self.folder = node.folder / "attempts" / f"{work.execution}.{work.attempt}"
         self._ending = Ending()
         self._spool = Spool(self.folder / "log", work.attempt, node.log_bytes_max)
+        self._entrusted = Entrusted(node, work)
         self._start: Start | None = None
         self._files: asyncio.Task[dict[str, Print]] | None = None
         self._environment: Held | None = None
@@ -73,7 +76,9 @@ class Attempt:
     async def run(self) -> AttemptResult | None:
         """How it ended; None when nobody wants to know (the lease is somebody else's)."""
         try:
-            result = await self._run()
+            result = self._entrusted.told(await self._run())
+        except Withheld as error:
+            result = self._result(error.status, explain.secret_unavailable(error.message, error.hint))
         except Ended:
             result = self._result(*self._ending.result())
         except StaleLease:
@@ -91,16 +96,17 @@ class Attempt:
             log.warning("%s is not begun: %s", self.work.execution, error)
             result = self._result("lost", explain.node_disk_full(str(error)))
         except StartFailed as error:
-            result = self._result("lost", explain.start_failed(str(error)))
+            result = self._entrusted.told(self._result("lost", explain.start_failed(str(error))))
         except OSError as error:
             log.error("%s attempt %s: %s", self.work.execution, self.work.attempt, error)
-            result = self._result("lost", explain.node_failed(str(error)))
+            result = self._entrusted.told(self._result("lost", explain.node_failed(str(error))))
         except Exception as error:
             log.exception("%s attempt %s", self.work.execution, self.work.attempt)
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
         finally:
             self._spool.close()
             await self._settle()
+            self._entrusted.forget()
         if self._start is not None:
             await self._start.settled()
         return None if self.cause == STALE else result
@@ -111,7 +117,10 @@ class Attempt:
             staged = await self._ending.unless_wanted(self._files or self._prepare())
         except Unfit as error:
             return self._result("failed", explain.input_damaged(error.message))
-        running = await self._node.sandbox.start(self._spec())
+        if self.work.job.secrets:
+            await self._ending.unless_wanted(self._entrusted.fetch())
+        self._spool.veil = self._entrusted.veil
+        running = await self._node.sandbox.start(self._entrusted.placed(self._spec()))
         self.sandbox += "+warm" if running.warm else ""
         try:
             self._say_started()
@@ -127,6 +136,7 @@ class Attempt:
             why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
             return replace(result, status="lost", reason=why)
         found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged)
+        found = self._entrusted.collected(found)
         try:
             return await self._ending.in_time(self._bring_home(result, found))
         except (Invalid, Unavailable, OSError) as error:

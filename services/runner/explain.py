@@ -109,6 +109,10 @@ def interpreter_gone(detail: str) -> Reason:
     )
 
 
+def secret_unavailable(detail: str, hint: str) -> Reason:
+    return Reason("SECRET_UNAVAILABLE", f"It cannot begin without its secrets. {detail}", hint)
+
+
 def output_failed(detail: str) -> Reason:
     return Reason(
         "OUTPUT_UPLOAD_FAILED", f"What it wrote could not be stored: {detail}", "Look at the grid with: rgrid doctor"
