@@ -96,7 +96,7 @@ def unknown_import(script: Path, unknown: list[Need], here: Active | None, insta
     more = f" (and {', '.join(clean(each) for each in others)})" if others else ""
     said = (
         f"{clean(shown(first.file))} imports {clean(name)}{more} in line {first.line}, "
-        "and which package that is nobody says: rgrid never guesses a name."
+        "and which package that is nobody says; no name is ever guessed."
     )
     searched = ["It is no part of Python, no file beside the script or in its project"]
     searched += [f"not installed in {clean(here.name)}" if here else "there is no Python on your PATH to look into"]
@@ -105,7 +105,9 @@ def unknown_import(script: Path, unknown: list[Need], here: Active | None, insta
     linked = installed.from_folder(name)
     if linked is not None:
         hints.append(f"{linked.name} is installed from {clean(linked.origin)}: take that along with --input.")
-    elif meant := [f"{each}: did you mean {like}?" for each in (name, *others) if (like := near(each.partition(".")[0]))]:
+    elif meant := [
+        f"{each}: did you mean {like}?" for each in (name, *others) if (like := near(each.partition(".")[0]))
+    ]:
         hints.append(" ".join(meant))
     file = clean(shown(script))
     hints.append(f"Say which: rgrid deps add {file} PACKAGE      or in a file: rgrid run --requirements FILE {file}")

@@ -24,7 +24,7 @@ from .uv import find_uv, identity, settings_hash, uv
 FORM = 1
 """Of the cached files; another number, and none of the old ones is read."""
 EXPORT = ("--frozen", "--offline", "--no-dev", "--no-emit-project", "--no-emit-local", "--no-annotate", "--no-header")
-COMPILE = ("--universal", "--generate-hashes", "--no-annotate", "--no-header", "--no-strip-extras")
+COMPILE = ("--universal", "--generate-hashes", "--no-annotate", "--no-header")
 
 
 @dataclass(frozen=True, slots=True)

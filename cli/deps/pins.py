@@ -51,7 +51,7 @@ class Lock:
 
 
 def lock_of(pins: Iterable[Pin]) -> Lock:
-    return Lock(tuple(sorted(pins, key=lambda pin: (normal(pin.name), pin.marker, pin.version))))
+    return Lock(tuple(sorted(set(pins), key=lambda pin: (normal(pin.name), pin.marker, pin.version))))
 
 
 def read_lock(text: str) -> Lock:
@@ -60,14 +60,14 @@ def read_lock(text: str) -> Lock:
 
 
 def read_pin(line: str) -> Pin:
-    """Raises ValueError for a line that is not `name==version`, perhaps with hashes."""
+    """Raises ValueError for a line that is not `name==version`, perhaps with hashes. What an extra adds stands in a
+    line of its own, so its name is left out."""
     bare = HASH.sub("", line).strip()
     found = PIN.fullmatch(bare)
     if found is None or "*" in found["version"]:
         raise ValueError(line)
     hashes = tuple(sorted({value.lower() for kind, value in HASH.findall(line) if kind == "sha256"}))
-    extras = found["extras"].replace(" ", "") if found["extras"] else ""
-    return Pin(found["name"] + extras, found["version"], (found["marker"] or "").strip(), hashes)
+    return Pin(found["name"], found["version"], (found["marker"] or "").strip(), hashes)
 
 
 def logical_lines(text: str) -> Iterator[str]:

@@ -53,7 +53,7 @@ def checked(lock: Path) -> int:
     data = read(lock)
     where = clean(shown(lock))
     if data.get("lockfileVersion") not in VERSIONS:
-        text = f"{where} is of version {clean(data.get('lockfileVersion', 'none'))}; rgrid reads 2 and 3."
+        text = f"{where} is of version {clean(data.get('lockfileVersion', 'none'))}; 2 and 3 are understood."
         raise UsageProblem(text, "Make it anew: npm install --package-lock-only", code="LOCKFILE_MISSING")
     packages = data.get("packages")
     found = {name: each for name, each in packages.items() if name} if isinstance(packages, dict) else {}
@@ -72,7 +72,7 @@ def without_lock(package: Path) -> UsageProblem:
     """What to run so that there is a lock."""
     other = next((name for name in OTHERS if package.with_name(name).is_file()), "")
     where = clean(shown(package))
-    also = f" (there is a {other}; rgrid reads npm's alone)" if other else ""
+    also = f" (there is a {other}; only npm's is understood)" if other else ""
     folder = clean(shown(package.parent))
     typed = "npm install --package-lock-only" + ("" if folder == "." else f" --prefix {folder}")
     return UsageProblem(
