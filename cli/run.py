@@ -37,6 +37,12 @@ EPILOG = example(
 @click.option(
     "--env", multiple=True, metavar="K=V", help="Set a variable for the script; K alone passes yours. Repeatable."
 )
+@click.option(
+    "--secret",
+    multiple=True,
+    metavar="NAME[=file]",
+    help="Give it this secret as a variable, or as a file in $RGRID_SECRETS_DIR. Repeatable.",
+)
 @click.option("--runtime", metavar="NAME", help="python, node or sh (default: by extension or #! line).")
 @click.option("--cpu", metavar="CORES", help="Cores, such as 2, 0.5 or 500m (default 1).")
 @click.option("--memory", metavar="SIZE", help="Memory, such as 512m or 8g (default 2g, or all of a smaller machine).")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from projections.batch_queries import BatchQueries
 from projections.bills import LINES_SQL, Bills, ChargeLine, bills_of, bills_sql
+from projections.environment_queries import EnvironmentQueries
 from projections.history_queries import HistoryQueries
 from projections.ids import EXECUTION_IDS
 from projections.kept import DOCUMENT, POLICY, with_kept_until
@@ -28,7 +29,7 @@ class KeyRow:
 _KEY = ", ".join(KeyRow.__slots__)
 
 
-class Queries(BatchQueries, HistoryQueries, SecretQueries):
+class Queries(BatchQueries, EnvironmentQueries, HistoryQueries, SecretQueries):
     """What people ask, every account apart."""
 
     async def get_execution(self, account: str, execution_id: str) -> bytes:

@@ -9,6 +9,7 @@ from projections.batch_sums import SUMS
 from projections.batches import BATCHES
 from projections.blobs import BLOBS, REFERENCES
 from projections.charges import CHARGES
+from projections.environments import ENVIRONMENTS
 from projections.executions import EXECUTIONS
 from projections.nodes import NODES
 from projections.projection import On, Projection
@@ -20,6 +21,7 @@ from projections.table import Table
 PROJECTIONS: tuple[Projection, ...] = (
     EXECUTIONS,
     BATCHES,
+    ENVIRONMENTS,
     CHARGES,
     NODES,
     ACCOUNTS,

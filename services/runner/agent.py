@@ -61,6 +61,7 @@ class Agent:
             log.warning("%s attempt %s was lost with the last runner", entry["execution"], entry["attempt"])
         await asyncio.to_thread(shutil.rmtree, self._node.folder / "attempts", True)
         memory_folder.clear(self._node.folder)
+        await asyncio.to_thread(self._node.environments.sweep)
 
     async def _leave(self) -> None:
         await self._intake.end(self._node.kill_grace_seconds + STOP_SECONDS_MAX)

@@ -87,6 +87,8 @@ class Running(Protocol):
 
     stdout: int
     stderr: int
+    warm: bool
+    """It was forked from an interpreter that was there already."""
 
     async def wait(self) -> Exit:
         """The end of the main process; others of its tree may still run."""
