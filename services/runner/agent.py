@@ -60,8 +60,8 @@ class Agent:
             self._intake.forget((entry["execution"], entry["attempt"]))
             log.warning("%s attempt %s was lost with the last runner", entry["execution"], entry["attempt"])
         await asyncio.to_thread(shutil.rmtree, self._node.folder / "attempts", True)
-        memory_folder.clear(self._node.folder)
         await asyncio.to_thread(self._node.environments.sweep)
+        memory_folder.clear(self._node.folder)
 
     async def _leave(self) -> None:
         await self._intake.end(self._node.kill_grace_seconds + STOP_SECONDS_MAX)

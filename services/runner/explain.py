@@ -94,10 +94,6 @@ def input_unavailable(detail: str) -> Reason:
     )
 
 
-def secret_unavailable(detail: str, hint: str) -> Reason:
-    return Reason("SECRET_UNAVAILABLE", f"It cannot begin without its secrets. {detail}", hint)
-
-
 def environment_failed(detail: str, hint: str) -> Reason:
     return Reason("ENVIRONMENT_FAILED", f"Its packages could not be made ready: {detail}.", hint)
 
@@ -111,6 +107,10 @@ def interpreter_gone(detail: str) -> Reason:
     return Reason(
         "INTERPRETER_MISSING", f"Its node has no such interpreter: {detail}.", "rgrid doctor lists what nodes offer."
     )
+
+
+def secret_unavailable(detail: str, hint: str) -> Reason:
+    return Reason("SECRET_UNAVAILABLE", f"It cannot begin without its secrets. {detail}", hint)
 
 
 def output_failed(detail: str) -> Reason:

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any
 
+from services.runner.warm.inside import ending
+
 OFTEN = (
     *(
         "argparse",
@@ -68,6 +70,7 @@ class Missed:
 def warm(imports: list[str]) -> dict[str, Any]:
     """What there is to say: modules `loaded`, names `missed`, variables `read` ("*": all), `refused` imports by name and why."""
     before = set(sys.modules)
+    ending.prepare()
     missed = Missed()
     sys.meta_path.append(missed)
     read, give_back = _watched()
@@ -81,6 +84,7 @@ def warm(imports: list[str]) -> dict[str, Any]:
     finally:
         give_back()
         sys.meta_path.remove(missed)
+    ending.keep()
     gc.collect()
     gc.freeze()
     loaded = {name.partition(".")[0] for name in sys.modules if name not in before}
