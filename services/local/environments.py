@@ -11,6 +11,7 @@ from services.runtime.connection_url import Login, login_of
 from services.runtime.settings import Settings
 
 PASSED_ON = (
+    "RGRID_ENVIRONMENT_BYTES_MAX",
     "RGRID_LOG_BYTES_MAX",
     "RGRID_LEASE_SECONDS",
     "RGRID_HEARTBEAT_SECONDS",
@@ -18,7 +19,11 @@ PASSED_ON = (
     "RGRID_LOG_LEVEL",
     "RGRID_PUBLIC_URL",
     "RGRID_NODE_TYPE",
+    "RGRID_PYTHONS",
     "RGRID_SANDBOX",
+    "RGRID_DOCKER_IMAGES",
+    "RGRID_DOCKER_RUNTIME",
+    "RGRID_DOCKER_PULL",
 )
 
 

@@ -15,7 +15,8 @@ from domain.prices import PRICES
 PREFIX = "RGRID_"
 FOREIGN_PREFIXES = ("RGRID_BENCH_",)
 """Names that benchmarks read for themselves."""
-SANDBOXES = ("auto", "bubblewrap", "process")
+SANDBOXES = ("auto", "docker", "bubblewrap", "process")
+PULLS = ("missing", "never")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -51,8 +52,18 @@ class Settings:
     node_id: str = "local-1"
     node_type: str = "local"
     sandbox: str = "auto"
+    warm: bool = True
+    """Scripts are forked from interpreters that are kept warm, where that can be done."""
     pythons: tuple[str, ...] = ()
     """Further Pythons that a runner offers, paths with commas between them."""
+    docker_images: tuple[str, ...] = ()
+    """The images that scripts run in, names with commas between them; empty: every local rgrid/python and rgrid/node."""
+    docker_runtime: str = ""
+    """The engine's runtime for containers, `runsc` for gVisor; empty: its default."""
+    docker_pull: str = "missing"
+    """Whether an image that a run asks for may be fetched from its registry: missing or never."""
+    environment_bytes_max: int = 20 * 1024**3
+    """What the packages of scripts may take on the disk of a node; the least recently used ones go first."""
     log_bytes_max: int = 1024**3
     lease_seconds: float = 30.0
     heartbeat_seconds: float = 5.0
@@ -111,6 +122,10 @@ def _checked(parse: Callable[[str], Any], good: Callable[[Any], bool]) -> Callab
     return parser
 
 
+def _switch(text: str) -> bool:
+    return ("off", "on").index(text) == 1
+
+
 def _url(*schemes: str) -> tuple[Callable[[str], Any], str]:
     starts = tuple(f"{scheme}://" for scheme in schemes)
     return _checked(str, lambda text: text.startswith(starts)), f"a URL that begins with {' or '.join(starts)}"
@@ -142,7 +157,12 @@ PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "node_id": _NAME,
     "node_type": (_checked(str, PRICES.__contains__), f"one of {', '.join(PRICES)}: the types that have a price"),
     "sandbox": (_checked(str, SANDBOXES.__contains__), f"one of {', '.join(SANDBOXES)}"),
+    "warm": (_switch, "on or off"),
     "pythons": (lambda text: tuple(part for part in text.split(",") if part), "paths with commas between them"),
+    "docker_images": (lambda text: tuple(part for part in text.split(",") if part), "names with commas between them"),
+    "docker_runtime": _NAME,
+    "docker_pull": (_checked(str, PULLS.__contains__), f"one of {', '.join(PULLS)}"),
+    "environment_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
     "log_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
     "lease_seconds": _SECONDS,
     "heartbeat_seconds": _SECONDS,

@@ -29,6 +29,8 @@ KILL_SECONDS = 10.0
 class Contained:
     """Process 1 of the container is the engine's init; when it ends the kernel has ended all others of the container."""
 
+    warm = False
+
     def __init__(
         self, container: DockerContainer, desk: Desk, nested: Nested | None, removing: Callable[[Contained], None]
     ) -> None:
