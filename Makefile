@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.stamp
+# Two also where there are more cores: the tests wait for processes of their own more than they compute.
+WORKERS ?= 2
 
-.PHONY: help setup check test demo bench docs lock clean
+.PHONY: help setup check test demo bench images docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,13 +34,16 @@ check: setup ## lint, types, import contracts
 	$(VENV)/bin/lint-imports
 
 test: setup ## pass the tests; what this machine lacks is skipped with a line that says how to get it
-	$(PY) -m pytest
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 demo: setup ## run a real script on a grid of its own, show everything, leave nothing running
 	@RGRID=$(CURDIR)/$(VENV)/bin/rgrid sh examples/demo.sh
 
 bench: setup ## measure, each figure beside a baseline of the same run (BENCH=name for one of them)
 	$(PY) -m tests.bench $(BENCH)
+
+images: ## make the images that scripts run in where RGRID_SANDBOX=docker (IMAGES="python:3.12 node:22" for others)
+	@deploy/images/build $(IMAGES)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -35,10 +35,11 @@ VERBS = {
     "open": "Print the address of the grid.",
     "keys": "List, create and revoke API keys.",
     "nodes": "List the machines of the grid.",
+    "deps": "Show what packages a script needs and why; write them into it.",
     "projects": "List the projects; say how long one keeps its files.",
     "projections": "Rebuild the read models from the log, or check them.",
 }
-MODULES = {"open": "open_", "batch": "batch_"}
+MODULES = {"open": "open_", "batch": "batch_", "deps": "deps_"}
 
 
 class Verbs(click.Group):

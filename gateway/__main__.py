@@ -21,6 +21,7 @@ from gateway.manifests import Manifests
 from gateway.parts import Parts
 from gateway.stream.room import StreamRoom
 from gateway.tickets import Tickets
+from gateway.vault import Vault
 from projections.database import Database
 from projections.queries import Queries
 from services.artifacts.chosen import store_of
@@ -29,6 +30,8 @@ from services.runtime.connection import connect
 from services.runtime.handle import Handler
 from services.runtime.jetstream import JetStreamLog
 from services.runtime.log_stored import LogChunks
+from services.runtime.sealing import Sealer
+from services.runtime.secret_store import SecretStore
 from services.runtime.settings import Settings, load
 
 SHUTDOWN_SECONDS_MAX = 3
@@ -46,12 +49,12 @@ def composed(settings: Settings, bus: Bus, database: Database) -> Parts:
     """All parts over one connection to NATS and one to Postgres."""
     queries = Queries(database)
     log = JetStreamLog(bus, retry_seconds_max=LOG_RETRY_SECONDS, remembered=queries.position)
-    store = store_of(settings)
+    store, handler = store_of(settings), Handler(log)
     return Parts(
         settings=settings,
         bus=bus,
         log=log,
-        handler=Handler(log),
+        handler=handler,
         queries=queries,
         store=store,
         manifests=Manifests(store),
@@ -59,6 +62,7 @@ def composed(settings: Settings, bus: Bus, database: Database) -> Parts:
         streams=StreamRoom(),
         keys=Keys(queries, log),
         tickets=Tickets(),
+        vault=Vault(SecretStore(bus), Sealer(settings), handler),
         started_at=time.time(),
     )
 

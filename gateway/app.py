@@ -34,6 +34,7 @@ from gateway.routes import (
     members,
     outputs,
     projects,
+    secrets,
     submit,
     submit_batch,
     tickets,
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     cost.router,
     keys.router,
     projects.router,
+    secrets.router,
     tickets.router,
     grid.router,
 )

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from domain.errors import Invalid
 from domain.files import PATH_BYTES_MAX, checked_path
+from domain.secret import NAME_CHARS_MAX as SECRET_NAME_CHARS_MAX
 
 ARGS_MAX = 10_000
 ARG_CHARS_MAX = 32_767
@@ -39,7 +40,7 @@ ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 INTERPRETER = r"^([0-9]{1,3}(\.[0-9]{1,3})?)?$"
 MODULE = r"^[^\W\d]\w*(\.[^\W\d]\w*)*$"
 IMAGE = r"^([a-z0-9][A-Za-z0-9._:/@-]*)?$"
-IMAGE_CHARS_MAX, IMPORTS_MAX, SECRETS_MAX = 255, 200, 100
+IMAGE_CHARS_MAX, IMPORTS_MAX = 255, 200
 PROJECT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 TAG_NAME = r"^[A-Za-z0-9][A-Za-z0-9._/-]*$"
 
@@ -64,6 +65,7 @@ FilePath = Annotated[
 Arg = Annotated[str, StringConstraints(max_length=ARG_CHARS_MAX, pattern=NO_NUL)]
 Module = Annotated[str, StringConstraints(max_length=ENV_NAME_CHARS_MAX, pattern=MODULE)]
 EnvName = Annotated[str, StringConstraints(max_length=ENV_NAME_CHARS_MAX, pattern=ENV_NAME)]
+SecretName = Annotated[str, StringConstraints(max_length=SECRET_NAME_CHARS_MAX, pattern=ENV_NAME)]
 EnvText = Annotated[str, StringConstraints(max_length=ENV_BYTES_MAX, pattern=NO_NUL)]
 Name = Annotated[str, StringConstraints(max_length=NAME_CHARS_MAX, pattern=NO_CONTROL)]
 Project = Annotated[str, StringConstraints(min_length=1, max_length=NAME_CHARS_MAX, pattern=PROJECT_NAME)]

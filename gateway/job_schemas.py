@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -9,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from domain.execution.job import Environment, Job, Limits, SecretRef
 from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, FileSet, file_set
 from domain.retry import RETRIES_MAX
+from domain.secret import PER_RUN_MAX
 from gateway.fields import (
     ARGS_BYTES_MAX,
     ARGS_MAX,
@@ -18,19 +21,20 @@ from gateway.fields import (
     IMPORTS_MAX,
     INTERPRETER,
     PRIORITY_MAX,
-    SECRETS_MAX,
     WHOLE,
     Arg,
     Bytes,
     Env,
-    EnvName,
     Module,
     Name,
     Project,
+    SecretName,
     Sha256,
     TagMap,
 )
 from gateway.schemas import Body, FileBody, LimitsBody, check_tree
+
+NO_VERSIONS: Mapping[str, int] = MappingProxyType({})
 
 
 class EnvironmentBody(Body):
@@ -51,7 +55,7 @@ class EnvironmentBody(Body):
 class SecretBody(Body):
     """A secret of the account that the run gets, as a variable or as the file /run/secrets/<name>."""
 
-    name: EnvName
+    name: SecretName
     form: Literal["env", "file"] = "env"
 
 
@@ -76,7 +80,7 @@ class JobBody(Body):
     """The version of Python (`3.12`) or Node (`20`) that it needs; empty: what the node prefers."""
     image: Annotated[str, StringConstraints(max_length=IMAGE_CHARS_MAX, pattern=IMAGE)] = ""
     """The container image to run it in, on a node that runs containers."""
-    secrets: Annotated[list[SecretBody], Field(max_length=SECRETS_MAX, default_factory=list)]
+    secrets: Annotated[list[SecretBody], Field(max_length=PER_RUN_MAX, default_factory=list)]
     cold: Annotated[bool, Field(strict=True)] = False
     """It starts in a process of its own from the beginning."""
 
@@ -88,7 +92,16 @@ class JobBody(Body):
             raise ValueError(f"the environment has more than {ENV_BYTES_MAX} bytes")
         return self
 
-    def job(self, inputs: FileSet, shared: FileSet, limits: Limits) -> Job:
+    @model_validator(mode="after")
+    def _names_stand_for_one_thing(self) -> Self:
+        names = [each.name for each in self.secrets]
+        twice = sorted({name for name in names if names.count(name) > 1 or name in self.env})
+        if twice:
+            raise ValueError(f"{twice[0]} is named twice: a secret, and another secret or a variable of that name")
+        return self
+
+    def job(self, inputs: FileSet, shared: FileSet, limits: Limits, versions: Mapping[str, int] = NO_VERSIONS) -> Job:
+        """`versions` are those of its secrets, which a body cannot know."""
         return Job(
             runtime=self.runtime,
             script=self.script.ref(),
@@ -102,7 +115,7 @@ class JobBody(Body):
             environment=self.environment.environment() if self.environment else None,
             interpreter=self.interpreter,
             image=self.image,
-            secrets=tuple(SecretRef(each.name, each.form) for each in self.secrets),
+            secrets=tuple(SecretRef(each.name, each.form, versions.get(each.name, 0)) for each in self.secrets),
             cold=self.cold,
         )
 

@@ -12,6 +12,7 @@ from gateway.auth import Caller, Keys, caller_of
 from gateway.manifests import Manifests
 from gateway.stream.room import StreamRoom
 from gateway.tickets import Tickets
+from gateway.vault import Vault
 from projections.queries import Queries
 from services.artifacts.store import ArtifactStore
 from services.runtime.bus import Bus
@@ -36,6 +37,7 @@ class Parts:
     streams: StreamRoom
     keys: Keys
     tickets: Tickets
+    vault: Vault
     started_at: float
 
 

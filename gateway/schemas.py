@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from base64 import b64decode
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from domain.errors import Invalid
 from domain.execution.job import (
@@ -16,6 +17,7 @@ from domain.execution.job import (
 )
 from domain.files import FileRef, checked_tree
 from domain.retention import DAYS_MAX
+from domain.secret import VALUE_BYTES_MAX
 from gateway.fields import (
     BLOBS_MAX,
     CPU_MILLIS_MAX,
@@ -95,6 +97,41 @@ class KeyBody(Body):
     """A new key. `label` says what it is for."""
 
     label: Annotated[str, StringConstraints(max_length=LABEL_CHARS_MAX, pattern=NO_CONTROL)] = ""
+
+
+class SecretValueBody(Body):
+    """The value of a secret: `value` is text, `base64` any bytes. One of them, VALUE_BYTES_MAX bytes at most.
+
+    What is wrong with it is said without it.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=False, frozen=True, hide_input_in_errors=True)
+    value: Annotated[str | None, Field(repr=False, max_length=VALUE_BYTES_MAX)] = None
+    base64: Annotated[str | None, Field(repr=False, max_length=4 * (VALUE_BYTES_MAX // 3 + 1))] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_else(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.keys() <= {"value", "base64"}:
+            raise ValueError("there is more in it than `value` or `base64`")
+        return data
+
+    @model_validator(mode="after")
+    def _a_value(self) -> Self:
+        self.content()
+        return self
+
+    def content(self) -> bytes:
+        """Raises ValueError, without the value."""
+        if (self.value is None) == (self.base64 is None):
+            raise ValueError("it is either `value` or `base64`")
+        try:
+            content = b64decode(self.base64 or "", validate=True) if self.value is None else self.value.encode()
+        except ValueError:
+            raise ValueError("the value is not base64, or not text") from None
+        if not 1 <= len(content) <= VALUE_BYTES_MAX:
+            raise ValueError(f"the value has {len(content):,} bytes; 1 to {VALUE_BYTES_MAX:,} can be kept")
+        return content
 
 
 class ProjectBody(Body):

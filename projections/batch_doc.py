@@ -7,7 +7,7 @@ from typing import Any
 from domain.batch.events import BatchSubmitted
 from domain.money import CURRENCY
 from domain.pricing import equivalent_micros
-from projections.execution_doc import iso, reason, script
+from projections.execution_doc import environment, iso, reason, script
 from projections.projection import Meta
 from projections.table import Row
 
@@ -44,6 +44,7 @@ def submitted(event: BatchSubmitted, meta: Meta) -> Doc:
         },
         "network": job.network,
         "retries": job.retries,
+        "environment": environment(job),
         "submitted_by": meta.actor,
     }
 
@@ -92,7 +93,7 @@ def document(row: Row) -> Doc:
         **{name: own[name] for name in ("parallel", "failures_max", "priority", "memoize")},
         "reused": row["reused"],
         "round": row["round"],
-        **{name: own[name] for name in ("script", "runtime", "args", "limits", "network", "retries")},
+        **{name: own[name] for name in ("script", "runtime", "args", "limits", "network", "retries", "environment")},
         "submitted_at": iso(row["submitted_at_us"]),
         "started_at": iso(started) if started else None,
         "finished_at": iso(finished) if finished else None,

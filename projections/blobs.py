@@ -1,4 +1,4 @@
-"""Which file contents an account's executions and batches named, since when, and how many of them still need it."""
+"""Which file contents an account's executions, batches and environments named, since when, and how many of them still need it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _held(row: Row | None) -> Sequence[str]:
 
 
 def changes(old: Row | None, new: Row, position: int) -> Sequence[tuple[Key, Change]]:
-    """The blobs that a row (of an execution or a batch) holds now and did not before, or the other way round."""
+    """The blobs that a row (of an execution, a batch or an environment) holds now and did not before, or the other way round."""
     if old is not None and old["blobs"] is new["blobs"] and old["released"] is new["released"]:
         return ()
     before, after = _held(old), _held(new)
@@ -48,4 +48,4 @@ def counted(row: Row | None, key: Key, found: Sequence[Change]) -> Row:
 
 
 BLOBS = Projection(TABLE, {})
-REFERENCES = Rollup(("executions", "batches"), "blobs", changes, counted)
+REFERENCES = Rollup(("executions", "batches", "environments"), "blobs", changes, counted)

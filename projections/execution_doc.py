@@ -75,6 +75,7 @@ def _job(job: Job) -> Doc:
             "size_bytes": job.inputs.size_bytes + job.shared.size_bytes,
         },
         "env": dict(job.env),
+        "secrets": [{"name": each.name, "form": each.form} for each in job.secrets],
         "limits": {
             "cpu_millis": limits.cpu_millis,
             "memory_bytes": limits.memory_bytes,
@@ -83,6 +84,23 @@ def _job(job: Job) -> Doc:
         },
         "network": job.network,
         "retries": job.retries,
+        "environment": environment(job),
+    }
+
+
+def environment(job: Job) -> Doc | None:
+    """What it runs in, where that is more than the node's own interpreter; None: it is not. Secrets by their names."""
+    found = job.environment
+    if not (found or job.interpreter or job.image or job.secrets):
+        return None
+    return {
+        "kind": found.kind if found else None,
+        "source": found.source if found else None,
+        "lock": script(found.lock) if found else None,
+        "builds": found.builds if found else False,
+        "interpreter": job.interpreter or None,
+        "image": job.image or None,
+        "secrets": [each.name for each in job.secrets],
     }
 
 

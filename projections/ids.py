@@ -64,3 +64,11 @@ BATCH_IDS = IdKind(
     'There is no batch yet. Start one: rgrid run SCRIPT --batch "inputs/*"',
     "There is no batch {}. List what ran with: rgrid ps",
 )
+ENVIRONMENT_IDS = IdKind(
+    "environments",
+    "env_",
+    "sequence",
+    "true",
+    "No environment has been built yet.",
+    "There is no environment {}. List them with: rgrid cache ls",
+)

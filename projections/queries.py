@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from projections.batch_queries import BatchQueries
 from projections.bills import LINES_SQL, Bills, ChargeLine, bills_of, bills_sql
+from projections.environment_queries import EnvironmentQueries
 from projections.history_queries import HistoryQueries
 from projections.ids import EXECUTION_IDS
 from projections.kept import DOCUMENT, POLICY, with_kept_until
 from projections.listing import Filters, Page, cursor_of, page_sql
-from projections.project_queries import ProjectQueries
+from projections.secret_queries import SecretQueries
 
 _NO_FILTERS = Filters()
 
@@ -28,7 +29,7 @@ class KeyRow:
 _KEY = ", ".join(KeyRow.__slots__)
 
 
-class Queries(BatchQueries, HistoryQueries, ProjectQueries):
+class Queries(BatchQueries, EnvironmentQueries, HistoryQueries, SecretQueries):
     """What people ask, every account apart."""
 
     async def get_execution(self, account: str, execution_id: str) -> bytes:

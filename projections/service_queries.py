@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from projections.batch_service_queries import BatchServiceQueries
+from projections.environment_queries import EnvironmentQueries
 from projections.history_queries import HistoryQueries
 from projections.retention_queries import RetentionQueries
 from projections.table import plain_text
@@ -22,7 +23,7 @@ class Seen:
     inputs: frozenset[str]
 
 
-class ServiceQueries(BatchServiceQueries, HistoryQueries, RetentionQueries):
+class ServiceQueries(BatchServiceQueries, EnvironmentQueries, HistoryQueries, RetentionQueries):
     """Hints, not truth: a service decides on the log."""
 
     async def open_executions(self) -> list[tuple[str, str]]:

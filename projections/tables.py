@@ -9,21 +9,25 @@ from projections.batch_sums import SUMS
 from projections.batches import BATCHES
 from projections.blobs import BLOBS, REFERENCES
 from projections.charges import CHARGES
+from projections.environments import ENVIRONMENTS
 from projections.executions import EXECUTIONS
 from projections.nodes import NODES
 from projections.projection import On, Projection
 from projections.retentions import RETENTIONS
 from projections.rollup import Rollup
+from projections.secrets import SECRETS
 from projections.table import Table
 
 PROJECTIONS: tuple[Projection, ...] = (
     EXECUTIONS,
     BATCHES,
+    ENVIRONMENTS,
     CHARGES,
     NODES,
     ACCOUNTS,
     KEYS,
     RETENTIONS,
+    SECRETS,
     BLOBS,
 )
 TABLES: tuple[Table, ...] = tuple(projection.table for projection in PROJECTIONS)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import orjson
 
+from domain.environment.decider import AGGREGATE, Environment, recipe_of
 from domain.execution.job import Job
 from domain.execution.state import Execution
+from domain.ids import TOKEN
 from services.artifacts.offers import offer, pick
 from services.artifacts.store import ArtifactStore
 from services.runtime.log import Ref
@@ -34,6 +36,8 @@ class Porter:
                 error="STALE_LEASE", message=f"{node_id} does not hold attempt {wanted.attempt} of {ref.id}."
             )
         scope = f"{wanted.execution}.{wanted.attempt}"
+        if wanted.environment:
+            return await self._archive(ref.account, state.job, wanted.environment, scope)
         if wanted.direction == "download":
             strange = {blob.sha256 for blob in wanted.blobs} - await self._blobs(ref.account, state.job)
             if strange:
@@ -45,6 +49,23 @@ class Porter:
         if wanted.direction == "upload":
             return await self._upload(ref.account, wanted, scope)
         return UrlsGiven(error="INVALID_REQUEST", message="The direction is download or upload.")
+
+    async def _archive(self, account: str, job: Job, environment: str, scope: str) -> UrlsGiven:
+        """Where the packed environment of that id is, of this account and for the job's own lock; no URL: nowhere."""
+        if not TOKEN.match(environment) or job.environment is None:
+            return UrlsGiven(error="NOT_YOURS", message="This job has no such environment.")
+        ref = Ref(account, AGGREGATE, environment)
+        known: Environment = await self.context.state(ref)
+        if known.recipe is None or known.archive is None:
+            known, _ = await self.context.load(ref)
+        if known.recipe is None:
+            return UrlsGiven()
+        if recipe_of(job.environment, known.recipe.target) != known.recipe:
+            return UrlsGiven(error="NOT_YOURS", message="That environment is made of another lock.")
+        if known.archive is None or not known.good:
+            return UrlsGiven()
+        sha256 = known.archive.sha256
+        return UrlsGiven({sha256: self.store.download_url(account, sha256, scope)})
 
     async def _upload(self, account: str, wanted: UrlsWanted, scope: str) -> UrlsGiven:
         found = await offer(self.store, account, wanted.blobs, scope, bundles=wanted.bundles, parts=wanted.parts)

@@ -10,9 +10,10 @@ from collections import OrderedDict
 from domain.execution.commands import ResolveExecution, Reuse
 from domain.execution.events import ExecutionSubmitted, Lookup
 from domain.execution.job import Job
-from domain.execution.lookups import NO_DEPENDENCIES, input_blobs, inputs_lookup, memo_lookup, script_lookup
+from domain.execution.lookups import input_blobs, inputs_lookup, memo_lookup, script_lookup
 from domain.memo import memo_key
 from projections.service_queries import Seen
+from services.runtime.environments import environment_lookup
 from services.runtime.memos import last_run, reusable
 from services.runtime.service import Context, EventItem, Service
 
@@ -30,7 +31,7 @@ class Resolver:
         memo, reuse = await _memo(context, item, job) if item.event.memoize else (None, None)
         command = ResolveExecution(
             script_lookup(job, ran=seen.script_hash, path_ran=seen.script_path),
-            NO_DEPENDENCIES,
+            await environment_lookup(context, item.ref.account, job, item.position),
             inputs_lookup(job, seen.inputs),
             memo,
             reuse,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services import foreman, janitor, meter, porter, projector, resolver, scheduler, steward, watchdog
+from services import foreman, janitor, keeper, meter, porter, projector, resolver, scheduler, steward, watchdog
 from services.runtime.service import Service
 
 SERVICES: tuple[Service, ...] = (
@@ -11,6 +11,7 @@ SERVICES: tuple[Service, ...] = (
     scheduler.SERVICE,
     foreman.SERVICE,
     porter.SERVICE,
+    keeper.SERVICE,
     meter.SERVICE,
     watchdog.SERVICE,
     projector.SERVICE,

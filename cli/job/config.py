@@ -15,8 +15,19 @@ from ..terminal.screen import clean, warn
 from ..wire.grid import home
 
 SCALARS: tuple[str, ...] = ("output", "runtime", "cpu", "memory", "disk", "timeout", "retries", "name", "project")
-SCALARS += ("priority", "parallel", "max-failures")
-SWITCHES = ("network", "remote-only", "detach", "memoize", "fail-fast", "flat", "watch")
+SCALARS += ("priority", "parallel", "max-failures", "requirements", "image")
+SWITCHES = (
+    "network",
+    "remote-only",
+    "detach",
+    "memoize",
+    "fail-fast",
+    "flat",
+    "watch",
+    "no-deps",
+    "allow-builds",
+    "cold",
+)
 LISTS = ("input", "env", "tag")
 NAMES = SCALARS + SWITCHES + LISTS
 GRID_NAMES: tuple[str, ...] = (
@@ -29,6 +40,7 @@ GRID_NAMES: tuple[str, ...] = (
     "postgres_dsn",
     "public_url",
 )
+GRID_NAMES += ("secrets_key", "secrets_keys_old")
 GRID_NAMES += ("gateway_host", "gateway_port", "url_key", "node_id", "node_type", "sandbox", "log_bytes_max")
 GRID_NAMES += (
     "lease_seconds",
@@ -105,8 +117,6 @@ def from_script(script: Path) -> dict[str, Any]:
         return {}
     body = "".join(line[2:] if line.startswith("# ") else line[1:] for line in block["body"].splitlines(keepends=True))
     data = parsed(body, f"the block '# /// script' of {script}")
-    if data.get("dependencies"):
-        warn(f"{clean(script)} declares dependencies; this version runs it with the standard library alone.")
     return table(data.get("tool", {}).get("rgrid", {}), str(script))
 
 

@@ -30,4 +30,20 @@ class SetRetention:
     days: int
 
 
-AccountCommand = OpenAccount | IssueKey | RevokeKey | SetRetention
+@dataclass(frozen=True, slots=True)
+class SetSecret:
+    """The value of a secret is stored, sealed, as `version`: it is later than every one before."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSecret:
+    """The value of a secret is gone, up to `version`: one that was set meanwhile stays."""
+
+    name: str
+    version: int
+
+
+AccountCommand = OpenAccount | IssueKey | RevokeKey | SetRetention | SetSecret | RemoveSecret

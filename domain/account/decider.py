@@ -1,4 +1,4 @@
-"""The life of an account, its keys and what its projects keep."""
+"""The life of an account, its keys, what its projects keep, and which secrets it has."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from domain.account import commands as c
 from domain.account import events as e
 from domain.errors import Invalid, NotFound, WrongState
 from domain.retention import DAYS_DEFAULT, DAYS_MAX
+from domain.secret import NAMES_MAX, SECRETS_MAX, checked_name
 
 AGGREGATE = "account"
 KEYS_MAX = 1000
@@ -18,13 +19,16 @@ RETENTIONS_MAX = 10_000
 class Account:
     """`keys` maps the id of every key ever issued to the SHA-256 of its secret; `revoked` are those that no longer open.
 
-    `retention` maps a project to its days, where somebody said so.
+    `retention` maps a project to its days, where somebody said so. `secrets` maps the name of each secret to the version of
+    its value; `secret_versions` has those that were removed too: a version never stands for two values.
     """
 
     opened: bool = False
     keys: dict[str, str] = field(default_factory=dict)
     revoked: frozenset[str] = frozenset()
     retention: dict[str, int] = field(default_factory=dict)
+    secrets: dict[str, int] = field(default_factory=dict)
+    secret_versions: dict[str, int] = field(default_factory=dict)
 
 
 INITIAL = Account()
@@ -41,6 +45,12 @@ def evolve(state: Account, event: e.AccountEvent) -> Account:
             return replace(state, revoked=state.revoked | {event.key_id})
         case e.AccountRetentionSet():
             return replace(state, retention={**state.retention, event.project: event.days})
+        case e.AccountSecretSet():
+            known = {event.name: event.version}
+            return replace(state, secrets=state.secrets | known, secret_versions=state.secret_versions | known)
+        case e.AccountSecretRemoved():
+            left = {name: version for name, version in state.secrets.items() if name != event.name}
+            return replace(state, secrets=left)
 
 
 def decide(state: Account, command: c.AccountCommand) -> list[e.AccountEvent]:
@@ -58,6 +68,13 @@ def decide(state: Account, command: c.AccountCommand) -> list[e.AccountEvent]:
             return [] if command.key_id in state.revoked else [e.AccountKeyRevoked(command.key_id)]
         case c.SetRetention():
             return _set_retention(state, command)
+        case c.SetSecret():
+            return _set_secret(state, command)
+        case c.RemoveSecret():
+            if command.name not in state.secrets:
+                raise NotFound(f"There is no secret {command.name}.", details={"name": command.name})
+            newer = state.secrets[command.name] > command.version
+            return [] if newer else [e.AccountSecretRemoved(command.name)]
 
 
 def _issue(state: Account, command: c.IssueKey) -> list[e.AccountEvent]:
@@ -79,3 +96,20 @@ def _set_retention(state: Account, command: c.SetRetention) -> list[e.AccountEve
     if command.project not in state.retention and len(state.retention) >= RETENTIONS_MAX:
         raise WrongState(f"An account can have {RETENTIONS_MAX:,} projects with a retention of their own.")
     return [e.AccountRetentionSet(command.project, command.days)]
+
+
+def _set_secret(state: Account, command: c.SetSecret) -> list[e.AccountEvent]:
+    """A version that is not later than the last one was overwritten before anybody could hear of it."""
+    checked_name(command.name)
+    if command.version <= state.secret_versions.get(command.name, 0):
+        return []
+    check_room(state, command.name)
+    return [e.AccountSecretSet(command.name, command.version)]
+
+
+def check_room(state: Account, name: str) -> None:
+    """Raises WrongState when the account cannot have one more secret."""
+    if name not in state.secrets and len(state.secrets) >= SECRETS_MAX:
+        raise WrongState(f"An account can have {SECRETS_MAX:,} secrets.")
+    if name not in state.secret_versions and len(state.secret_versions) >= NAMES_MAX:
+        raise WrongState(f"An account can have {NAMES_MAX:,} names of secrets in its life.")

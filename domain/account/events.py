@@ -32,4 +32,21 @@ class AccountRetentionSet:
     days: int
 
 
-AccountEvent = AccountOpened | AccountKeyIssued | AccountKeyRevoked | AccountRetentionSet
+@dataclass(frozen=True, slots=True)
+class AccountSecretSet:
+    """A secret has a value, or another one, from now on. The value itself is in no event; `version` tells values apart."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSecretRemoved:
+    """The secret has no value any more."""
+
+    name: str
+
+
+AccountEvent = (
+    AccountOpened | AccountKeyIssued | AccountKeyRevoked | AccountRetentionSet | AccountSecretSet | AccountSecretRemoved
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 import orjson
@@ -58,11 +59,13 @@ async def submit(
     """Submit a script. With an Idempotency-Key the same request may be repeated; it is the same execution."""
     execution = id_from("exec", caller.account, key_or_random(idempotency_key))
     ref = Ref(caller.account, "execution", execution)
+    versions: Mapping[str, int] = {}
     if (await parts.handler.state(ref))[1] == 0:  # what was accepted before is not held against what is stored now
         await check_files(parts.store, caller.account, body.script.ref(), body.input_set())
+        versions = await parts.vault.versions(caller.account, [each.name for each in body.secrets])
     handled = await parts.handler.handle(
         ref,
-        _command(body, await limits_of(parts, body.limits)),
+        _command(body, await limits_of(parts, body.limits), versions),
         command_id=id_from("cmd", "submit", execution, fingerprint(body)),
         actor=caller.actor,
     )
@@ -82,8 +85,8 @@ async def limits_of(parts: Parts, body: LimitsBody) -> Limits:
     return limits
 
 
-def _command(body: SubmitBody, limits: Limits) -> SubmitExecution:
-    job = body.job(body.input_set(), FileSet(), limits)
+def _command(body: SubmitBody, limits: Limits, versions: Mapping[str, int]) -> SubmitExecution:
+    job = body.job(body.input_set(), FileSet(), limits, versions)
     about = (body.name, body.project, dict(body.tags), body.priority)
     return SubmitExecution(job, fingerprint(body), *about, memoize=body.memoize)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -54,11 +56,13 @@ async def submit(
     """Run a script once for every member of a stored list: all of them or, when anything is wrong with it, none."""
     batch = id_from("batch", caller.account, key_or_random(idempotency_key))
     ref = Ref(caller.account, "batch", batch)
+    versions: Mapping[str, int] = {}
     if (await parts.handler.state(ref))[1] == 0:  # what was accepted before is not held against what is stored now
         await _check(parts, caller.account, body)
+        versions = await parts.vault.versions(caller.account, [each.name for each in body.secrets])
     handled = await parts.handler.handle(
         ref,
-        _command(body, await limits_of(parts, body.limits)),
+        _command(body, await limits_of(parts, body.limits), versions),
         command_id=id_from("cmd", "submit", batch, fingerprint(body)),
         actor=caller.actor,
     )
@@ -91,10 +95,10 @@ def _check_size(body: BatchBody) -> None:
         raise Invalid(message, code="TOO_LARGE")
 
 
-def _command(body: BatchBody, limits: Limits) -> SubmitBatch:
+def _command(body: BatchBody, limits: Limits, versions: Mapping[str, int]) -> SubmitBatch:
     return SubmitBatch(
         MemberList(body.members.sha256, body.members.size_bytes, body.members.count),
-        body.job(FileSet(), body.shared.file_set(), limits),
+        body.job(FileSet(), body.shared.file_set(), limits, versions),
         fingerprint(body),
         body.name,
         body.project,

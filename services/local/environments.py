@@ -11,6 +11,7 @@ from services.runtime.connection_url import Login, login_of
 from services.runtime.settings import Settings
 
 PASSED_ON = (
+    "RGRID_ENVIRONMENT_BYTES_MAX",
     "RGRID_LOG_BYTES_MAX",
     "RGRID_LEASE_SECONDS",
     "RGRID_HEARTBEAT_SECONDS",
@@ -18,7 +19,11 @@ PASSED_ON = (
     "RGRID_LOG_LEVEL",
     "RGRID_PUBLIC_URL",
     "RGRID_NODE_TYPE",
+    "RGRID_PYTHONS",
     "RGRID_SANDBOX",
+    "RGRID_DOCKER_IMAGES",
+    "RGRID_DOCKER_RUNTIME",
+    "RGRID_DOCKER_PULL",
 )
 
 
@@ -48,10 +53,18 @@ def control_environment(home: Home, settings: Settings, known: Secrets, at: Addr
             "RGRID_GATEWAY_HOST": at.gateway_host,
             "RGRID_GATEWAY_PORT": str(at.gateway_port),
             "RGRID_URL_KEY": settings.url_key or known.url_key,
+            "RGRID_SECRETS_KEY": settings.secrets_key or known.secrets_key,
+            "RGRID_SECRETS_KEYS_OLD": ",".join(old_keys(settings, known)),
             "RGRID_ARTIFACTS": str(settings.artifacts or home.artifacts),
         }
         | s3_environment(settings)
     )
+
+
+def old_keys(settings: Settings, known: Secrets) -> tuple[str, ...]:
+    """What sealed before: who now gives a key has sealed with the generated one until then."""
+    own = (known.secrets_key,) if settings.secrets_key not in ("", known.secrets_key) else ()
+    return (*settings.secrets_keys_old, *own)
 
 
 def runner_environment(home: Home, settings: Settings, known: Secrets, at: Addresses) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""What is generated once per home and never leaves it: passwords of NATS users, the key that signs URLs, the first API key."""
+"""What is generated once per home and never leaves it: passwords of NATS users, the key that signs URLs, the key that seals
+secrets, the first API key."""
 
 from __future__ import annotations
 
@@ -17,25 +18,33 @@ class Secrets:
     nats_node: str
     url_key: str
     """Hex; signs blob URLs that live 15 minutes at most, so a new one breaks nothing for long."""
+    secrets_key: str
+    """Hex; seals the values of secrets. It is the one thing here that cannot be made anew: without it they are lost."""
     api_key: str
 
 
 def load_secrets(home: Home) -> tuple[Secrets, str]:
     """The secrets of `home`, made when missing, and what was mended, in words.
 
-    A damaged file is set aside and made anew: no secret in it protects stored data, each only has to be the same in
-    every process of one run.
+    A damaged file is set aside and made anew: but for the key of the secrets nothing in it protects stored data, each only
+    has to be the same in every process of one run. A file of a time before there were secrets gets its key.
     """
     found = read_json(home.secrets)
+    old = found is not None and "secrets_key" not in found
+    if found and old:
+        found["secrets_key"] = secrets.token_hex(32)
     names = [each.name for each in fields(Secrets)]
     if found and all(isinstance(found.get(name), str) and found[name] for name in names):
-        return Secrets(**{name: found[name] for name in names}), ""
+        known = Secrets(**{name: found[name] for name in names})
+        return (save(home, known) if old else known), ""
     note = ""
     if home.secrets.exists():
         aside = home.secrets.with_name("secrets.json.broken")
         home.secrets.replace(aside)
         note = f"secrets.json was damaged: it is now {aside}, new secrets were generated and a new key issued."
-    return save(home, Secrets(_password(), _password(), secrets.token_hex(32), new_key())), note
+        note += " What rgrid secret has stored cannot be read without the old file: set it again."
+    made = Secrets(_password(), _password(), secrets.token_hex(32), secrets.token_hex(32), new_key())
+    return save(home, made), note
 
 
 def renew_key(home: Home, known: Secrets) -> Secrets:

@@ -23,13 +23,16 @@ from domain.node.offer import Offer
 from services.runner.agent import Agent
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
+from services.runner.environments.environments import environments_of
 from services.runner.interpreters import interpreters, runtimes, targets
 from services.runner.journal import Journal
 from services.runner.node import Node, capacity, labels
 from services.runner.reports import Reports
 from services.runner.sandbox.choose import Choice, choose
+from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.find_cgroup import find_groups
 from services.runner.upload import Uploads
+from services.runner.warm.warm import Warm, warmed
 from services.runtime import subjects
 from services.runtime.connection import connect
 from services.runtime.messages import JoinedFact
@@ -65,11 +68,15 @@ _joined = asyncio.Event()
 
 
 async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
-    groups, why = find_groups(f"{settings.node_id}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}")
+    node_name = f"{settings.node_id}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    groups, why = find_groups(node_name)
     if why:
         log.warning("limits are kept by rlimits only: %s", why)
     known = interpreters(settings.pythons)
-    choice = await choose(settings.sandbox, folder, groups, known)
+    containers = ContainersWanted(
+        node_name, settings.docker_images, settings.docker_runtime, settings.docker_pull != "never"
+    )
+    choice = await choose(settings.sandbox, folder, groups, known, containers)
     if choice.warning:
         log.warning("%s", choice.warning)
     bus = await connect(
@@ -79,17 +86,31 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
         name=f"runner {settings.node_id}",
         inbox_prefix=subjects.inbox_prefix(settings.node_id),
     )
+    sandbox = warmed(choice.sandbox, groups) if settings.warm else choice.sandbox
     async with aiohttp.ClientSession(timeout=HTTP_SECONDS, auto_decompress=False) as http:
         cache = BlobCache(folder / "blobs")
+        reports, downloads, uploads = Reports(bus, settings.node_id), Downloads(http, cache), Uploads(http)
+        environments = environments_of(
+            folder / "environments",
+            settings.environment_bytes_max,
+            choice.sandbox,
+            known,
+            http,
+            cache,
+            downloads,
+            uploads,
+            reports,
+        )
         node = Node(
             settings.node_id,
             folder,
             bus,
-            Reports(bus, settings.node_id),
-            choice.sandbox,
+            reports,
+            sandbox,
             cache,
-            Downloads(http, cache),
-            Uploads(http),
+            downloads,
+            uploads,
+            environments,
             settings.log_bytes_max,
             settings.kill_grace_seconds,
         )
@@ -98,7 +119,10 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
         gc.set_threshold(GARBAGE_MIN)
         _joined.set()
         await Agent(node, Journal(folder / "journal"), joined, settings.heartbeat_seconds, groups).run(stop)
+    if isinstance(sandbox, Warm):
+        await sandbox.close()
     await bus.close()
+    await choice.close()
     if groups is not None:
         groups.close()
 

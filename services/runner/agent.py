@@ -9,7 +9,7 @@ import shutil
 import time
 
 from domain.execution.events import AttemptResult
-from services.runner import explain
+from services.runner import explain, memory_folder
 from services.runner.intake import Intake
 from services.runner.journal import Journal
 from services.runner.node import Capacity, Node
@@ -60,6 +60,8 @@ class Agent:
             self._intake.forget((entry["execution"], entry["attempt"]))
             log.warning("%s attempt %s was lost with the last runner", entry["execution"], entry["attempt"])
         await asyncio.to_thread(shutil.rmtree, self._node.folder / "attempts", True)
+        await asyncio.to_thread(self._node.environments.sweep)
+        memory_folder.clear(self._node.folder)
 
     async def _leave(self) -> None:
         await self._intake.end(self._node.kill_grace_seconds + STOP_SECONDS_MAX)

@@ -19,7 +19,7 @@ def remove_tree(folder: Path) -> None:
             return
     except OSError:
         pass
-    asyncio.get_running_loop().run_in_executor(None, _remove, folder)
+    asyncio.get_running_loop().run_in_executor(None, remove_now, folder)
 
 
 def _removed_flat(folder: Path) -> bool:
@@ -44,7 +44,8 @@ def _removed_flat(folder: Path) -> bool:
     return True
 
 
-def _remove(folder: Path) -> None:
+def remove_now(folder: Path) -> None:
+    """All of it, links not followed; takes as long as it takes."""
     try:
         shutil.rmtree(folder)
     except (OSError, RecursionError):

@@ -100,6 +100,25 @@ def input_unavailable(detail: str) -> Reason:
     )
 
 
+def environment_failed(detail: str, hint: str) -> Reason:
+    return Reason("ENVIRONMENT_FAILED", f"Its packages could not be made ready: {detail}.", hint)
+
+
+def environment_unavailable(detail: str) -> Reason:
+    hint = "Look at the node's way to its package index; its log says more: rgrid doctor"
+    return Reason("ENVIRONMENT_UNAVAILABLE", f"Its packages could not be made ready on this node: {detail}.", hint)
+
+
+def interpreter_gone(detail: str) -> Reason:
+    return Reason(
+        "INTERPRETER_MISSING", f"Its node has no such interpreter: {detail}.", "rgrid doctor lists what nodes offer."
+    )
+
+
+def secret_unavailable(detail: str, hint: str) -> Reason:
+    return Reason("SECRET_UNAVAILABLE", f"It cannot begin without its secrets. {detail}", hint)
+
+
 def output_failed(detail: str) -> Reason:
     return Reason(
         "OUTPUT_UPLOAD_FAILED", f"What it wrote could not be stored: {detail}", "Look at the grid with: rgrid doctor"

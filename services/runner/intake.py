@@ -18,7 +18,7 @@ from services.runner.ending import STOPPED
 from services.runner.journal import Journal, Key
 from services.runner.node import Capacity, Node
 from services.runtime import subjects
-from services.runtime.messages import CancelWork, FinishedFact, RunWork
+from services.runtime.messages import CancelWork, FinishedFact, ForgetWork, RunWork
 from services.runtime.plain import from_plain
 from services.runtime.pull import Pulled, Puller
 
@@ -27,6 +27,8 @@ log = logging.getLogger("rgrid.runner")
 IN_HAND_MAX = 64
 """Work that waits here for room. There is always a pull open: a cancel must never wait behind a full node."""
 REMEMBERED_MAX = 10_000
+KINDS: dict[str, type[CancelWork | ForgetWork | RunWork]] = {"cancel": CancelWork, "forget": ForgetWork}
+"""By `op`; all else is work to run."""
 NOT_NOW = b'-NAK {"delay": 2000000000}'
 
 
@@ -79,14 +81,16 @@ class Intake:
     def _on_message(self, pulled: Pulled) -> None:
         try:
             plain = orjson.loads(pulled.data)
-            cancel = plain.get("op") == "cancel"
-            work: CancelWork | RunWork = from_plain(CancelWork, plain) if cancel else from_plain(RunWork, plain)
+            work = from_plain(KINDS.get(plain.get("op", ""), RunWork), plain)
         except (ValueError, AttributeError) as error:
             log.error("work that cannot be read is dropped: %s", error)
             self._spawn(self._answer(pulled, b"+TERM"))
             return
         if isinstance(work, CancelWork):
             self._cancel(work)
+            self._spawn(self._answer(pulled))
+        elif isinstance(work, ForgetWork):
+            self._node.environments.forget(work.environments, work.reason)
             self._spawn(self._answer(pulled))
         else:
             self._take(work, pulled)
@@ -159,8 +163,7 @@ class Intake:
         try:
             result = await attempt.run()
             if result is not None:
-                kind = self._node.sandbox.kind
-                fact = FinishedFact(work.account, work.execution, work.attempt, result, kind)
+                fact = FinishedFact(work.account, work.execution, work.attempt, result, attempt.sandbox)
                 await self._node.reports.attempt(fact)
             self._journal.done(*key)
             self.forget(key)

@@ -25,12 +25,16 @@ ASK_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """`program` is its path as a script's box sees it; `target` names what packages are made for (empty: it has none)."""
+    """`program` is its path as a script's box sees it; `target` names what packages are made for (empty: it has none).
+
+    `image` is the digest of the container image that it is in (empty: it is the machine's own).
+    """
 
     runtime: str
     version: str
     program: str
     target: str = ""
+    image: str = ""
 
     @property
     def minor(self) -> str:

@@ -8,7 +8,7 @@ import logging
 from domain.errors import Unavailable
 from services.runtime import subjects
 from services.runtime.bus import Bus
-from services.runtime.messages import FinishedFact, Heartbeat, JoinedFact, LeftFact, StartedFact
+from services.runtime.messages import EnvironmentFact, FinishedFact, Heartbeat, JoinedFact, LeftFact, StartedFact
 from services.runtime.plain import to_json
 
 log = logging.getLogger("rgrid.runner")
@@ -27,6 +27,11 @@ class Reports:
         subject = subjects.report(self._node_id, fact)
         verb = subjects.FACT_VERBS[type(fact)]
         await self._say(subject, to_json(fact), f"{fact.execution}.{fact.attempt}.{verb}")
+
+    async def environment(self, fact: EnvironmentFact, tag: str = "") -> None:
+        """The same for what became of an environment; `tag` tells facts apart that would be equal otherwise."""
+        name = f"{self._node_id}.{fact.account}.{fact.execution}.{fact.attempt}.{fact.id}.{fact.event}.{tag}"
+        await self._say(subjects.report(self._node_id, fact), to_json(fact), name)
 
     async def node(self, fact: JoinedFact | LeftFact) -> None:
         """The same for what happens to the node itself."""

@@ -15,6 +15,8 @@ from services.runtime.plain import from_json, to_json
 PATIENCE_SECONDS = 600.0
 PAUSE_SECONDS_MAX = 5.0
 ASK_SECONDS = 10.0
+ARCHIVE_SECONDS = 5.0
+"""How long it keeps asking for what it can also make by itself."""
 REFUSALS = ("TOO_MANY", "NOT_YOURS", "INVALID_REQUEST")
 """Asking again would not help."""
 
@@ -51,6 +53,15 @@ class Urls:
         """As `upload`, but small ones may go in bundles instead, large ones in parts."""
         return await self._many("upload", blobs)
 
+    async def archive(self, environment: str) -> tuple[str, str] | None:
+        """(hash, URL) of what other nodes made of an environment; None: the store has nothing.
+
+        Raises as `download` does, but sooner."""
+        work = self._work
+        wanted = UrlsWanted(work.account, work.execution, work.attempt, "download", (), environment=environment)
+        given = await self._answer(wanted, ARCHIVE_SECONDS)
+        return next(iter(given.urls.items()), None)
+
     async def _many(self, direction: str, blobs: Sequence[BlobRef]) -> Offer:
         found = Offer({}, [], {})
         for at in range(0, len(blobs), URLS_MAX):
@@ -70,11 +81,14 @@ class Urls:
 
     async def _some(self, direction: str, blobs: tuple[BlobRef, ...], *, many: bool = False) -> UrlsGiven:
         work = self._work
-        wanted = to_json(UrlsWanted(work.account, work.execution, work.attempt, direction, blobs, many, many))
-        waited, pause = 0.0, 0.05
+        wanted = UrlsWanted(work.account, work.execution, work.attempt, direction, blobs, many, many)
+        return await self._answer(wanted, self.patience_seconds)
+
+    async def _answer(self, wanted: UrlsWanted, patience_seconds: float) -> UrlsGiven:
+        question, waited, pause = to_json(wanted), 0.0, 0.05
         while True:
             try:
-                given = from_json(UrlsGiven, await self._bus.request(self._subject, wanted, ASK_SECONDS))
+                given = from_json(UrlsGiven, await self._bus.request(self._subject, question, ASK_SECONDS))
                 if not given.error:
                     return given
                 if given.error == StaleLease.code:
@@ -84,7 +98,7 @@ class Urls:
                 problem = given.message or given.error
             except Unavailable as error:
                 problem = error.message
-            if waited >= self.patience_seconds:
+            if waited >= patience_seconds:
                 raise Unavailable(problem)
             await asyncio.sleep(pause)
             waited, pause = waited + pause, min(pause * 2, PAUSE_SECONDS_MAX)

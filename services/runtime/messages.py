@@ -177,6 +177,30 @@ class UrlsGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretsWanted:
+    """Request on `rgrid.ask.<node>.<execution>.secrets`: SECRETS_MAX values at most, of the attempt this node holds."""
+
+    account: str
+    execution: str
+    attempt: int
+    names: tuple[str, ...]
+
+
+SECRETS_MAX = 16
+"""Of 64 KiB each: their answer fits into one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsGiven:
+    """The answer: values (base64) by name, or an error by `code`, about the secret `name`."""
+
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+    error: str = ""
+    message: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkHead:
     """Head of a log chunk on `rgrid.log.<node>.<account>.<execution>`; the raw bytes follow it.
 

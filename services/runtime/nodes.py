@@ -11,7 +11,7 @@ from domain.errors import RgridError, Unavailable
 from services.runtime import subjects
 from services.runtime.bus import ApiError, Bus
 from services.runtime.client import Message, at_once
-from services.runtime.messages import Heartbeat, UrlsGiven, UrlsWanted
+from services.runtime.messages import Heartbeat, SecretsGiven, SecretsWanted, UrlsGiven, UrlsWanted
 from services.runtime.plain import from_json, to_json
 from services.runtime.streams import CONSUMER_NOT_FOUND
 
@@ -45,16 +45,37 @@ async def leases(bus: Bus, node_ids: list[str], heard: Callable[[str, Heartbeat]
 
 
 async def answer_urls(bus: Bus, answer: Callable[[str, UrlsWanted], Awaitable[UrlsGiven]]) -> None:
-    """Answer the nodes' requests for signed URLs until cancelled; several control planes share them.
+    """Answer the nodes' requests for signed URLs until cancelled; several control planes share them."""
 
-    No more than REQUESTS_MAX wait here: whoever gets no answer asks again.
-    """
+    async def given(message: Message) -> UrlsGiven:
+        return await answer(subjects.node_of(message.subject), from_json(UrlsWanted, message.data))
+
+    await _answer(bus, subjects.ASK_URLS, "porter", given, UrlsGiven)
+
+
+async def answer_secrets(bus: Bus, answer: Callable[[str, SecretsWanted], Awaitable[SecretsGiven]]) -> None:
+    """The same for the values of secrets."""
+
+    async def given(message: Message) -> SecretsGiven:
+        return await answer(subjects.node_of(message.subject), from_json(SecretsWanted, message.data))
+
+    await _answer(bus, subjects.ASK_SECRETS, "keeper", given, SecretsGiven)
+
+
+async def _answer(
+    bus: Bus,
+    subject: str,
+    queue: str,
+    answer: Callable[[Message], Awaitable[UrlsGiven | SecretsGiven]],
+    refusal: type[UrlsGiven | SecretsGiven],
+) -> None:
+    """Until cancelled. No more than REQUESTS_MAX wait here: whoever gets no answer asks again."""
     room = asyncio.Semaphore(REQUESTS_AT_ONCE)
     waiting: set[asyncio.Task[None]] = set()
 
     async def respond(message: Message) -> None:
         async with room:
-            given = await _given(message, answer)
+            given = await _given(message, answer, refusal)
         try:
             await bus.send(message.reply, to_json(given))
         except Unavailable as error:
@@ -69,7 +90,7 @@ async def answer_urls(bus: Bus, answer: Callable[[str, UrlsWanted], Awaitable[Ur
             waiting.add(task)
             task.add_done_callback(waiting.discard)
 
-    subscription = await bus.subscribe(subjects.ASK_URLS, at_once(on_request), queue="porter")
+    subscription = await bus.subscribe(subject, at_once(on_request), queue=queue)
     try:
         await asyncio.get_running_loop().create_future()
     finally:
@@ -78,17 +99,21 @@ async def answer_urls(bus: Bus, answer: Callable[[str, UrlsWanted], Awaitable[Ur
             task.cancel()
 
 
-async def _given(message: Message, answer: Callable[[str, UrlsWanted], Awaitable[UrlsGiven]]) -> UrlsGiven:
+async def _given(
+    message: Message,
+    answer: Callable[[Message], Awaitable[UrlsGiven | SecretsGiven]],
+    refusal: type[UrlsGiven | SecretsGiven],
+) -> UrlsGiven | SecretsGiven:
     """The answer, or why there is none: a request that breaks us takes nobody else's answer away."""
     try:
-        return await answer(subjects.node_of(message.subject), from_json(UrlsWanted, message.data))
+        return await answer(message)
     except RgridError as error:
-        return UrlsGiven(error=error.code, message=error.message)
+        return refusal(error=error.code, message=error.message)
     except ValueError as error:
-        return UrlsGiven(error="INVALID_REQUEST", message=str(error))
+        return refusal(error="INVALID_REQUEST", message=str(error))
     except Exception as error:
         log.exception("a request on %s failed", message.subject)
-        return UrlsGiven(error="INTERNAL", message=type(error).__name__)
+        return refusal(error="INTERNAL", message=type(error).__name__)
 
 
 async def reports_pending(bus: Bus, consumer: str) -> bool:

@@ -16,8 +16,9 @@ from services.runtime.bulk import Outcome, handle_all
 from services.runtime.bus import Bus
 from services.runtime.codec import Decoded
 from services.runtime.handle import Handler
+from services.runtime.locks import Locks
 from services.runtime.log import Commit, EventLog, Recorded, Ref
-from services.runtime.messages import CancelWork, RunWork
+from services.runtime.messages import CancelWork, ForgetWork, RunWork
 from services.runtime.nodes import reports_pending
 from services.runtime.orders import Folded, Handled, Order
 from services.runtime.plain import to_json
@@ -96,6 +97,7 @@ class Shell:
     queries: Any = None
     settings: Any = None
     store: Any = None
+    locks: Locks = field(default_factory=Locks)
     decoded: Decoded = field(default_factory=Decoded)
     now_us: Callable[[], int] = lambda: time.time_ns() // 1000
 
@@ -158,8 +160,13 @@ class Context:
             known[ref] = None if isinstance(each, DamagedHistory) else each.state
         return [known[ref] for ref in refs]
 
-    async def publish_work(self, node_id: str, work: RunWork | CancelWork) -> int:
+    async def publish_work(self, node_id: str, work: RunWork | CancelWork | ForgetWork) -> int:
         """Hand `work` to a node; a repeat within ten minutes is stored once."""
+        if isinstance(work, ForgetWork):
+            about = f"forget.{work.account}.{'.'.join(work.environments)}.{self.item.key if self.item else uuid4().hex}"
+            return await self.shell.bus.publish(
+                subjects.work(node_id, "environment"), to_json(work), f"{node_id}.{about}"
+            )
         name = f"{work.account}.{work.execution}.{work.attempt}"
         msg_id = name if isinstance(work, RunWork) else f"{name}.cancel.{work.cause}"
         return await self.shell.bus.publish(subjects.work(node_id, work.execution), to_json(work), msg_id)

@@ -6,6 +6,7 @@ rgrid.work.<node>.<execution>                    what a node is to do
 rgrid.report.<node>.<execution | node>.<verb>    facts of a runner
 rgrid.lease.<node>                               heartbeats
 rgrid.ask.<node>.<execution>.<what>              requests of a runner
+rgrid.secret.<account>.<name>                    the value of a secret, sealed; no node may reach it
 rgrid.parked.<service>                           what a service could not digest
 """
 
@@ -17,10 +18,12 @@ from services.runtime import messages
 from services.runtime.log import Ref
 
 EVENTS, LOGS, WORK, REPORTS, LEASES, PARKED = "EVENTS", "LOGS", "WORK", "REPORTS", "LEASES", "PARKED"
+SECRETS = "SECRETS"
 ALL_EVENTS = "rgrid.ev.>"
 ALL_LEASES = "rgrid.lease.*"
 ALL_PARKED = "rgrid.parked.*"
 ASK_URLS = "rgrid.ask.*.*.urls"
+ASK_SECRETS = "rgrid.ask.*.*.secrets"
 
 FACT_VERBS: dict[type, str] = {
     messages.StartedFact: "started",
@@ -108,6 +111,14 @@ def lease(node_id: str) -> str:
 
 def ask_urls(node_id: str, execution: str) -> str:
     return f"rgrid.ask.{token(node_id)}.{token(execution)}.urls"
+
+
+def ask_secrets(node_id: str, execution: str) -> str:
+    return f"rgrid.ask.{token(node_id)}.{token(execution)}.secrets"
+
+
+def secret(account: str, name: str) -> str:
+    return f"rgrid.secret.{token(account)}.{token(name)}"
 
 
 def parked(service: str) -> str:

@@ -14,9 +14,10 @@ from domain.cost.commands import EstimateCost
 from domain.cost.settlement import estimate, estimate_reused, settle_reused
 from domain.errors import Invalid, NotFound
 from domain.execution.commands import ResolveExecution, SubmitExecution
-from domain.execution.events import Reason
+from domain.execution.events import Lookup, Reason
 from domain.execution.job import Job
-from domain.execution.lookups import NO_DEPENDENCIES, inputs_lookup, script_lookup
+from domain.execution.lookups import inputs_lookup, script_lookup
+from services.runtime.environments import environment_lookup
 from services.runtime.log import APPEND_ALL_MAX, Ref
 from services.runtime.orders import Handled, Order
 from services.runtime.service import Context, EventItem
@@ -36,6 +37,7 @@ class Expansion:
     event: BatchSubmitted
     members: Sequence[Member]
     estimate: EstimateCost
+    environment: Lookup
 
     def ref(self, index: int) -> Ref:
         return Ref(self.batch.account, "execution", member_id(self.batch.account, self.batch.id, index))
@@ -71,7 +73,7 @@ class Expansion:
         memo, reuse = known.memo(job) if event.memoize else (None, None)
         resolve = ResolveExecution(
             script_lookup(job, ran=known.script, path_ran=known.script_path),
-            NO_DEPENDENCIES,
+            self.environment,
             inputs_lookup(job, known.inputs),
             memo,
             reuse,
@@ -105,7 +107,9 @@ async def expand(context: Context, item: EventItem) -> None:
         return
     history = await context.queries.history_seconds(item.ref.account, event.job.script.sha256)
     expected = estimate(event.job, context.settings.node_type, history)
-    all_there = await _write(Expansion(context, item.ref, event, listed, expected), max(0, written - 1))
+    environment = await environment_lookup(context, item.ref.account, event.job, item.position)
+    expansion = Expansion(context, item.ref, event, listed, expected, environment)
+    all_there = await _write(expansion, max(0, written - 1))
     # Of what was written before a crash nobody here knows whether all of it was accepted.
     count = len(refs) if all_there and not written else await there(context, item.ref.id, refs)
     await context.handle(item.ref, ExpandBatch(count))

@@ -36,6 +36,8 @@ COMMANDS: dict[str, list[Any]] = {
         test_account.REVOKE,
         test_account.c.RevokeKey("k2"),
         test_account.c.SetRetention("thesis", 7),
+        *(test_account.c.SetSecret("TOKEN", version) for version in (1, 2, 3)),
+        *(test_account.c.RemoveSecret("TOKEN", version) for version in (1, 3)),
     ],
     ENVIRONMENT.name: [
         command

@@ -80,6 +80,8 @@ def test_the_stored_names_stay_as_they_are() -> None:
         "account.key_revoked",
         "account.opened",
         "account.retention_set",
+        "account.secret_removed",
+        "account.secret_set",
         "batch.cancel_requested",
         "batch.delayed",
         "batch.expanded",

@@ -10,7 +10,7 @@ from domain.cost.settlement import estimate, settle
 from domain.errors import Refused
 from domain.execution import commands as c
 from domain.execution.events import AttemptResult, LogSummary, Lookup, Reason, Usage
-from domain.execution.job import Job, Limits
+from domain.execution.job import Environment, Job, Limits
 from domain.files import FileRef, FileSet, file_set
 from services.runtime.log import Commit, Recorded, Ref
 
@@ -82,8 +82,18 @@ class World:
         limits = Limits(cpu_millis=500 * (number + 1), timeout_seconds=1.5)
         manifest = FileSet(300, 1000, (), f"{number + 200:064x}")
         chosen = manifest if number == 3 else inputs
+        packages = Environment("python", FileRef("requirements.lock", f"{number:064x}", 9), "the block in s.py")
+        more = {"environment": packages, "interpreter": "3.12"} if number > 1 else {}
         return Job(
-            "python", script, ("--x", "1"), chosen, env={"A": "b"}, limits=limits, network=number == 1, retries=number
+            "python",
+            script,
+            ("--x", "1"),
+            chosen,
+            env={"A": "b"},
+            limits=limits,
+            network=number == 1,
+            retries=number,
+            **more,
         )
 
 

@@ -10,6 +10,9 @@ from domain.batch import commands as b
 from domain.batch.decider import Batch
 from domain.batch.events import MemberList
 from domain.cost.settlement import estimate, settle
+from domain.environment import commands as env
+from domain.environment.decider import environment_id
+from domain.environment.events import Recipe
 from domain.execution import commands as c
 from domain.execution.events import Lookup, Reason, RefusedOutput
 from domain.execution.state import Execution
@@ -49,11 +52,13 @@ class RandomWorld(World):
             self._node()
         elif pick < 0.1:
             self._account()
-        elif pick < 0.2 and self.batches:
+        elif pick < 0.13:
+            self._environment()
+        elif pick < 0.23 and self.batches:
             self._batch(self.random.choice(list(self.batches.values())))
         else:
             ref = self.random.choice(self.executions)
-            if pick < 0.35:
+            if pick < 0.38:
                 self._cost(ref)
             else:
                 self.send(ref, self._command(ref, self.states.get(ref, Execution())))
@@ -130,6 +135,19 @@ class RandomWorld(World):
         )
         self.send(Ref("grid", "node", node_id), self.random.choice(commands))
 
+    def _environment(self) -> None:
+        recipe, node_id = Recipe("python", "77" * 32, self.random.choice(TEXTS)), self.random.choice(NODES)
+        archive = self.random.choice((None, FileRef("environment.tar.zst", f"{self.random.randrange(3):064x}", 7)))
+        commands = (
+            env.RecordBuild(recipe, node_id, 6, 100, 1200, archive),
+            env.RecordBuild(recipe, node_id, 6, 120, 1100, archive),
+            env.RecordFetch(node_id, 100, 30),
+            env.RecordDrop(node_id, "budget"),
+            env.InvalidateEnvironment("key:k1", self.random.random() < 0.5),
+        )
+        ref = Ref(self.random.choice(ACCOUNTS), "environment", environment_id(recipe))
+        self.send(ref, self.random.choice(commands))
+
     def _account(self) -> None:
         name, key = self.random.choice(ACCOUNTS), f"k{self.random.randrange(3)}"
         days, project = self.random.choice((1, 30, 90)), self.random.choice(("default", "p2", "nul\u0000"))
@@ -138,6 +156,8 @@ class RandomWorld(World):
             account.SetRetention(project, days),
             account.IssueKey(key, "ee" * 32, "lap\x00top"),
             account.RevokeKey(key),
+            account.SetSecret("TOKEN", self.random.randrange(1, 20)),
+            account.RemoveSecret("TOKEN", self.random.randrange(1, 20)),
         )
         self.send(Ref(name, "account", name), self.random.choice(commands))
 

@@ -41,7 +41,9 @@ HOLDERS = """
         SELECT account, id, split_part(reference, ':', 1 + strpos(reference, ':')::bool::int) AS sha256
         FROM (SELECT account, id, unnest(blobs) AS reference FROM live.executions WHERE NOT released
               UNION ALL
-              SELECT account, id, unnest(blobs) FROM live.batches WHERE NOT released) r
+              SELECT account, id, unnest(blobs) FROM live.batches WHERE NOT released
+              UNION ALL
+              SELECT account, id, unnest(blobs) FROM live.environments WHERE NOT released) r
         GROUP BY 1, 2, 3) held
     GROUP BY 1, 2 ORDER BY 1, 2""".replace("strpos(reference, ':')::bool::int", "(strpos(reference, ':') > 0)::int")
 

@@ -8,7 +8,7 @@ from typing import Any
 from services.runtime.handle import Handler
 from services.runtime.log import Commit, Recorded, Ref
 from services.runtime.memory import MemoryLog
-from services.runtime.messages import CancelWork, RunWork
+from services.runtime.messages import CancelWork, ForgetWork, RunWork
 from services.runtime.service import Context, EventItem, FactItem, Service, Shell
 from services.runtime.settings import Settings
 
@@ -24,7 +24,7 @@ class Bench:
     store: Any = None
     settings: Settings = field(default_factory=Settings)
     now_us: int = NOW
-    work: list[tuple[str, RunWork | CancelWork]] = field(default_factory=list)
+    work: list[tuple[str, RunWork | CancelWork | ForgetWork]] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
     pending: bool = False
 
@@ -75,7 +75,7 @@ class Bench:
 class _Recording(Context):
     bench: Bench
 
-    async def publish_work(self, node_id: str, work: RunWork | CancelWork) -> int:
+    async def publish_work(self, node_id: str, work: RunWork | CancelWork | ForgetWork) -> int:
         if (node_id, work) not in self.bench.work:
             self.bench.work.append((node_id, work))
         return 1

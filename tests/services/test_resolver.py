@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from domain.environment.lookup import Made
+from domain.errors import NotFound
 from domain.execution import events as e
-from domain.execution.job import Job
+from domain.execution.job import Environment, Job
 from domain.files import FileRef, file_set
 from domain.memo import memo_key
+from domain.node.events import NodeJoined
+from domain.node.offer import Offer
+from projections.environment_queries import LastLock
 from projections.service_queries import Seen
 from services.resolver import SERVICE as RESOLVER
 from services.resolver import Resolver
@@ -23,6 +29,11 @@ from tests.services.shell import Bench
 
 RUN, LAST = Ref("a", "execution", "exec_x"), Ref("a", "execution", "exec_last")
 INPUT = FileRef("in.csv", "b" * 64, 3)
+HERE = "cpython-3.11.7-linux-x86_64"
+PINS = "".join(f"{pin} --hash=sha256:{'a' * 64}\n" for pin in ("pandas==2.3", "six==1.16")).encode()
+LOCK = FileRef("requirements.lock", sha256(PINS).hexdigest(), len(PINS))
+OLD_PINS = PINS.replace(b"2.3", b"2.2").replace(b"six==1.16", b"attrs==1.0")
+OLD = sha256(OLD_PINS).hexdigest()
 JOB = Job("python", FileRef("s.py", "a" * 64, 1), ("--fast",), file_set((INPUT,)))
 DONE = e.AttemptResult(
     "succeeded",
@@ -41,6 +52,9 @@ class Rows:
     def __init__(self) -> None:
         self.served: dict[str, tuple[str, Any]] = {}
         self.last: str | None = None
+        self.made: list[Made] = []
+        self.locked: LastLock | None = None
+        self.nodes = {"n1": NodeJoined("i1", Offer("local", 1, 1, "process", ("python",), targets=(HERE,)))}
 
     async def seen(self, account: str, path: str, sha256: str, hashes: set[str], before: int) -> Seen:
         return Seen(True, True, frozenset(hashes))
@@ -51,12 +65,29 @@ class Rows:
     async def last_of_script(self, account: str, path: str, before: int) -> str | None:
         return self.last
 
+    async def made_of(self, account: str, kind: str, lock: str, builds: bool) -> list[Made]:
+        return self.made if (kind, lock) == ("python", LOCK.sha256) else []
+
+    async def last_other_lock(self, account: str, path: str, lock: str, before: int) -> LastLock | None:
+        return self.locked
+
+    async def nodes_joined(self) -> dict[str, NodeJoined]:
+        return self.nodes
+
 
 class Store:
     """A store that has all but what is `gone`."""
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
+        self.blobs: dict[str, bytes] = {}
+        self.opened: list[str] = []
+
+    async def open(self, account: str, sha256: str) -> AsyncIterator[bytes]:
+        self.opened.append(sha256)
+        if sha256 not in self.blobs:
+            raise NotFound("It is gone.")
+        yield self.blobs[sha256]
 
     async def missing(self, account: str, blobs: Collection[BlobRef]) -> list[BlobRef]:
         return [blob for blob in blobs if blob.sha256 in self.gone]
@@ -122,3 +153,53 @@ async def test_a_miss_names_what_differs_from_the_last_run(other: Job, said: str
 async def test_a_first_run_says_that_it_is_one() -> None:
     (cached,) = await resolved(bench(), submitted())
     assert cached.memo == e.Lookup("miss", "s.py has not run before")
+
+
+NEEDY = replace(JOB, environment=Environment("python", LOCK, "requirements.txt"))
+
+
+async def of_environment(world: Bench, job: Job = NEEDY) -> e.Lookup:
+    (cached,) = await resolved(world, submitted(job, memoize=False))
+    assert isinstance(cached.environment, e.Lookup)
+    return cached.environment
+
+
+async def test_without_packages_there_is_nothing_to_make() -> None:
+    assert await of_environment(bench(), JOB) == e.Lookup("hit", "the runtime alone: no dependencies declared")
+
+
+async def test_packages_that_were_built_before_are_a_hit_and_no_lock_is_read() -> None:
+    world = bench()
+    world.queries.made = [Made("env_1", HERE, 2, 900)]
+    assert await of_environment(world) == e.Lookup("hit", "2 packages of requirements.txt, built before")
+    assert world.store.opened == []
+
+
+async def test_packages_that_nobody_built_are_a_miss() -> None:
+    assert await of_environment(bench()) == e.Lookup("miss", "not built before")
+
+
+async def test_a_changed_lock_is_told_package_by_package_and_read_once() -> None:
+    world = bench()
+    world.queries.locked = LastLock("python", OLD)
+    world.store.blobs = {LOCK.sha256: PINS, OLD: OLD_PINS}
+    found = await of_environment(world)
+    assert found == e.Lookup("miss", "requirements.txt changed: pandas 2.2 → 2.3, +six 1.16, -attrs")
+    assert sorted(world.store.opened) == sorted([LOCK.sha256, OLD])
+
+
+async def test_an_old_lock_that_is_gone_leaves_the_word_that_it_changed() -> None:
+    world = bench()
+    world.queries.locked = LastLock("python", "f" * 64)
+    world.store.blobs = {LOCK.sha256: PINS}
+    assert await of_environment(world) == e.Lookup("miss", "requirements.txt changed")
+    world = bench()
+    world.queries.locked = LastLock("node", "f" * 64)
+    assert await of_environment(world) == e.Lookup("miss", "not built before")
+
+
+async def test_another_interpreter_on_the_nodes_is_a_miss() -> None:
+    world = bench()
+    world.queries.made = [Made("env_1", HERE.replace("11.7", "11.6"), 2, 900)]
+    found = await of_environment(world)
+    assert found.reason == ("made for cpython-3.11.6-linux-x86_64, the nodes have 3.11.7: the interpreter changed")

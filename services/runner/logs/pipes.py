@@ -76,6 +76,8 @@ class Pipes:
             self._open.discard(fd)
             self._loop.remove_reader(fd)
             close_all(fd)
+            self._write()
+            self._spool.end(self._fds[fd])
             if not self._open:
                 self._flush()
                 self.ended.set()

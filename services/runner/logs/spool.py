@@ -14,6 +14,7 @@ from pathlib import Path
 from domain.execution.events import LogSummary
 from services.runner.last_words import TAIL_BYTES
 from services.runner.logs.numbering import Numbering
+from services.runner.logs.redaction import Veil
 from services.runtime.log_frames import LENGTH, framed, take_frames
 from services.runtime.messages import ChunkHead
 from services.runtime.plain import to_json
@@ -35,6 +36,8 @@ class Spool:
         self.chunks = self.size_bytes = self.dropped_lines = self.dropped_bytes = 0
         self.on_first: Callable[[], None] = _nobody_asked
         """Called when the first chunk is kept."""
+        self.veil: Veil | None = None
+        """What is said passes through it before it is kept anywhere."""
         self.tail = b""
         """The last of what came on stderr, kept in the log or not."""
         self.broken = ""
@@ -43,7 +46,18 @@ class Spool:
         """Length of the file: what is before it can be read."""
 
     def write(self, stream: str, data: bytes) -> None:
-        """Keep `data`; at the limit keep what fits, say so once in the log itself, and count the rest."""
+        """Keep `data`, veiled; at the limit keep what fits, say so once in the log itself, and count the rest."""
+        if self.veil is not None:
+            data = self.veil.feed(stream, data)
+        if data:
+            self._write(stream, data)
+
+    def end(self, stream: str) -> None:
+        """Nothing more comes on `stream`: what the veil kept back is kept now."""
+        if self.veil is not None and (data := self.veil.end(stream)):
+            self._write(stream, data)
+
+    def _write(self, stream: str, data: bytes) -> None:
         if stream == STREAMS[1]:
             self.tail = (self.tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
         if self.broken:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.execution.events import Usage
 from domain.execution.job import Limits
@@ -19,6 +19,14 @@ BOX_UID = 64321
 
 class StartFailed(Exception):
     """The box could not be made; nothing of the script ran."""
+
+
+class ImageRefused(Exception):
+    """The image that a person asked for cannot be used; `final`: another try will not change that."""
+
+    def __init__(self, code: str, message: str, hint: str, *, final: bool = True) -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint, self.final = code, message, hint, final
 
 
 ENVIRONMENT = "/env"
@@ -79,6 +87,8 @@ class Running(Protocol):
 
     stdout: int
     stderr: int
+    warm: bool
+    """It was forked from an interpreter that was there already."""
 
     async def wait(self) -> Exit:
         """The end of the main process; others of its tree may still run."""
@@ -115,3 +125,11 @@ class Sandbox(Protocol):
 
     async def start(self, spec: Spec) -> Running:
         """Raises StartFailed when the box cannot be made."""
+
+
+@runtime_checkable
+class TakesImages(Protocol):
+    """A sandbox that also runs scripts in a person's own container image."""
+
+    async def interpreters_in(self, image: str) -> tuple[Interpreter, ...]:
+        """What runs in the image, which is fetched if need be. Raises ImageRefused."""

@@ -26,6 +26,8 @@ class Boxed:
     nothing is left. bwrap reports a signal as 128 + signal, as a shell does; that is read back here.
     """
 
+    warm = False
+
     def __init__(self, child: Child, init: int | None, group: Group | None, out: int, err: int, status: int) -> None:
         self.stdout, self.stderr = out, err
         self._child, self._init, self._group, self._status = child, init, group, status
@@ -50,7 +52,7 @@ class Boxed:
             kill_each(self._members(), signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended(), grace_seconds)
-        if self._init_fd >= 0 and not _over(self._init_fd):
+        if self._init_fd >= 0 and not over(self._init_fd):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
         self._child.kill()
@@ -58,7 +60,7 @@ class Boxed:
 
     async def _ended(self) -> None:
         await self._child.wait()
-        if self._init_fd >= 0 and not _over(self._init_fd):
+        if self._init_fd >= 0 and not over(self._init_fd):
             # the main process has ended; what it left behind has no claim to go on
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
@@ -66,7 +68,7 @@ class Boxed:
         self._reap_init()
 
     def gone(self) -> bool:
-        ended = self._child.status is not None and (self._init_fd < 0 or _over(self._init_fd))
+        ended = self._child.status is not None and (self._init_fd < 0 or over(self._init_fd))
         return ended and not (self._group and self._group.pids())
 
     def usage(self) -> Usage:
@@ -88,8 +90,8 @@ class Boxed:
     def close(self) -> None:
         close_all(self._init_fd, self._status)
         self._child.close()
-        if self._group is not None and not self._group.remove():
-            asyncio.get_running_loop().create_task(_remove(self._group))
+        if self._group is not None:
+            remove_soon(self._group)
 
     def _ran(self) -> bool:
         """bwrap writes the exit code to the status pipe only for a program that it could start."""
@@ -110,11 +112,17 @@ class Boxed:
                 _, _, self._reaped = os.wait4(self._init, os.WNOHANG)
 
 
-def _over(pidfd: int) -> bool:
+def over(pidfd: int) -> bool:
     """The process behind the descriptor has ended."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def remove_soon(group: Group) -> None:
+    """Take the group away, in a moment if not now."""
+    if not group.remove():
+        asyncio.get_running_loop().create_task(_remove(group))
 
 
 async def _remove(group: Group) -> None:

@@ -27,6 +27,7 @@ from services.runner.sandbox.environment import handed_over, helper
 from services.runner.sandbox.rlimits import rlimits
 from services.runner.sandbox.rootfs import (
     HOSTNAME,
+    environment_arguments,
     make_etc,
     network_arguments,
     program_arguments,
@@ -59,7 +60,7 @@ class Bubblewrap:
             log.warning("system calls are not filtered: those of %s are not known here", platform.machine())
         programs = program_arguments(each.program for each in here)
         system = [*system_arguments(make_etc(folder / "box-etc")), *programs]
-        self._fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
+        self.fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
         self._drop = [shutil.which("setpriv") or "/usr/bin/setpriv", *DROP_ALL] if self._root else []
 
     async def start(self, spec: Spec) -> Boxed:
@@ -108,8 +109,9 @@ class Bubblewrap:
 
     def _arguments(self, spec: Spec, fds: _Pipes) -> list[str]:
         size = str(spec.limits.memory_bytes)
-        found = [*self._fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
+        found = [*self.fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
+        found += environment_arguments(spec.environment) if spec.environment else []
         found += network_arguments() if spec.network else ["--unshare-net"]
         found += [] if self._root else ["--remount-ro", "/dev", "--remount-ro", "/"]
         found += ["--seccomp", str(fds.filter)] if fds.filter >= 0 else []

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,9 @@ class Group(Protocol):
 
     def joined(self) -> AbstractContextManager[bool]:
         """Meanwhile the calling thread is in the group, and so is what it starts; False where threads cannot be moved."""
+
+    def doors(self) -> list[int]:
+        """Descriptors to hand to another process: whoever writes `0` to all of them is in the group; the caller closes them."""
 
     def pids(self) -> list[int]:
         """The processes that are in it."""
@@ -79,6 +82,19 @@ def write(path: Path, value: str) -> None:
         os.write(fd, value.encode())
     finally:
         os.close(fd)
+
+
+def opened(paths: Iterable[Path]) -> list[int]:
+    """For writing; all or, with OSError, none."""
+    found: list[int] = []
+    try:
+        for path in paths:
+            found.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError:
+        for fd in found:
+            os.close(fd)
+        raise
+    return found
 
 
 def field_of(path: Path, name: str) -> int:

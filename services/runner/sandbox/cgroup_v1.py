@@ -13,6 +13,7 @@ from services.runner.sandbox.cgroup import (
     field_of,
     kill_each,
     number_of,
+    opened,
     pids_max,
     pids_of,
     quota_us,
@@ -56,6 +57,9 @@ class GroupV1:
         finally:
             for folder in self._distinct:
                 write(folder.parent / "tasks", "0")
+
+    def doors(self) -> list[int]:
+        return opened(folder / "tasks" for folder in self._distinct)
 
     def pids(self) -> list[int]:
         return pids_of(self._folders["pids"] / "cgroup.procs")

@@ -13,6 +13,7 @@ from services.runner.sandbox.cgroup import (
     field_of,
     kill_each,
     number_of,
+    opened,
     pids_max,
     pids_of,
     quota_us,
@@ -43,6 +44,9 @@ class GroupV2:
     @contextlib.contextmanager
     def joined(self) -> Iterator[bool]:
         yield False
+
+    def doors(self) -> list[int]:
+        return opened([self._folder / "cgroup.procs"])
 
     def pids(self) -> list[int]:
         return pids_of(self._folder / "cgroup.procs")

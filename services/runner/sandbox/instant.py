@@ -23,6 +23,8 @@ class Instant:
 class Ended:
     """A script that has ended; its pipes are at their end."""
 
+    warm = False
+
     def __init__(self) -> None:
         self.stdout, out = pipe()
         self.stderr, err = pipe()

@@ -72,6 +72,8 @@ class Process:
 class Plain:
     """A running script and its shim, whose end means that the tree has ended, unless the script killed it."""
 
+    warm = False
+
     def __init__(self, child: Child, group: Group | None, before: Set[int], pipes: tuple[int, int, int]) -> None:
         self.stdout, self.stderr, self._answer = pipes
         self._child, self._group, self._before = child, group, before

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from services.runner.sandbox.box import BOX_UID
+from services.runner.sandbox.box import BOX_UID, ENVIRONMENT, NODE_MODULES
 
 TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 ETC_COPIED = ("ld.so.cache", "localtime", "timezone", "mime.types", "protocols", "services")
@@ -69,6 +69,13 @@ def network_arguments() -> list[str]:
         if path.exists():
             found += ["--ro-bind", os.path.realpath(path), str(path)]
     return found
+
+
+def environment_arguments(environment: Path) -> list[str]:
+    """The packages of a script, for one start: what is for Node stands above every folder, what is for Python in its own."""
+    modules = environment / "node_modules"
+    source, shown = (modules, NODE_MODULES) if modules.is_dir() else (environment, ENVIRONMENT)
+    return ["--ro-bind", str(source), shown]
 
 
 def program_arguments(programs: Iterable[str]) -> list[str]:

@@ -24,6 +24,8 @@ from services.runner import manifest
 from services.runner.agent import Agent
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
+from services.runner.environments.environments import environments_of
+from services.runner.interpreters import interpreters
 from services.runner.journal import Journal
 from services.runner.node import Capacity, Node
 from services.runner.reports import Reports
@@ -56,6 +58,10 @@ class Grid:
     capacity: Capacity = field(default_factory=lambda: Capacity(4000, 8 * 1024**3))
     log_bytes_max: int = 10**9
     kill_grace_seconds: float = 0.5
+    environment_bytes_max: int = 10 * 1024**3
+    pythons: tuple[str, ...] = ()
+    archives: dict[str, str] = field(default_factory=dict)
+    """The hash of the packed environment that the porter knows, by its id."""
     open_uploads: asyncio.Event = field(default_factory=asyncio.Event)
     asked_uploads: list[str] = field(default_factory=list)
     stale: set[tuple[str, int]] = field(default_factory=set)
@@ -86,15 +92,20 @@ class Grid:
         cache = BlobCache(self.folder / "blobs")
         self.stop = asyncio.Event()
         self.incarnation = id_of("life", secrets.randbits(60))
+        reports, downloads, uploads = Reports(self.node_bus, NODE), Downloads(self.http, cache), Uploads(self.http)
         self.node = Node(
             NODE,
             self.folder,
             self.node_bus,
-            Reports(self.node_bus, NODE),
+            reports,
             self.sandbox,
             cache,
-            Downloads(self.http, cache),
-            Uploads(self.http),
+            downloads,
+            uploads,
+            environments_of(
+                *(self.folder / "environments", self.environment_bytes_max, self.sandbox, interpreters(self.pythons)),
+                *(self.http, cache, downloads, uploads, reports),
+            ),
             self.log_bytes_max,
             self.kill_grace_seconds,
         )
@@ -184,6 +195,9 @@ class Grid:
         if (wanted.execution, wanted.attempt) in self.stale:
             return UrlsGiven(error="STALE_LEASE", message="not yours")
         scope = f"{wanted.execution}.{wanted.attempt}"
+        if wanted.environment:
+            known = self.archives.get(wanted.environment)
+            return UrlsGiven({known: self.store.download_url(ACCOUNT, known, scope)} if known else {})
         if wanted.direction == "download":
             url, small = pick(self.store, ACCOUNT, wanted.blobs, scope) if wanted.bundles else ("", ())
             alone = {blob.sha256 for blob in wanted.blobs}.difference(small)

@@ -10,8 +10,11 @@ import pytest
 
 from domain.batch import events as b
 from domain.cost import events as cost
+from domain.environment.lookup import Made
 from domain.errors import NotFound, Unavailable
 from domain.execution import events as e
+from domain.execution.job import Environment
+from domain.files import FileRef
 from domain.memo import memo_key
 from services.runtime.log import Commit, Ref
 from services.steward import expand as module
@@ -144,3 +147,24 @@ async def _job_of(index: int) -> e.ExecutionSubmitted:
     city = await City(index + 1).expanded()
     submitted: e.ExecutionSubmitted = (await city.events(city.member(index)))[0]
     return submitted
+
+
+async def test_the_environment_of_all_members_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    city = City(9)
+    packages = Environment("python", FileRef("requirements.lock", "b" * 64, 9), "requirements.txt")
+    city.submitted = replace(city.submitted, job=replace(JOB, environment=packages))
+    asked = []
+
+    async def made_of(account: str, kind: str, lock: str, builds: bool) -> list[Made]:
+        asked.append(lock)
+        return [Made("env_1", "cpython-3.11.7-linux-x86_64", 6)]
+
+    async def nodes_joined() -> dict[str, Any]:
+        return {}
+
+    monkeypatch.setattr(city.queries, "made_of", made_of, raising=False)
+    monkeypatch.setattr(city.queries, "nodes_joined", nodes_joined, raising=False)
+    await city.happened(await city.decided(city.submitted))
+    said = {(await city.events(city.member(index)))[1].environment for index in range(9)}
+    assert said == {e.Lookup("hit", "6 packages of requirements.txt, built before")}
+    assert asked == ["b" * 64]

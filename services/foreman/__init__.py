@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import logging
 
+from domain.environment.commands import RecordBuild, RecordDrop, RecordFetch
+from domain.environment.events import EnvironmentInvalidated
 from domain.errors import Invalid, NotFound, StaleLease
 from domain.execution.commands import FinishExecution, StartExecution
 from domain.execution.events import ExecutionAssigned, ExecutionCancelRequested
 from domain.execution.state import Execution
 from domain.node.commands import JoinNode, LeaveNode
+from services.foreman.environments import forget_environment, report_environment
 from services.runtime.log import Ref
-from services.runtime.messages import CancelWork, FinishedFact, JoinedFact, LeftFact, RunWork, StartedFact
+from services.runtime.messages import (
+    CancelWork,
+    EnvironmentFact,
+    FinishedFact,
+    JoinedFact,
+    LeftFact,
+    RunWork,
+    StartedFact,
+)
 from services.runtime.service import Context, EventItem, FactItem, Service
 
 logger = logging.getLogger("rgrid.foreman")
@@ -22,7 +33,8 @@ logger = logging.getLogger("rgrid.foreman")
 async def react(context: Context, item: EventItem | FactItem) -> None:
     """One event or one fact."""
     if isinstance(item, EventItem):
-        await _instruct(context, item)
+        forget = isinstance(item.event, EnvironmentInvalidated)
+        await (forget_environment if forget else _instruct)(context, item)
         return
     match item.fact:
         case StartedFact() as fact:
@@ -31,6 +43,8 @@ async def react(context: Context, item: EventItem | FactItem) -> None:
         case FinishedFact() as fact:
             finish = FinishExecution(fact.attempt, item.node_id, fact.result, item.at_us, fact.sandbox)
             await _report(context, item, fact, finish)
+        case EnvironmentFact() as fact:
+            await report_environment(context, item, fact)
         case JoinedFact() as fact:
             await context.ensure_node(item.node_id)
             await _join(context, item, JoinNode(fact.incarnation, fact.offer))
@@ -81,7 +95,16 @@ def _node(item: FactItem) -> Ref:
 
 SERVICE = Service(
     name="foreman",
-    consumes=(ExecutionAssigned, ExecutionCancelRequested, StartedFact, FinishedFact, JoinedFact, LeftFact),
-    sends=(StartExecution, FinishExecution, JoinNode, LeaveNode),
+    consumes=(
+        ExecutionAssigned,
+        ExecutionCancelRequested,
+        EnvironmentInvalidated,
+        StartedFact,
+        FinishedFact,
+        EnvironmentFact,
+        JoinedFact,
+        LeftFact,
+    ),
+    sends=(StartExecution, FinishExecution, RecordBuild, RecordFetch, RecordDrop, JoinNode, LeaveNode),
     react=react,
 )

@@ -1,0 +1,194 @@
+"""The environments of a node: an attempt asks for its own, and holds it until nothing of the attempt is left.
+
+Made once however many ask, of this process (a task they share) or of others (a lock). The least recently used ones go when
+the budget is reached; what is held stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from domain.errors import Unavailable
+from services.runner.blobs import BlobCache
+from services.runner.download import Downloads
+from services.runner.environments.budget import shrink
+from services.runner.environments.failures import Unbuilt
+from services.runner.environments.folder import read_manifest, whole
+from services.runner.environments.making import Lock, Making, read_lock
+from services.runner.environments.shelf import Shelf
+from services.runner.environments.telling import Telling
+from services.runner.environments.using import alone, use
+from services.runner.environments.wanted import FOUND, Wanted
+from services.runner.interpreters import Interpreter
+from services.runner.reports import Reports
+from services.runner.sandbox.box import Sandbox
+from services.runner.upload import Uploads
+from services.runner.urls import Urls
+from services.runtime.messages import BlobRef, RunWork
+
+log = logging.getLogger("rgrid.runner")
+
+ID = re.compile(r"env_[0-9a-f]{8,64}")
+TRIES_MAX = 5
+"""So often it may be thrown away between its making and its use; that is more than chance."""
+
+
+class Held:
+    """An environment in use: `path` stays as it is until `close`."""
+
+    def __init__(self, path: Path, fd: int, told: asyncio.Task[None] | None, closed: Callable[[], None]) -> None:
+        self.path, self._fd, self._told, self._closed = path, fd, told, closed
+
+    async def settled(self, seconds: float) -> None:
+        """The control plane knows of it, and has its archive; or that took longer than `seconds`."""
+        if self._told is not None:
+            await asyncio.wait((self._told,), timeout=seconds)
+
+    def close(self) -> None:
+        """The attempt is over."""
+        if self._told is not None:
+            self._told.cancel()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            self._closed()
+
+
+class Environments:
+    """`bytes_max` is the disk budget."""
+
+    def __init__(
+        self, making: Making, telling: Telling, cache: BlobCache, downloads: Downloads, bytes_max: int
+    ) -> None:
+        self._making, self._telling, self._shelf, self._bytes_max = making, telling, making.shelf, bytes_max
+        self._cache, self._downloads = cache, downloads
+        self._tasks: dict[str, asyncio.Task[str]] = {}
+        self._askers: dict[str, int] = {}
+        self._doomed: dict[str, str] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+
+    async def ready(
+        self, work: RunWork, interpreter: Interpreter, urls: Urls, making: Callable[[Lock], None] = lambda _: None
+    ) -> Held | None:
+        """The environment of this job, held; None for a job without packages. `making` hears of one that must be made.
+
+        Raises Unbuildable (the lock is to blame), Unbuilt (try again later), Damaged, Unavailable, StaleLease, OSError.
+        """
+        if work.job.environment is None:
+            return None
+        wanted, event = Wanted.of(work, work.job.environment, interpreter), FOUND
+        path = self._shelf.path(wanted.id)
+        for _ in range(TRIES_MAX):
+            fd = use(path)
+            if fd is not None and whole(path, wanted.recipe, interpreter):
+                if event != FOUND:
+                    self._do(self._shrink())
+                return Held(path, fd, self._telling.tell(wanted, event, urls), lambda: self._released(wanted.id))
+            if fd is not None:
+                os.close(fd)
+            lock = await self._lock(wanted, urls)
+            making(lock)
+            event = await self._made(wanted, lock, urls)
+        raise Unbuilt("it is thrown away again and again before it can be used")
+
+    def forget(self, environments: tuple[str, ...], reason: str) -> None:
+        """Throw them away; those that are in use without a box of their own, as soon as they are not."""
+        for each in environments:
+            if ID.fullmatch(each):
+                self._do(self._forget(each, reason))
+
+    def sweep(self) -> None:
+        """What an earlier life left half done. Takes a moment: run it in a thread."""
+        self._shelf.sweep_all()
+
+    async def _lock(self, wanted: Wanted, urls: Urls) -> Lock:
+        blob = wanted.packages.lock
+        self._cache.hold(blob.sha256)
+        try:
+            await self._downloads.fetch([BlobRef(blob.sha256, blob.size_bytes)], urls)
+            return read_lock(wanted.packages.kind, self._cache.path(blob.sha256).read_bytes())
+        finally:
+            self._cache.release(blob.sha256)
+
+    async def _made(self, wanted: Wanted, lock: Lock, urls: Urls) -> str:
+        """Share the making with all who ask meanwhile; it goes on as long as one of them wants it."""
+        task = self._tasks.get(wanted.id)
+        if task is None:
+            task = self._tasks[wanted.id] = asyncio.create_task(self._make(wanted, lock, urls))
+            task.add_done_callback(lambda done: self._over(wanted.id, done))
+        self._askers[wanted.id] = self._askers.get(wanted.id, 0) + 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._askers[wanted.id] -= 1
+            if not self._askers[wanted.id]:
+                del self._askers[wanted.id]
+                if self._tasks.get(wanted.id) is task and task.cancel():
+                    del self._tasks[wanted.id]
+
+    async def _make(self, wanted: Wanted, lock: Lock, urls: Urls) -> str:
+        event = await self._making.make(wanted, lock, urls)
+        if event != FOUND:  # whoever was told that it is here: what there was is gone
+            self._telling.dropped(wanted.id, wanted.recipe, "damaged")
+        return event
+
+    def _over(self, environment: str, task: asyncio.Task[str]) -> None:
+        if self._tasks.get(environment) is task:
+            del self._tasks[environment]
+        if not task.cancelled():
+            task.exception()
+
+    async def _forget(self, environment: str, reason: str) -> None:
+        async with alone(self._shelf.lock(environment)):
+            manifest = read_manifest(self._shelf.path(environment))
+            if manifest is None:
+                return
+            confined = self._making.sandbox.confined
+            if await asyncio.to_thread(self._shelf.remove, environment, also_used=confined):
+                self._doomed.pop(environment, None)
+                self._telling.dropped(environment, manifest.recipe, reason)
+            else:
+                self._doomed[environment] = reason
+
+    def _released(self, environment: str) -> None:
+        if environment in self._doomed:
+            self._do(self._forget(environment, self._doomed[environment]))
+
+    async def _shrink(self) -> None:
+        for kept in await asyncio.to_thread(shrink, self._shelf, self._bytes_max):
+            self._telling.dropped(kept.id, kept.manifest.recipe, "budget")
+
+    def _do(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(doing)
+        self._chores.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._chores.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, Unavailable):
+            log.error("the environments of the node: a chore failed", exc_info=error)
+
+
+def environments_of(
+    folder: Path,
+    bytes_max: int,
+    sandbox: Sandbox,
+    here: tuple[Interpreter, ...],
+    http: aiohttp.ClientSession,
+    cache: BlobCache,
+    downloads: Downloads,
+    uploads: Uploads,
+    reports: Reports,
+) -> Environments:
+    """Those of a node in `folder`; `here` are the interpreters of this machine, which may not be those of its sandbox."""
+    shelf = Shelf(folder)
+    making = Making(shelf, http, sandbox, here, bytes_max)
+    return Environments(making, Telling(shelf, reports, uploads), cache, downloads, bytes_max)

@@ -1,0 +1,148 @@
+"""An environment as one file and back: tar in zstd, alike for equal content, and taken apart with suspicion."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from pathlib import Path
+from typing import BinaryIO
+
+import zstandard
+
+from services.runner.bundles import Upload
+from services.runner.environments.folder import OWN
+
+NAME = "environment.tar.zst"
+LEVEL = 3
+WINDOW_BYTES_MAX = 128 * 1024**2
+ENTRIES_MAX = 1_000_000
+PIECE_BYTES = 1024**2
+MTIME = 315_532_800
+"""1980: the beginning of time for zip files, which some packages are made into."""
+
+
+class BadArchive(Exception):
+    """It is not an environment, or is meant to be more than that."""
+
+
+def pack(folder: Path, path: Path) -> Upload:
+    """Write `folder` to `path` without what each node writes for itself. Takes a while: run it in a thread. Raises OSError."""
+    with path.open("wb") as raw:
+        hashed = _Hashed(raw)
+        with (
+            zstandard.ZstdCompressor(LEVEL, threads=-1).stream_writer(hashed, closefd=False) as packed,  # type: ignore[arg-type]
+            tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT, bufsize=PIECE_BYTES) as archive,
+        ):
+            _add(archive, folder, "")
+        return Upload(path, hashed.digest.hexdigest(), raw.tell())
+
+
+def _add(archive: tarfile.TarFile, folder: Path, below: str) -> None:
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        name = below + entry.name
+        if name in OWN:
+            continue
+        info = tarfile.TarInfo(name)
+        info.mtime = MTIME
+        if entry.is_symlink():
+            info.type, info.linkname = tarfile.SYMTYPE, os.readlink(entry.path)  # noqa: PTH115
+            archive.addfile(info)
+        elif entry.is_dir():
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(info)
+            _add(archive, Path(entry.path), f"{name}/")
+        else:
+            with open(entry.path, "rb") as file:  # noqa: PTH123 (thousands of them)
+                status = os.fstat(file.fileno())
+                info.size, info.mode = status.st_size, 0o755 if status.st_mode & 0o100 else 0o644
+                archive.addfile(info, file)
+
+
+def unpack(path: Path, sha256: str, folder: Path, bytes_max: int) -> None:
+    """Fill `folder`, which is new, from an archive of that hash. Raises BadArchive, OSError. Run it in a thread."""
+    with path.open("rb") as raw:
+        if hashlib.file_digest(raw, "sha256").hexdigest() != sha256:
+            raise BadArchive("it does not have the content that its hash names")
+        raw.seek(0)
+        try:
+            unpacked = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX).stream_reader(
+                raw, read_size=PIECE_BYTES
+            )
+            with tarfile.open(fileobj=unpacked, mode="r|", bufsize=PIECE_BYTES) as archive:
+                _take_all(archive, folder, bytes_max)
+        except (tarfile.TarError, zstandard.ZstdError, EOFError, ValueError, FileExistsError) as error:
+            raise BadArchive(str(error) or type(error).__name__) from error
+
+
+def _take_all(archive: tarfile.TarFile, folder: Path, bytes_max: int) -> None:
+    """Folders come before what is in them, and links are made last: nothing is ever written through one."""
+    top, room, links, folders = os.path.realpath(folder), bytes_max, [], {""}
+    for number, info in enumerate(archive):
+        name = _checked(info.name, folders)
+        room -= info.size + 512
+        if room < 0 or number > ENTRIES_MAX:
+            raise BadArchive(f"it is larger than {bytes_max:,} bytes or has more than {ENTRIES_MAX:,} files")
+        path = f"{top}/{name}"
+        if info.isdir():
+            os.mkdir(path, 0o755)  # noqa: PTH102 (thousands of them)
+            folders.add(name)
+        elif info.isreg() and not info.issparse():
+            _write(archive, info, path)
+        elif info.issym():
+            links.append((name, info.linkname))
+        else:
+            raise BadArchive(f"{name!r} is neither a file nor a folder")
+    for name, goal in links:
+        _link(top, name, goal)
+
+
+def _checked(name: str, folders: set[str]) -> str:
+    parts = name.split("/")
+    if (
+        not all(parts)
+        or ".." in parts
+        or "." in parts
+        or "\0" in name
+        or name in OWN
+        or "/".join(parts[:-1]) not in folders
+    ):
+        raise BadArchive(f"{name!r} is not a path in an environment")
+    return name
+
+
+def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> None:
+    source, left = archive.extractfile(info), info.size
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if info.mode & 0o100 else 0o644)
+    with os.fdopen(fd, "wb", buffering=0) as file:
+        while left and source is not None and (data := source.read(min(left, PIECE_BYTES))):
+            file.write(data)
+            left -= len(data)
+    if left:
+        raise BadArchive(f"{info.name!r} is cut off")
+
+
+def _link(top: str, name: str, goal: str) -> None:
+    """Inside only; what it leads to may be a link too, which is checked likewise."""
+    parent = os.path.dirname(f"{top}/{name}")  # noqa: PTH120
+    if os.path.isabs(goal) or not os.path.normpath(f"{parent}/{goal}").startswith(top + "/"):  # noqa: PTH117
+        raise BadArchive(f"{name!r} is a link that leaves the environment")
+    os.symlink(goal, f"{top}/{name}")  # noqa: PTH211
+    if not os.path.realpath(f"{top}/{name}").startswith(top + "/"):
+        raise BadArchive(f"{name!r} is a link that leaves the environment")
+
+
+class _Hashed:
+    """Writes through, and hashes what it writes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.digest = file, hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        return self._file.write(data)
+
+    def flush(self, *_: object) -> None:
+        self._file.flush()

@@ -1,0 +1,54 @@
+"""Runs a tool outside every box: uv or npm, which only unpack. It ends with us, and its words are kept to explain an end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.runner.sandbox.spawn import Birth, Child, close_all
+
+SAID_BYTES_MAX = 256 * 1024
+SECONDS_MAX = 3600.0
+PREPARED = 'umask 022; cd "$1" || exit 125; shift; exec "$@"'
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+COMMON = ("HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a tool ended: `code` is negative for a signal, None when it took too long."""
+
+    code: int | None
+    said: str
+
+
+async def run(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Done:
+    """Run it in `folder`; it is killed when this is cancelled, and when this process is. Raises OSError."""
+    setpriv = shutil.which("setpriv")
+    tied = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    words = os.memfd_create("words")
+    try:
+        child = Child(Birth(["/bin/sh", "-c", PREPARED, "sh", str(folder), *tied, *argv], env, words, words).spawn())
+        try:
+            code: int | None = await asyncio.wait_for(child.wait(), SECONDS_MAX)
+        except TimeoutError:
+            code = None
+        finally:
+            child.kill()
+            await child.wait()
+            child.close()
+        size = os.fstat(words).st_size
+        return Done(code, os.pread(words, SAID_BYTES_MAX, max(0, size - SAID_BYTES_MAX)).decode(errors="replace"))
+    finally:
+        close_all(words)
+
+
+def surroundings(environ: Mapping[str, str], names: Sequence[str], prefixes: Sequence[str]) -> dict[str, str]:
+    """What a tool gets of our environment: what leads it to its index, and nothing that names a grid or a person."""
+    wanted = {*COMMON, *names, *PROXIES, *(name.lower() for name in PROXIES)}
+    found = {name: text for name, text in environ.items() if name in wanted or name.startswith(tuple(prefixes))}
+    return {"PATH": os.defpath.lstrip(":"), **found}

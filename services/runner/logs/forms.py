@@ -1,0 +1,65 @@
+"""How the value of a secret may turn up in a log: as it is, line by line, or as the usual tools write it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+VALUE_BYTES_MIN = 4
+"""A shorter one would blot out half of what a script says."""
+PART_BYTES_MIN = 8
+"""Of a line of the value, or of its base64 within other data."""
+LINES_MAX = 128
+"""So many lines of one value are looked for by themselves: a private key has 50."""
+WRAPPED_CHARS = 76
+"""Of a line of base64, as the tool of that name writes it."""
+
+
+def forms_of(values: Iterable[bytes]) -> frozenset[bytes]:
+    """All byte strings that stand for one of `values`."""
+    found: set[bytes] = set()
+    for value in values:
+        bare = value.strip(b"\r\n")
+        if len(bare) >= VALUE_BYTES_MIN:
+            found.add(bare)
+            found.update(_lines(bare))
+            found.update(_written(bare))
+            for each in {bare, value}:
+                found.update(_base64(each))
+    return frozenset(found)
+
+
+def _lines(value: bytes) -> list[bytes]:
+    lines = [line.strip() for line in value.split(b"\n")[:LINES_MAX]]
+    return [line for line in lines if len(line) >= PART_BYTES_MIN]
+
+
+def _written(value: bytes) -> list[bytes]:
+    """In a URL, in JSON, in a traceback, in hexadecimal."""
+    found = [quote(value, safe=""), quote(value), quote_plus(value), value.hex(), value.hex().upper()]
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        found.append(repr(value)[2:-1])
+    else:
+        found += [json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]]
+    return [each.encode() for each in found]
+
+
+def _base64(value: bytes) -> list[bytes]:
+    """By itself, in lines, and wherever it begins in other data: then without the characters that it shares with those."""
+    whole = base64.b64encode(value)
+    found = [whole, whole.rstrip(b"=")]
+    if len(whole) > WRAPPED_CHARS:
+        lines = [whole[at : at + WRAPPED_CHARS] for at in range(0, len(whole), WRAPPED_CHARS)]
+        found += [line for line in lines[:LINES_MAX] if len(line) >= PART_BYTES_MIN]
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(value)) * 8 // 6
+        inner = base64.b64encode(bytes(before) + value)[first:last]
+        found += [inner] if len(inner) >= PART_BYTES_MIN else []
+    return found + [each.translate(_URL_SAFE) for each in found]
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")

@@ -1,0 +1,66 @@
+"""The last steps before the interpreter runs the script: without rights, and with nothing that another run had."""
+
+from __future__ import annotations
+
+import base64
+import os
+import resource
+import sys
+import time
+from typing import Any
+
+from services.runner.sandbox import seccomp_install
+from services.runner.warm.inside import calls, names
+
+
+def become(order: dict[str, Any], settings: dict[str, Any], out: int, err: int, places: list[int]) -> None:
+    """In process 2 of the box. Raises nothing: it ends with 127 instead, as a program that cannot be started does."""
+    try:
+        _streams(out, err)
+        os.setsid()
+        for kind, bound in order["rlimits"]:
+            resource.setrlimit(kind, (bound, bound))
+        os.chdir(settings["work"])
+        os.umask(0o022)
+        _without_rights(order["uid"])
+        if settings["filter"]:
+            seccomp_install.install(base64.b64decode(settings["filter"]))
+        _variables(order["env"])
+        _fresh_seeds()
+        program, name, *arguments = order["argv"]
+        names.put(name, places)
+        sys.argv[:] = [name, *arguments]
+        sys.orig_argv[:] = [program, name, *arguments]
+    except BaseException as error:
+        os.write(2, f"{error}\n".encode())
+        os._exit(127)
+
+
+def _streams(out: int, err: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for fd, stream in ((nothing, 0), (out, 1), (err, 2)):
+        os.dup2(fd, stream)
+        os.close(fd)
+
+
+def _without_rights(uid: int) -> None:
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    calls.prctl(calls.PR_SET_DUMPABLE, 1)  # else its own /proc/self would not be its own
+    calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _variables(env: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+
+
+def _fresh_seeds() -> None:
+    """`random` sees to itself at a fork; these do not."""
+    numpy = sys.modules.get("numpy.random")
+    if numpy is not None:
+        numpy.seed()
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    if multiprocessing is not None:
+        multiprocessing.current_process().authkey = os.urandom(32)

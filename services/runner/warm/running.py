@@ -1,0 +1,105 @@
+"""A script that a zygote forked: its end, as process 1 of its box tells it and the kernel proves it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from domain.execution.events import Usage
+from services.runner.sandbox.box import Exit
+from services.runner.sandbox.boxed import SIGNAL_BASE, over, remove_soon
+from services.runner.sandbox.cgroup import Group, empty, kill_each
+from services.runner.sandbox.spawn import close_all, readable
+from services.runner.sandbox.tree import descendants
+
+WORD_BYTES = 4096
+
+
+class Forked:
+    """`init_fd` is process 1 of the box, whose end is the proof that nothing is left; `line` what it speaks through.
+
+    `ended` is called once, when the box is gone.
+    """
+
+    warm = True
+
+    def __init__(
+        self, init_fd: int, line: socket.socket, group: Group | None, pipes: tuple[int, int], ended: Callable[[], None]
+    ) -> None:
+        self.stdout, self.stderr = pipes
+        self._init_fd, self._line, self._group = init_fd, line, group
+        self._began = time.monotonic()
+        self._said: dict[str, Any] | None = None
+        self._heard = asyncio.create_task(self._listen())
+        self._over = asyncio.create_task(self._until_over(ended))
+
+    async def wait(self) -> Exit:
+        await asyncio.shield(self._heard)
+        if self._said is None:  # process 1 was killed: by us, by the kernel for want of memory, or with its zygote
+            await asyncio.shield(self._over)
+            return Exit(SIGNAL_BASE + signal.SIGKILL, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(self._said["status"])
+        return Exit(code) if code >= 0 else Exit(SIGNAL_BASE - code, -code)
+
+    async def kill(self, grace_seconds: float) -> None:
+        if grace_seconds > 0 and not over(self._init_fd):
+            kill_each(self._members(), signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._over), grace_seconds)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
+        await asyncio.shield(self._over)
+        if self._group is not None:
+            await empty(self._group)
+
+    def gone(self) -> bool:
+        return over(self._init_fd) and not (self._group and self._group.pids())
+
+    def usage(self) -> Usage:
+        wall_ms = int((time.monotonic() - self._began) * 1000)
+        if self._group is not None:
+            return Usage(self._group.cpu_ms() or 0, self._group.memory_peak_bytes(), wall_ms)
+        said = self._said or {}
+        return Usage(said.get("cpu_ms", 0), said.get("peak") or None, wall_ms)
+
+    def oom(self) -> bool:
+        return self._group is not None and self._group.oom_kills() > 0
+
+    def guarded(self) -> bool:
+        return self._group is not None
+
+    def close(self) -> None:
+        close_all(self._init_fd)
+        self._line.close()
+        if self._group is not None:
+            remove_soon(self._group)
+
+    async def _listen(self) -> None:
+        await readable(self._line.fileno())
+        with contextlib.suppress(OSError, ValueError):
+            self._said = json.loads(self._line.recv(WORD_BYTES))
+
+    async def _until_over(self, ended: Callable[[], None]) -> None:
+        await readable(self._init_fd)
+        ended()
+
+    def _members(self) -> list[int]:
+        init = pid_of(self._init_fd)
+        pids = self._group.pids() if self._group is not None else descendants(init)
+        return [pid for pid in pids if pid != init]
+
+
+def pid_of(pidfd: int) -> int:
+    """The process behind a descriptor, as this process counts; 0 or less once it is gone."""
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return int(line.partition(":")[2])
+    return 0

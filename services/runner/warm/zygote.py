@@ -1,0 +1,135 @@
+"""A zygote as the runner has it: the process, what it said of itself, and the forks that live in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.runner.sandbox.spawn import readable
+from services.runner.warm.key import Key
+
+WARM_SECONDS = 60.0
+BIRTH_SECONDS = 10.0
+HELLO_BYTES = 256 * 1024
+ORDER = b"fork"
+
+
+class NotBorn(Exception):
+    """The zygote made no box; nothing of the script ran."""
+
+
+class Process(Protocol):
+    """The process of a zygote, however it was started, as the machine's owner sees it."""
+
+    control: socket.socket
+    """Where it takes orders: datagrams that carry descriptors, not blocking."""
+
+    def mount(self, folder: str) -> int:
+        """A descriptor of a mount of `folder` that a fork can put into its box; the caller closes it. Raises OSError."""
+
+    def alive(self) -> bool:
+        """It has not ended."""
+
+    async def end(self) -> None:
+        """Kill it and all that it forked, and see it gone."""
+
+
+class Hatchery(Protocol):
+    """Starts the processes of zygotes: in a box of bubblewrap, in a container."""
+
+    async def hatch(self, key: Key, imports: Sequence[str]) -> Process:
+        """It begins to load `imports`, and says hello through its control when it has. Raises OSError, StartFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What a zygote says of itself when it is warm."""
+
+    loaded: frozenset[str]
+    missed: frozenset[str]
+    read: frozenset[str]
+    refused: dict[str, str]
+    threads: int
+    fit: bool
+
+    @classmethod
+    def of(cls, said: dict[str, Any]) -> Hello:
+        sets = {name: frozenset(said[name]) for name in ("loaded", "missed", "read")}
+        return cls(**sets, refused=said["refused"], threads=said["threads"], fit=said["fit"])
+
+    @property
+    def why_not(self) -> str:
+        """Why it cannot serve, empty if it can."""
+        if not self.fit:
+            return "this interpreter cannot be told afterwards what to run"
+        return "" if self.threads == 1 else "a module starts threads when it is imported"
+
+
+class Zygote:
+    """One that is warm. `runs` were forked from it, `living` of them are not over."""
+
+    def __init__(self, process: Process, hello: Hello, imports: frozenset[str]) -> None:
+        self.process, self.hello, self.imports = process, hello, imports
+        self.runs = self.living = 0
+        self.born = self.used = time.monotonic()
+        self.retired = False
+
+    def serves(self, variables: set[str], beside: set[str]) -> bool:
+        """Nothing that it has loaded would be another thing for a script with these variables and these files beside it."""
+        if variables & self.hello.read or (variables and "*" in self.hello.read):
+            return False
+        return not beside & (self.hello.loaded | self.hello.missed)
+
+    async def fork(self, order: int, descriptors: Sequence[int]) -> tuple[int, socket.socket]:
+        """A pidfd of process 1 of the new box, and the line to it; `descriptors` follow `order`. Raises NotBorn."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        try:
+            with theirs:
+                socket.send_fds(self.process.control, [ORDER], [theirs.fileno(), order, *descriptors])
+            async with asyncio.timeout(BIRTH_SECONDS):
+                await readable(ours.fileno())
+            said, fds, _, _ = socket.recv_fds(ours, 4096, 1, socket.MSG_CMSG_CLOEXEC)
+        except (OSError, TimeoutError) as error:
+            ours.close()
+            raise NotBorn(str(error) or type(error).__name__) from error
+        except BaseException:
+            ours.close()
+            raise
+        if said == b"born" and len(fds) == 1:
+            self.runs += 1
+            self.living += 1
+            self.used = time.monotonic()
+            return fds[0], ours
+        ours.close()
+        for fd in fds:
+            os.close(fd)
+        raise NotBorn(said.decode(errors="replace") or "it is gone")
+
+    def run_over(self) -> None:
+        self.living -= 1
+        self.used = time.monotonic()
+        if self.retired and not self.living:
+            self.retire()
+
+    def retire(self) -> None:
+        """No more runs from it; it ends when its last one has."""
+        self.retired = True
+        if not self.living:
+            self.process.control.close()
+
+
+async def greeted(process: Process) -> Hello:
+    """What it says when it is warm. Raises OSError, TimeoutError, ValueError."""
+    async with asyncio.timeout(WARM_SECONDS):
+        await readable(process.control.fileno())
+    said = process.control.recv(HELLO_BYTES)
+    if not said:
+        raise ValueError("it ended while it was warming up")
+    return Hello.of(json.loads(said))

@@ -1,0 +1,117 @@
+"""The redactor: however a stream is cut, what comes out is what replacing on the whole of it gives, and little is kept back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.runner.logs.forms import forms_of
+from services.runner.logs.redaction import MASK, Forms, Redactor
+
+few = st.binary(max_size=60).map(lambda data: bytes(b"abc\n"[each % 4] for each in data))
+pieces = st.lists(few, max_size=8)
+some_forms = st.lists(few.filter(bool), min_size=1, max_size=5)
+long_forms = st.lists(
+    st.builds(lambda part, times: part * times, few.filter(bool), st.integers(1, 8)), min_size=1, max_size=3
+)
+
+
+def replaced(data: bytes, forms: list[bytes]) -> bytes:
+    """The definition: from left to right, the longest that stands here."""
+    shown, at = b"", 0
+    while at < len(data):
+        here = max((form for form in forms if data.startswith(form, at)), key=len, default=b"")
+        shown += MASK if here else data[at : at + 1]
+        at += len(here) or 1
+    return shown
+
+
+def streamed(parts: list[bytes], forms: list[bytes]) -> bytes:
+    redactor, shown, came = Redactor(Forms(forms)), b"", 0
+    for part in parts:
+        shown += redactor.feed(part)
+        came += len(part)
+        assert len(redactor._held) < max(map(len, forms))
+    return shown + redactor.end()
+
+
+@given(pieces, some_forms | long_forms)
+def test_any_chunking_gives_the_same_as_replacing_on_the_whole(parts: list[bytes], forms: list[bytes]) -> None:
+    assert streamed(parts, forms) == replaced(b"".join(parts), forms)
+
+
+@given(st.data(), long_forms)
+def test_secrets_in_the_stream_go_wherever_it_is_cut(data: st.DataObject, forms: list[bytes]) -> None:
+    whole = b"".join(data.draw(st.lists(st.sampled_from(forms) | few, max_size=6)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    parts = [whole[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert streamed(parts, forms) == replaced(whole, forms)
+
+
+@given(st.binary(max_size=200), some_forms)
+def test_what_cannot_be_the_beginning_of_a_secret_is_shown_at_once(data: bytes, forms: list[bytes]) -> None:
+    redactor = Redactor(Forms(forms))
+    shown = redactor.feed(data)
+    held = redactor._held
+    assert held == b"" or any(form.startswith(held) and form != held for form in forms)
+    assert shown + redactor.end() == replaced(data, forms)
+
+
+def test_a_prompt_shows() -> None:
+    redactor = Redactor(Forms([b"correct horse"]))
+    assert redactor.feed(b"Password: ") == b"Password: "
+    assert redactor.feed(b"is cor") == b"is "
+    assert redactor.feed(b"n\n") == b"corn\n"
+
+
+VALUE = b'p"ss w\xc3\xb6rd/+1?'
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        VALUE,
+        base64.b64encode(VALUE),
+        base64.urlsafe_b64encode(VALUE),
+        base64.b64encode(VALUE).rstrip(b"="),
+        quote(VALUE).encode(),
+        quote(VALUE, safe="").encode(),
+        json.dumps(VALUE.decode()).encode(),
+        json.dumps(VALUE.decode(), ensure_ascii=False).encode(),
+        repr(VALUE.decode()).encode(),
+        VALUE.hex().encode(),
+    ],
+)
+def test_the_usual_ways_to_write_a_value_are_known(said: bytes) -> None:
+    shown = Forms(forms_of([VALUE])).blotted(b"before " + said + b" after")
+    assert shown.strip(b"'\"").replace(b'"', b"").replace(b"'", b"") == b"before *** after"
+
+
+@pytest.mark.parametrize("before", [b"", b"u", b"us", b"user:"])
+@pytest.mark.parametrize("after", [b"", b"x", b"xy"])
+def test_base64_of_more_than_the_value_shows_none_of_its_bytes(before: bytes, after: bytes) -> None:
+    value = b"s3cr3t-value-of-some-length"
+    shown = Forms(forms_of([value])).blotted(base64.b64encode(before + value + after))
+    assert MASK in shown and len(shown) <= len(MASK) + 4 * (len(before) // 3 + 1) + 8
+
+
+def test_lines_of_a_key_go_one_by_one_and_so_does_its_wrapped_base64() -> None:
+    key = b"-----BEGIN KEY-----\n" + b"\n".join(bytes([65 + n]) * 40 for n in range(6)) + b"\nend\n"
+    forms = Forms(forms_of([key]))
+    for line in key.splitlines():
+        assert forms.blotted(b"> " + line) == (b"> ***" if len(line) >= 8 else b"> " + line)
+    wrapped = base64.encodebytes(key)
+    assert set(forms.blotted(wrapped).split()) == {MASK}
+
+
+def test_values_too_short_to_hide_are_left_alone() -> None:
+    assert forms_of([b"abc", b"", b"\n\n\n\n\n", b"12\n"]) == frozenset()
+
+
+def test_nothing_that_ends_a_line_is_ever_held() -> None:
+    assert all(form.strip(b"\r\n") == form for form in forms_of([b"\nsecret value\n", b"a b c d\r\n"]))
