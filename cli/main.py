@@ -33,12 +33,14 @@ VERBS = {
     "down": "Stop the grid of this machine.",
     "doctor": "Check this set-up and say what to do about what is wrong.",
     "open": "Print the address of the grid.",
+    "secret": "Keep passwords and tokens for scripts; nobody is shown them.",
     "keys": "List, create and revoke API keys.",
     "nodes": "List the machines of the grid.",
+    "deps": "Show what packages a script needs and why; write them into it.",
     "projects": "List the projects; say how long one keeps its files.",
     "projections": "Rebuild the read models from the log, or check them.",
 }
-MODULES = {"open": "open_", "batch": "batch_"}
+MODULES = {"open": "open_", "batch": "batch_", "deps": "deps_"}
 
 
 class Verbs(click.Group):

@@ -24,6 +24,7 @@ EPILOG = example(
     "rgrid run report.py --input data/ -o results > report.txt",
     "rgrid run process.py --batch 'inputs/*.csv' --parallel 20 --watch",
     "rgrid run process.py --batch @list.txt --input model.bin --estimate-cost",
+    "rgrid run plot.py --requirements requirements.txt --runtime python3.12",
 )
 
 
@@ -37,7 +38,32 @@ EPILOG = example(
 @click.option(
     "--env", multiple=True, metavar="K=V", help="Set a variable for the script; K alone passes yours. Repeatable."
 )
-@click.option("--runtime", metavar="NAME", help="python, node or sh (default: by extension or #! line).")
+@click.option(
+    "--secret",
+    multiple=True,
+    metavar="NAME[=file]",
+    help="Give it this secret as a variable, or as a file in $RGRID_SECRETS_DIR. Repeatable.",
+)
+@click.option(
+    "--runtime",
+    metavar="NAME",
+    help="python, node or sh, or a version: python3.12 (default: by extension or #! line).",
+)
+@click.option(
+    "--requirements",
+    metavar="FILE",
+    help="The packages it needs (default: its PEP 723 block, else the nearest uv.lock, pylock.toml, requirements.txt or "
+    "pyproject.toml, else what it imports).",
+)
+@click.option("--no-deps", is_flag=True, default=None, help="No packages: the interpreter alone.")
+@click.option(
+    "--allow-builds",
+    is_flag=True,
+    default=None,
+    help="Take packages without a wheel too; building them runs their code, here and on the node.",
+)
+@click.option("--image", metavar="IMAGE", help="The container image to run it in, on nodes that run containers.")
+@click.option("--cold", is_flag=True, default=None, help="Start it in a process of its own, not from a warm one.")
 @click.option("--cpu", metavar="CORES", help="Cores, such as 2, 0.5 or 500m (default 1).")
 @click.option("--memory", metavar="SIZE", help="Memory, such as 512m or 8g (default 2g, or all of a smaller machine).")
 @click.option("--disk", metavar="SIZE", help="Room for the files it writes, such as 50g (default 10g).")
@@ -102,7 +128,12 @@ def command(
     check_batch_only(flags, ctx.meta[BATCH])
     path = Path(script)
     options = config.settings(flags, path if path.is_file() and os.access(path, os.R_OK) else None)
-    _, runtime = checked(script, str(options.get("runtime", "")))
+    from .deps.interpreter import named
+
+    typed, version = named(str(options["runtime"])) if options.get("runtime") else ("", "")
+    _, runtime = checked(script, typed)
+    check_packages(options)
+    from .deps.ready import ready
     from .job.folder import check_folder
     from .job.inputs import plan
     from .job.noticed import notice
@@ -111,10 +142,19 @@ def command(
 
     files = plan(path, args, ctx.meta[BEHIND], options.get("input", []))
     body = request_of(options, runtime, files.args, os.environ)
+    looking = estimate_cost or dry_run
     check_folder(options, batch=ctx.meta[BATCH] is not None)
-    notice(path, runtime, args, files, stdin=ctx.meta[BATCH] is None or STDIN not in ctx.meta[BATCH])
-    wanted = as_json, estimate_cost or dry_run, estimate_cost
+    notice(args, stdin=ctx.meta[BATCH] is None or STDIN not in ctx.meta[BATCH])
+    files.packages = ready(path, runtime, version, files, options, api_url, looking)
+    files.packages.into(body)
+    wanted = as_json, looking, estimate_cost
     return ran(path, files, body, ctx.meta[BATCH], options, api_url, wanted)
+
+
+def check_packages(options: dict[str, Any]) -> None:
+    """Raise UsageProblem for options that contradict each other."""
+    if options.get("no-deps") and options.get("requirements"):
+        raise UsageProblem("--requirements names packages, --no-deps wants none: type one of them.")
 
 
 def check_batch_only(flags: dict[str, Any], words: list[str] | None) -> None:

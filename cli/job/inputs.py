@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import UsageProblem
 from ..terminal.screen import clean, tell
+from .packages import Packages
 from .script import check_readable
 
 FILES_MAX = 100_000
@@ -24,6 +25,7 @@ class Plan:
     files: dict[str, Path] = field(default_factory=dict)
     args: list[str] = field(default_factory=list)
     script: str = ""
+    packages: Packages = field(default_factory=Packages)
 
     def add(self, name: str, source: Path) -> None:
         """Take `source` along as `name`; raises UsageProblem when two sources want one name or a name is not text."""

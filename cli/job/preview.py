@@ -12,12 +12,20 @@ from ..wire.blob import Blob
 from ..wire.grid import find
 from ..wire.transport import Api
 from .estimate import basis_words, cost_words, estimated, span, time_words
+from .packages import Packages
 
 LANGUAGES = {"python": "the standard library alone", "node": "no packages", "sh": "the programs of the node"}
 
 
 def previewed(
-    body: dict[str, Any], blobs: list[Blob], runs: list[str], api_url: str, *, as_json: bool, priced: bool
+    body: dict[str, Any],
+    blobs: list[Blob],
+    runs: list[str],
+    packages: Packages,
+    api_url: str,
+    *,
+    as_json: bool,
+    priced: bool,
 ) -> int:
     """Print the plan; the exit code. `body` is what would be submitted, `runs` what each would be called.
 
@@ -34,7 +42,7 @@ def previewed(
     if as_json:
         emit({"plan": plan, "estimate": estimate or None})
     else:
-        for word, text in lines(body, plan, estimate):
+        for word, text in [*lines(plan, estimate, packages), *packages.lines]:
             if text:
                 show(f"{word:<11} {clean(text)}")
     if problem is not None:
@@ -53,7 +61,18 @@ def previewed(
 def planned(body: dict[str, Any], blobs: list[Blob], runs: list[str]) -> dict[str, Any]:
     """What would be submitted, as JSON."""
     distinct = {blob.sha256: blob.size_bytes for blob in blobs}
-    kept = ("runtime", "limits", "network", "retries", "priority", "parallel", "failures_max", "memoize", "name")
+    kept: tuple[str, ...] = (
+        "runtime",
+        "limits",
+        "network",
+        "retries",
+        "priority",
+        "parallel",
+        "failures_max",
+        "memoize",
+        "name",
+    )
+    kept += ("environment", "interpreter", "image", "cold")
     return {
         "script": body["script"],
         "runs": len(runs),
@@ -63,7 +82,7 @@ def planned(body: dict[str, Any], blobs: list[Blob], runs: list[str]) -> dict[st
     }
 
 
-def lines(body: dict[str, Any], plan: dict[str, Any], estimate: dict[str, Any]) -> list[tuple[str, str]]:
+def lines(plan: dict[str, Any], estimate: dict[str, Any], packages: Packages) -> list[tuple[str, str]]:
     """The plan for eyes, a word and a text each."""
     limits = {"cpu_millis": 1000, "timeout_seconds": 3600, **(plan.get("limits") or {})}
     room = [f"{limits['cpu_millis'] / 1000:g} cores" if limits["cpu_millis"] != 1000 else "1 core"]
@@ -74,7 +93,10 @@ def lines(body: dict[str, Any], plan: dict[str, Any], estimate: dict[str, Any]) 
         ("script", f"{plan['script']['path']} ({size(plan['script']['size_bytes'])}) · {plan['runtime']}"),
         ("runs", count(plan["runs"], "run") + (f" · {shown}" if plan["members"][0] else "")),
         ("files", files_words(plan["files"], estimate)),
-        ("environment", f"{plan['runtime']}, {LANGUAGES.get(plan['runtime'], '')} · {network}"),
+        (
+            "environment",
+            f"{plan['runtime']}{plan.get('interpreter', '')}, {packages_words(plan, packages)} · {network}",
+        ),
         ("each", " · ".join([*room, f"at most {duration(limits['timeout_seconds'])}", *again(plan)])),
         ("nodes", nodes_words(plan, estimate)),
         ("time", time_of(plan, estimate)),
@@ -82,6 +104,11 @@ def lines(body: dict[str, Any], plan: dict[str, Any], estimate: dict[str, Any]) 
         ("cost", cost_words(estimate) if estimate else ""),
         ("prices", f"of {estimate['price_version']}" if estimate.get("price_version") else ""),
     ]
+
+
+def packages_words(plan: dict[str, Any], packages: Packages) -> str:
+    """`6 packages from requirements.txt`, or what there is without any."""
+    return packages.words if packages.count else LANGUAGES.get(plan["runtime"], "")
 
 
 def again(plan: dict[str, Any]) -> list[str]:

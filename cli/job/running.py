@@ -56,7 +56,8 @@ def many(
         from .preview import previewed
 
         names = [str(line["name"]) for line in batch.members.lines]
-        return previewed(request(batch)[0], batch.blobs(), names, api_url, as_json=as_json, priced=priced)
+        body = request(batch)[0]
+        return previewed(body, batch.blobs(), names, shared.packages, api_url, as_json=as_json, priced=priced)
     return launched(batch, options, api_url, as_json)
 
 
@@ -68,7 +69,8 @@ def one_previewed(path: Path, files: Plan, body: dict[str, Any], api_url: str, a
 
     script = of_file(path)
     body = body | {"script": entry(files.script, script, 0o644)}
-    return previewed(body, [script, *hashed(files).values()], [""], api_url, as_json=as_json, priced=priced)
+    found = [script, *hashed(files).values()]
+    return previewed(body, found, [""], files.packages, api_url, as_json=as_json, priced=priced)
 
 
 def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any], api_url: str, as_json: bool) -> int:
@@ -84,7 +86,7 @@ def queued(path: Path, files: Plan, body: dict[str, Any], options: dict[str, Any
             sent = submit(api, path, files, body, interrupts, key=secrets.token_hex(16))
         except KeyboardInterrupt:
             raise Interrupted("Interrupted before anything was queued.") from None
-        tell_submitted(sent)
+        tell_submitted(sent, files.packages)
         tell_room(api, body)
         execution, folder = str(sent.answer["id"]), options.get("output")
         back = attach_again(execution, folder, remote_only=bool(options.get("remote-only")))

@@ -30,8 +30,6 @@ def checked(name: str, runtime: str) -> tuple[Path, str]:
     if path.stat().st_size == 0:
         raise UsageProblem(f"The script {clean(path)} is empty (0 bytes).", code="SCRIPT_EMPTY")
     found = runtime or detect(path)
-    if found not in RUNTIMES:
-        raise UsageProblem(f"There is no runtime {clean(found)!r}.", f"The runtimes: {', '.join(RUNTIMES)}")
     if found == "python":
         check_syntax(path)
     return path, found

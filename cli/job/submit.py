@@ -17,6 +17,7 @@ from ..wire.transport import Api
 from ..wire.upload import upload
 from .files import hashed, listed, manifest_of
 from .inputs import Plan, mode_of
+from .packages import Packages
 
 ROUNDS = 3
 PATIENCE_SECONDS = 90.0
@@ -45,7 +46,7 @@ def submit(api: Api, script: Path, plan: Plan, body: dict[str, Any], interrupts:
     sent.inputs = list(files.values())
     entries = listed(files, plan)
     manifest = manifest_of(entries)
-    blobs = [sent.script, *sent.inputs, *([manifest] if manifest else [])]
+    blobs = [sent.script, *sent.inputs, *plan.packages.blobs, *([manifest] if manifest else [])]
     body = {**body, "script": entry(plan.script, sent.script, mode_of(script))}
     if manifest:
         total = sum(blob.size_bytes for blob in sent.inputs)
@@ -93,13 +94,14 @@ def post(api: Api, path: str, body: dict[str, Any], key: str, interrupts: Interr
                 ) from None
 
 
-def tell_submitted(sent: Sent) -> None:
-    """`● submitted   exec_7f3k2m · script known · 1 input (148 KB) uploaded · no dependencies`"""
+def tell_submitted(sent: Sent, packages: Packages) -> None:
+    """`● submitted   exec_7f3k2m · script known · 1 input (148 KB) uploaded · 6 packages from requirements.txt`"""
     assert sent.script is not None
     words = [str(sent.answer["id"]), "script " + ("uploaded" if sent.script.sha256 in sent.uploaded else "known")]
     if sent.inputs:
         words.append(arrived(sent.inputs, sent.uploaded))
-    state("busy", "submitted", " · ".join([*words, "no dependencies"]))
+    state("busy", "submitted", " · ".join([*words, packages.words]))
+    packages.told()
     if sent.answer.get("created") is False:
         detail("known", "this very request was submitted before; it is the same execution")
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.job.inputs import plan
-from cli.job.noticed import left_behind, mistyped, stdin_waits
+from cli.job.noticed import mistyped, stdin_waits
 
 
 @pytest.fixture(autouse=True)
@@ -37,18 +36,6 @@ def test_a_mistyped_file_is_noticed(word, said):
 )
 def test_other_words_are_not(word):
     assert mistyped(word) == ""
-
-
-def test_a_module_beside_the_script_that_stays_behind_is_named(folder):
-    script = Path("sub/main.py")
-    script.write_text("import os, sibling.deep\nfrom package import x\nfrom . import rel\n")
-    Path("sub/sibling.py").write_text("")
-    Path("sub/package").mkdir()
-    Path("sub/package/__init__.py").write_text("")
-    [line] = left_behind(script, plan(script, [], [], []))
-    assert "sub/package, sub/sibling.py lie beside the script but were not taken along" in line
-    assert "rgrid run --input sub/package --input sub/sibling.py sub/main.py" in line
-    assert left_behind(script, plan(script, [], [], ["sub/package", "sub/sibling.py"])) == []
 
 
 def test_a_stdin_with_something_in_it_is_noticed_and_never_waited_for(monkeypatch, folder):

@@ -66,7 +66,7 @@ def request(batch: Batch) -> tuple[dict[str, Any], list[Blob]]:
         "shared": several or {"entries": entries},
         "members": listing,
     }
-    return body, [lines, *([manifest] if manifest else [])]
+    return body, [lines, *([manifest] if manifest else []), *batch.shared.packages.blobs]
 
 
 def launched(batch: Batch, options: Mapping[str, Any], api_url: str, as_json: bool) -> int:
@@ -123,7 +123,8 @@ def tell(batch: Batch, sent: Sent) -> None:
         words.append(arrived(batch.members.blobs, sent.uploaded))
     if batch.shared_blobs:
         words.append(arrived(list(batch.shared_blobs.values()), sent.uploaded, "shared file"))
-    state("busy", "submitted", " · ".join(words))
+    state("busy", "submitted", " · ".join([*words, batch.shared.packages.words]))
+    batch.shared.packages.told()
 
 
 def left(answer: dict[str, Any], options: Mapping[str, Any], as_json: bool) -> int:

@@ -1,0 +1,114 @@
+"""Which package each foreign module comes from: the person's environment, then the table, else the person is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import UsageProblem
+from ..terminal.screen import clean
+from .installed import Installed, normal
+from .known import near, packages_of
+from .local import Followed, Need
+from .pythons import Active, active
+from .scan import NESTED, OPTIONAL
+from .upward import shown
+
+ENVIRONMENT, TABLE = "your environment", "the table of well-known names"
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A package for a module: what is asked of the index (`requirement`), and who said so (`origin`)."""
+
+    module: str
+    package: str
+    requirement: str
+    origin: str
+
+
+@dataclass(slots=True)
+class Decision:
+    """`constraints`: versions in the person's environment of what these need in turn. `left_out`: modules a script can
+    do without and that the person does not have either."""
+
+    picked: list[Picked] = field(default_factory=list)
+    constraints: list[str] = field(default_factory=list)
+    left_out: list[Need] = field(default_factory=list)
+    environment: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def decide(script: Path, followed: Followed) -> Decision:
+    """Raises UsageProblem (UNKNOWN_IMPORT) for a module that neither knows."""
+    if not followed.needs:
+        return Decision()
+    here = active()
+    installed = Installed(here.folders, here.name) if here else Installed(())
+    made = Decision(environment=installed.name)
+    packages: dict[str, Picked] = {}
+    there: set[str] = set()
+    unknown: list[Need] = []
+    for need in sorted(followed.needs, key=lambda need: (bool(need.unless), -need.need)):
+        picked = pick(need.module, installed, made)
+        if need.unless and any(there_or_standard(each, there, installed) for each in need.unless):
+            continue
+        if picked is None and need.need >= NESTED:
+            unknown.append(need)
+        elif picked is None or (need.need == OPTIONAL and picked.origin == TABLE):
+            made.left_out.append(need)
+        else:
+            there.add(need.module)
+            packages.setdefault(normal(picked.package), picked)
+    if unknown:
+        raise unknown_import(script, sorted(unknown, key=lambda need: need.line), here, installed)
+    made.picked = sorted(packages.values(), key=lambda each: normal(each.package))
+    pinned = {normal(each.package) for each in made.picked if each.origin == ENVIRONMENT}
+    closure = installed.closure(pinned)
+    made.constraints = sorted(each.pin for name, each in closure.items() if name not in pinned and not each.origin)
+    made.left_out = [need for need in made.left_out if need.module not in there]
+    return made
+
+
+def pick(module: str, installed: Installed, made: Decision) -> Picked | None:
+    """The package of one module; None when nobody knows."""
+    likely = packages_of(module)
+    owner = installed.owner(module, likely)
+    if owner is not None and not owner.origin:
+        return Picked(module, owner.name, owner.pin, ENVIRONMENT)
+    if owner is not None:
+        note = f"{owner.name} in your environment came from {clean(owner.origin)}: no pin"
+        made.notes += [note] if note not in made.notes else []
+    return Picked(module, likely[0], likely[0], TABLE) if likely else None
+
+
+def there_or_standard(module: str, there: set[str], installed: Installed) -> bool:
+    """Whether a module is there anyway, so that no other has to stand in for it."""
+    import sys
+
+    return module.partition(".")[0] in sys.stdlib_module_names or module in there or installed.place(module) is not None
+
+
+def unknown_import(script: Path, unknown: list[Need], here: Active | None, installed: Installed) -> UsageProblem:
+    """Which module, where, where it was looked for, and what to type."""
+    first, name = unknown[0], unknown[0].module
+    others = sorted({need.module for need in unknown} - {name})
+    more = f" (and {', '.join(clean(each) for each in others)})" if others else ""
+    said = (
+        f"{clean(shown(first.file))} imports {clean(name)}{more} in line {first.line}, "
+        "and which package that is nobody says; no name is ever guessed."
+    )
+    searched = ["It is no part of Python, no file beside the script or in its project"]
+    searched += [f"not installed in {clean(here.name)}" if here else "there is no Python on your PATH to look into"]
+    searched += ["and not among the well-known names."]
+    hints = [", ".join(searched[:-1]) + ", " + searched[-1]]
+    linked = installed.from_folder(name)
+    if linked is not None:
+        hints.append(f"{linked.name} is installed from {clean(linked.origin)}: take that along with --input.")
+    elif meant := [
+        f"{each}: did you mean {like}?" for each in (name, *others) if (like := near(each.partition(".")[0]))
+    ]:
+        hints.append(" ".join(meant))
+    file = clean(shown(script))
+    hints.append(f"Say which: rgrid deps add {file} PACKAGE      or in a file: rgrid run --requirements FILE {file}")
+    return UsageProblem(said, "\n".join(hints), code="UNKNOWN_IMPORT")

@@ -1,0 +1,81 @@
+"""All that is found out about a Python script without asking anybody: declaration or imports, modules of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import UsageProblem
+from ..terminal.screen import clean
+from .decision import ENVIRONMENT, Decision, decide
+from .declared import Declared, block_of, declared
+from .local import Followed, Follower
+from .requirements import Requirements
+from .scan import TOP
+
+IMPORTS_MAX = 200
+IMPORT_CHARS_MAX = 128
+
+
+@dataclass(slots=True)
+class Found:
+    """`wanted`: what is to be locked, None where nothing is; `decision`: how imports were judged, when nothing is declared."""
+
+    script: Path
+    wanted: Declared | None = None
+    decision: Decision | None = None
+    followed: Followed = field(default_factory=Followed)
+    requires_python: str = ""
+
+    @property
+    def preload(self) -> list[str]:
+        """Foreign modules that are imported whenever the script starts: worth loading before it does."""
+        names = {need.module for need in self.followed.needs if need.need == TOP and not need.unless}
+        return sorted(name for name in names if len(name) <= IMPORT_CHARS_MAX)[:IMPORTS_MAX]
+
+
+def found(script: Path, requirements: str = "", *, packages: bool = True) -> Found:
+    """Look at `script`. Without `packages` only for modules of one's own. Raises UsageProblem."""
+    made = Found(script)
+    try:
+        made.followed = Follower(script).follow()
+    except (SyntaxError, ValueError, RecursionError, OSError) as wrong:
+        made.followed.unread[script] = str(getattr(wrong, "msg", "") or wrong)
+    if not packages:
+        return made
+    made.wanted = declared(script, requirements)
+    if made.wanted is not None:
+        made.requires_python = made.wanted.requires_python
+        return made
+    block = block_of(script)
+    made.requires_python = str(block.get("requires-python", "")) if block else ""
+    made.decision = decide(script, made.followed)
+    if made.decision.picked:
+        lines = [each.requirement for each in made.decision.picked]
+        asked = Requirements(lines, made.decision.constraints)
+        made.wanted = Declared(f"the imports of {script.name}", "requirements", script, asked)
+    return made
+
+
+def origins(decision: Decision) -> list[str]:
+    """`pandas 2.2.1 from your environment (…)`, `yaml is PyYAML, by the table …`: one line for each source."""
+    pinned = [each for each in decision.picked if each.origin == ENVIRONMENT]
+    named = [each for each in decision.picked if each.origin != ENVIRONMENT]
+    lines = []
+    if pinned:
+        names = ", ".join(each.requirement.replace("==", " ") for each in pinned)
+        lines.append(f"{names} as in {decision.environment}")
+    if named:
+        lines.append(", ".join(each.requirement for each in named) + " by the table of well-known names, newest")
+    lines += decision.notes
+    return [clean(line) for line in lines]
+
+
+def check_whole(found: Found) -> None:
+    """Raise UsageProblem where the script draws in more modules of its own than can be meant."""
+    if found.followed.truncated:
+        raise UsageProblem(
+            f"{clean(found.script)} leads to more than {len(found.followed.files):,} modules of yours.",
+            "Make a package of them and name it in a requirements file.",
+            code="TOO_MANY_FILES",
+        )
