@@ -135,7 +135,8 @@ def stored(place: Path) -> str:
 def store(place: Path, text: str) -> None:
     """Keep it; where nothing can be written it is found anew the next time."""
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (home(), place.parent):  # a home holds keys: nobody else may look into it
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, delete=False) as file:
             file.write(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
         Path(file.name).replace(place)
