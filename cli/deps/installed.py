@@ -131,7 +131,7 @@ def infos(folder: Path) -> Iterator[Distribution]:
         return
     for name in names:
         if name.endswith("-info") and (found := INFO.fullmatch(name)):
-            yield Distribution(found["name"], found["version"], folder / name)
+            yield Distribution(found["name"].replace("_", "-"), found["version"], folder / name)
 
 
 def compiled(path: Path) -> bool:

@@ -23,7 +23,8 @@ from .uv import find_uv, identity, settings_hash, uv
 
 FORM = 1
 """Of the cached files; another number, and none of the old ones is read."""
-EXPORT = ("--frozen", "--offline", "--no-dev", "--no-emit-project", "--no-emit-local", "--no-annotate", "--no-header")
+EXPORT = ("--frozen", "--offline", "--no-annotate", "--no-header")
+OF_PROJECT = ("--no-dev", "--no-emit-project", "--no-emit-local")
 COMPILE = ("--universal", "--generate-hashes", "--no-annotate", "--no-header")
 
 
@@ -81,7 +82,7 @@ def resolved(
     """What uv answers. Raises CliError."""
     folder = Path(os.path.abspath(wanted.path.parent))  # noqa: PTH100
     if wanted.form != "requirements":
-        which = ["--script", str(script.absolute())] if wanted.form == "script.lock" else []
+        which = ["--script", str(script.absolute())] if wanted.form == "script.lock" else [*OF_PROJECT]
         done = uv(program, ["export", "--quiet", *EXPORT, *which], project_of(wanted, script))
     else:
         only = [] if builds else ["--only-binary", ":all:"]
