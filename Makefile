@@ -6,7 +6,7 @@ STAMP := $(VENV)/.stamp
 # Two also where there are more cores: the tests wait for processes of their own more than they compute.
 WORKERS ?= 2
 
-.PHONY: help setup check test demo bench docs lock clean
+.PHONY: help setup check test demo bench images docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ demo: setup ## run a real script on a grid of its own, show everything, leave no
 
 bench: setup ## measure, each figure beside a baseline of the same run (BENCH=name for one of them)
 	$(PY) -m tests.bench $(BENCH)
+
+images: ## make the images that scripts run in where RGRID_SANDBOX=docker (IMAGES="python:3.12 node:22" for others)
+	@deploy/images/build $(IMAGES)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,7 +9,7 @@ from domain.execution import commands as c
 from domain.execution import events as e
 from domain.execution.state import Execution, is_fault
 from domain.pricing import held_us
-from domain.retry import PLATFORM_FAULTS_MAX, platform_backoff_seconds, script_backoff_seconds
+from domain.retry import FUTILE_CODES, PLATFORM_FAULTS_MAX, platform_backoff_seconds, script_backoff_seconds
 
 
 def decide(state: Execution, command: c.ExecutionCommand) -> list[e.ExecutionEvent]:
@@ -110,7 +110,8 @@ def _ended(state: Execution, command: c.FinishExecution) -> e.ExecutionEvent:
         return _platform_fault(state, result, command.now_us)
     held = held_us(state.assigned_at_us, command.now_us)
     failures = state.script_failures + 1
-    again = result.status in ("failed", "timed_out") and state.job is not None and failures <= state.job.retries
+    again = result.status in ("failed", "timed_out") and result.reason.code not in FUTILE_CODES
+    again = again and state.job is not None and failures <= state.job.retries
     if again and not state.cancelling:
         retry_at_us = command.now_us + int(script_backoff_seconds(failures) * 1e6)
         return e.ExecutionAttemptFailed(command.attempt, result, False, retry_at_us, held)

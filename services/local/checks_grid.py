@@ -113,6 +113,10 @@ def _nodes(api_url: str, key: str) -> Check:
         why = open_ones[0].get("labels", {}).get("sandbox_warning", "no sandbox")
         fix = "Its scripts read and change what the grid's user can. Mend it, then: rgrid down && rgrid up -d"
         return Check("nodes", "warn", f"{len(alive)} alive: {names} · {open_ones[0]['id']}: {why}", fix)
+    warned = [each for each in alive if each.get("labels", {}).get("sandbox_warning")]
+    if warned:
+        why = warned[0]["labels"]["sandbox_warning"]
+        return Check("nodes", "warn", f"{len(alive)} alive: {names} · {warned[0]['id']}: {why}")
     return Check("nodes", "ok", f"{len(alive)} alive: {names}")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services.local.check import Check, checked
+from services.local.check_docker import containers
 from services.local.external_nats import check_nats
 from services.local.external_postgres import check_postgres
 from services.local.external_s3 import check_s3
@@ -35,6 +36,7 @@ def machine_checks(home: Home, settings: Settings) -> Iterator[Check]:
     if settings.s3_endpoint:
         yield checked("s3", lambda: f"{check_s3(settings)} · yours, by RGRID_S3_ENDPOINT")
     yield bubblewrap()
+    yield from containers(settings)
     yield cgroup()
     yield disk(home)
     yield checked("home", lambda: _home(home))

@@ -29,6 +29,7 @@ from services.runner.journal import Journal
 from services.runner.node import Node, capacity, labels
 from services.runner.reports import Reports
 from services.runner.sandbox.choose import Choice, choose
+from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.find_cgroup import find_groups
 from services.runner.upload import Uploads
 from services.runner.warm.warm import Warm, warmed
@@ -67,11 +68,15 @@ _joined = asyncio.Event()
 
 
 async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
-    groups, why = find_groups(f"{settings.node_id}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}")
+    node_name = f"{settings.node_id}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    groups, why = find_groups(node_name)
     if why:
         log.warning("limits are kept by rlimits only: %s", why)
     known = interpreters(settings.pythons)
-    choice = await choose(settings.sandbox, folder, groups, known)
+    containers = ContainersWanted(
+        node_name, settings.docker_images, settings.docker_runtime, settings.docker_pull != "never"
+    )
+    choice = await choose(settings.sandbox, folder, groups, known, containers)
     if choice.warning:
         log.warning("%s", choice.warning)
     bus = await connect(
@@ -81,7 +86,7 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
         name=f"runner {settings.node_id}",
         inbox_prefix=subjects.inbox_prefix(settings.node_id),
     )
-    sandbox = warmed(choice.sandbox, groups) if settings.warm else choice.sandbox
+    sandbox = warmed(choice.sandbox, folder / "attempts", groups) if settings.warm else choice.sandbox
     async with aiohttp.ClientSession(timeout=HTTP_SECONDS, auto_decompress=False) as http:
         cache = BlobCache(folder / "blobs")
         reports, downloads, uploads = Reports(bus, settings.node_id), Downloads(http, cache), Uploads(http)
@@ -117,6 +122,7 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
     if isinstance(sandbox, Warm):
         await sandbox.close()
     await bus.close()
+    await choice.close()
     if groups is not None:
         groups.close()
 

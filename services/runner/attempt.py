@@ -17,12 +17,14 @@ from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending, dro
 from services.runner.entrusted import Entrusted
 from services.runner.environments.environments import Held
 from services.runner.environments.failures import Unbuildable, Unbuilt
+from services.runner.interpreters import Interpreter
 from services.runner.last_words import last_words
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.parallel import together
+from services.runner.picking import picked
 from services.runner.prepare import prepare
-from services.runner.sandbox.box import Spec, StartFailed, Warmth
+from services.runner.sandbox.box import ImageRefused, Spec, StartFailed, Warmth
 from services.runner.secret_values import Withheld
 from services.runner.stage import Print, Unfit
 from services.runner.start import Start
@@ -50,6 +52,7 @@ class Attempt:
         self._files: asyncio.Task[dict[str, Print]] | None = None
         self._environment: Held | None = None
         self._started_at_us: int | None = None
+        self._program: Interpreter | None = None
         self.sandbox = node.sandbox.kind
         """The kind of its box, and whether it was warm."""
 
@@ -76,7 +79,7 @@ class Attempt:
     async def run(self) -> AttemptResult | None:
         """How it ended; None when nobody wants to know (the lease is somebody else's)."""
         try:
-            result = self._entrusted.told(await self._run())
+            result = await self._run()
         except Withheld as error:
             result = self._result(error.status, explain.secret_unavailable(error.message, error.hint))
         except Ended:
@@ -95,21 +98,23 @@ class Attempt:
         except DiskFull as error:
             log.warning("%s is not begun: %s", self.work.execution, error)
             result = self._result("lost", explain.node_disk_full(str(error)))
+        except ImageRefused as error:
+            result = self._result("failed" if error.final else "lost", Reason(error.code, error.message, error.hint))
         except StartFailed as error:
-            result = self._entrusted.told(self._result("lost", explain.start_failed(str(error))))
+            result = self._result("lost", explain.start_failed(str(error)))
         except OSError as error:
             log.error("%s attempt %s: %s", self.work.execution, self.work.attempt, error)
-            result = self._entrusted.told(self._result("lost", explain.node_failed(str(error))))
+            result = self._result("lost", explain.node_failed(str(error)))
         except Exception as error:
             log.exception("%s attempt %s", self.work.execution, self.work.attempt)
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
         finally:
             self._spool.close()
-            await self._settle()
             self._entrusted.forget()
+            await self._settle()
         if self._start is not None:
             await self._start.settled()
-        return None if self.cause == STALE else result
+        return None if self.cause == STALE else self._entrusted.told(result)
 
     async def _run(self) -> AttemptResult:
         work = self.folder / "work"
@@ -135,7 +140,8 @@ class Attempt:
         if self._spool.broken:
             why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
             return replace(result, status="lost", reason=why)
-        found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged)
+        most = self.work.job.limits.disk_bytes
+        found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged, most)
         found = self._entrusted.collected(found)
         try:
             return await self._ending.in_time(self._bring_home(result, found))
@@ -149,6 +155,7 @@ class Attempt:
     async def _prepare(self) -> dict[str, Print]:
         """The prints of its files; its environment is held from here on."""
         await wait_for_room(self._node.folder)
+        self._program = await picked(self._node.sandbox, self.work.job)
         work = self.folder / "work"
         work.mkdir(parents=True)
         if self.work.job.environment is None:
@@ -163,7 +170,8 @@ class Attempt:
 
     async def _hold_environment(self) -> None:
         node, job = self._node, self.work.job
-        self._environment = held = await node.environments.ready(self.work, node.interpreter(job), self._urls)
+        assert self._program is not None
+        self._environment = held = await node.environments.ready(self.work, self._program, self._urls)
         if (
             held is not None
             and job.environment is not None
@@ -204,13 +212,14 @@ class Attempt:
 
     def _spec(self) -> Spec:
         work, job, scratch = self.work, self.work.job, self.folder / "tmp"
+        assert self._program is not None
         if not self._node.sandbox.home:
             scratch.mkdir()
         environment = self._environment.path if self._environment else None
         imports = job.environment.imports if job.environment is not None else ()
         return Spec(
             f"{work.execution}.{work.attempt}",
-            self._node.argv(job, environment),
+            self._node.argv(job, self._program.program, environment),
             self.folder / "work",
             scratch,
             job.limits,
@@ -218,7 +227,7 @@ class Attempt:
             job.env,
             self._node.env(job, work.execution, work.attempt, scratch, environment),
             environment,
-            job.image,
+            self._program.image,
             warm=None if job.cold else Warmth(work.account, imports),
         )
 

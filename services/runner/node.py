@@ -12,7 +12,6 @@ from domain.files import FileRef
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
 from services.runner.environments.environments import Environments
-from services.runner.interpreters import Interpreter, pick
 from services.runner.reports import Reports
 from services.runner.sandbox.box import ENVIRONMENT, NODE_MODULES, Sandbox
 from services.runner.upload import Uploads
@@ -41,15 +40,10 @@ class Node:
     @property
     def owned_by_box(self) -> bool:
         """Scripts run as the box user, who must own their files."""
-        return self.sandbox.kind == "bubblewrap" and os.geteuid() == 0
+        return self.sandbox.kind in ("bubblewrap", "docker") and os.geteuid() == 0
 
-    def interpreter(self, job: Job) -> Interpreter:
-        """What runs the job's script here. Raises LookupError for a runtime that is not here."""
-        return pick(self.sandbox.interpreters, job.runtime, job.interpreter)
-
-    def argv(self, job: Job, environment: Path | None = None) -> tuple[str, ...]:
-        """The command of a job; the script keeps its relative path. Raises LookupError for a runtime that is not here."""
-        program = self.interpreter(job).program
+    def argv(self, job: Job, program: str, environment: Path | None = None) -> tuple[str, ...]:
+        """The command of a job, which `program` runs; the script keeps its relative path."""
         if environment is not None and job.environment is not None and job.environment.kind == "python":
             program = f"{self._shown(job, environment)}/bin/python"
         return (program, _as_argument(job.script), *job.args)

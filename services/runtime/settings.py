@@ -15,7 +15,8 @@ from domain.prices import PRICES
 PREFIX = "RGRID_"
 FOREIGN_PREFIXES = ("RGRID_BENCH_",)
 """Names that benchmarks read for themselves."""
-SANDBOXES = ("auto", "bubblewrap", "process")
+SANDBOXES = ("auto", "docker", "bubblewrap", "process")
+PULLS = ("missing", "never")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -55,6 +56,12 @@ class Settings:
     """Scripts are forked from interpreters that are kept warm, where that can be done."""
     pythons: tuple[str, ...] = ()
     """Further Pythons that a runner offers, paths with commas between them."""
+    docker_images: tuple[str, ...] = ()
+    """The images that scripts run in, names with commas between them; empty: every local rgrid/python and rgrid/node."""
+    docker_runtime: str = ""
+    """The engine's runtime for containers, `runsc` for gVisor; empty: its default."""
+    docker_pull: str = "missing"
+    """Whether an image that a run asks for may be fetched from its registry: missing or never."""
     environment_bytes_max: int = 20 * 1024**3
     """What the packages of scripts may take on the disk of a node; the least recently used ones go first."""
     log_bytes_max: int = 1024**3
@@ -152,6 +159,9 @@ PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "sandbox": (_checked(str, SANDBOXES.__contains__), f"one of {', '.join(SANDBOXES)}"),
     "warm": (_switch, "on or off"),
     "pythons": (lambda text: tuple(part for part in text.split(",") if part), "paths with commas between them"),
+    "docker_images": (lambda text: tuple(part for part in text.split(",") if part), "names with commas between them"),
+    "docker_runtime": _NAME,
+    "docker_pull": (_checked(str, PULLS.__contains__), f"one of {', '.join(PULLS)}"),
     "environment_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
     "log_bytes_max": (_checked(int, lambda number: number > 0), "a number of bytes, more than 0"),
     "lease_seconds": _SECONDS,

@@ -155,9 +155,11 @@ def test_a_damaged_grid_file_is_waited_for_and_a_stale_one_not_believed(tmp_path
     for damage in ('{"pid":1', '{"pid":1,"api_url":"http://127.0.0.1:1"}'):
         (tmp_path / "grid.json").write_text(damage)
         assert running() == {}
+    monkeypatch.setattr("cli.wire.grid.RESTORED_SECONDS_MAX", 30)
     grid_file = json.dumps({"pid": os.getpid(), "api_url": "http://127.0.0.1:9"})
     threading.Timer(0.15, lambda: (tmp_path / "grid.json").write_text(grid_file)).start()
     assert running()["api_url"] == "http://127.0.0.1:9"
+    monkeypatch.setattr("cli.wire.grid.RESTORED_SECONDS_MAX", 0.3)
     (tmp_path / "run" / "lock").write_text("")
     assert running() == {}
 

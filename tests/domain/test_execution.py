@@ -168,6 +168,13 @@ def test_the_waits_double() -> None:
         story = story.given(assigned(attempt)).when(finish("failed", attempt)).then(failed(attempt, seconds))
 
 
+def test_packages_that_cannot_be_had_are_not_tried_again() -> None:
+    reason = e.Reason("ENVIRONMENT_FAILED", "The index has no such package.")
+    end = replace(result("failed"), reason=reason)
+    story = execution.given(submitted(retries=4), CACHED, assigned())
+    story.when(replace(finish(), result=end)).then(e.ExecutionFinished(1, end))
+
+
 def test_a_lost_attempt_is_followed_by_another() -> None:
     lost = e.AttemptResult("lost", lose().reason, started_at_us=NOW, ended_at_us=NOW)
     story = execution.given(*RUNNING).when(lose()).then(e.ExecutionAttemptFailed(1, lost, True, NOW))

@@ -36,6 +36,7 @@ for i in range(0, len(held), 4096):
 began = time.process_time()
 while time.process_time() - began < 1:
     pass
+print(int(time.process_time() * 1000))
 """
 
 
@@ -76,8 +77,9 @@ def check_promises(who: Somebody, marker: str) -> None:
     assert (done.returncode, done.stdout, doc["outputs"]["count"]) == (0, "hello\n", 1), done.stderr
     assert who.run("import sys\nsys.exit(7)\n")[0].returncode == 7
 
-    _, doc = who.run(USES)
-    assert 900 <= doc["usage"]["cpu_ms"] <= 1700
+    done, doc = who.run(USES)
+    own_ms = int(done.stdout)  # pages cost more time where the machine is busy: it says itself how much
+    assert own_ms - 100 <= doc["usage"]["cpu_ms"] <= own_ms + 500
     assert 200 << 20 <= doc["usage"]["memory_peak_bytes"] <= 240 << 20
     _, doc = who.run("pass\n")
     assert doc["usage"]["memory_peak_bytes"] < 25 << 20

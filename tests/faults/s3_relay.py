@@ -21,7 +21,8 @@ ANSWERS = {
 
 
 class Relay(ThreadingHTTPServer):
-    """`fault(method, path)` names what happens to a request: "", one of ANSWERS, "cut", "corrupt", "short", "gone"."""
+    """`fault(method, path)` names what happens to a request: "", one of ANSWERS, "cut", "corrupt", "short", "gone", or
+    "held": no answer until that is over, then gone."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -32,6 +33,7 @@ class Relay(ThreadingHTTPServer):
         self.fault: Callable[[str, str], str] = lambda method, path: ""
         self.seen: list[tuple[str, str, str]] = []
         self.lock = threading.Lock()
+        self.over = threading.Event()
 
     @property
     def endpoint(self) -> str:
@@ -55,6 +57,27 @@ class Relay(ThreadingHTTPServer):
         finally:
             self.fault = lambda method, path: ""
 
+    @contextmanager
+    def holding(self, free: int, method: str, mark: str = "") -> Iterator[list[int]]:
+        """After `free` requests of `method` with `mark` in the path all others are held; yields how many are, as a list."""
+        came, held = [0], [0]
+
+        def fault(asked: str, path: str) -> str:
+            with self.lock:
+                if asked != method or mark not in path:
+                    return ""
+                came[0] += 1
+                held[0] = max(0, came[0] - free)
+                return "held" if held[0] else ""
+
+        self.over.clear()
+        self.fault = fault
+        try:
+            yield held
+        finally:
+            self.fault = lambda method, path: ""
+            self.over.set()
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         return
 
@@ -68,7 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.seen.append((self.command, self.path, kind))
         length = int(self.headers.get("Content-Length") or 0)
-        if kind == "gone":
+        if kind == "held":
+            self.server.over.wait(60)
+        if kind in ("gone", "held"):
             self.close_connection = True
             self.connection.close()
             return

@@ -23,6 +23,8 @@ pytestmark = requires("s3")
 COPY = "import shutil\nshutil.copyfile('in.bin', 'out.bin')\n"
 SIZE_BYTES = 20_000_000
 """Three parts."""
+PARTS_AT_ONCE = 4
+"""Parts that the command line sends at a time, and stretches that it fetches."""
 
 
 @pytest.fixture(scope="module")
@@ -92,29 +94,28 @@ def test_outputs_come_home_whatever_happens_to_them(
 
 
 def test_what_was_killed_is_not_sent_or_fetched_twice(behind: GridUnderTest, relay: Relay, desk: Path) -> None:
-    parts = 15
+    parts, stretches = 15, 8
     with (desk / "in.bin").open("wb") as file:
         for _ in range(parts * 8):
             file.write(os.urandom(1024**2))
     words = ["run", "copy.py", "--input", "in.bin", "--remote-only", "--memory", "1g"]
-    before = len(relay.seen)
 
     def came(method: str, mark: str) -> int:
         return sum(1 for asked, path, _ in relay.seen[before:] if asked == method and mark in path)
 
-    killed_when(behind, words, desk, lambda: came("PUT", "partNumber=") >= 8)
-    begun = came("PUT", "partNumber=")
-    assert begun < parts
+    with relay.holding(8, "PUT", "partNumber=") as held:
+        killed_when(behind, words, desk, lambda: held == [PARTS_AT_ONCE])
+    before = len(relay.seen)
     done = behind.rgrid(*words, cwd=desk)
     assert done.returncode == 0, done.stderr
-    assert came("PUT", "partNumber=") - begun <= parts - begun + 4, "those that were on their way, no more"
+    assert came("PUT", "partNumber=") == parts - 8
 
+    with relay.holding(4, "GET", "X-Amz-Signature=") as held:
+        killed_when(behind, ["download", "@last", "-o", "home"], desk, lambda: held == [PARTS_AT_ONCE])
     before = len(relay.seen)
-    killed_when(behind, ["download", "@last", "-o", "home"], desk, lambda: came("GET", "X-Amz-Signature=") >= 6)
-    begun = came("GET", "X-Amz-Signature=")
     done = behind.rgrid("download", "@last", "-o", "home", cwd=desk)
     assert done.returncode == 0, done.stderr
-    assert came("GET", "X-Amz-Signature=") - begun <= 8 - begun + 4
+    assert came("GET", "X-Amz-Signature=") == stretches - 4
     assert (desk / "home" / "out.bin").read_bytes() == (desk / "in.bin").read_bytes()
 
 
@@ -122,19 +123,15 @@ def test_a_store_that_is_gone_for_a_while_is_waited_for(
     behind: GridUnderTest, relay: Relay, desk: Path, s3_server: S3Server
 ) -> None:
     (desk / "in.bin").write_bytes(os.urandom(60_000_000))
-    before = len(relay.seen)
-
-    def begun() -> bool:
-        return sum(1 for asked, path, _ in relay.seen[before:] if asked == "PUT" and "partNumber=" in path) >= 3
-
     process = subprocess.Popen(
         [RGRID, "run", "copy.py", "--input", "in.bin", "-o", "home"],
         cwd=desk, env=behind.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while not begun():
-        assert process.poll() is None
-        time.sleep(0.002)
-    s3_server.stop()
+    with relay.holding(1, "PUT", "partNumber=") as held:
+        while held != [PARTS_AT_ONCE]:
+            assert process.poll() is None
+            time.sleep(0.01)
+        s3_server.stop()
     time.sleep(3)
     s3_server.start()
     told = process.communicate(timeout=120)[1]

@@ -69,7 +69,7 @@ class Making:
         if isinstance(lock, NodeLock):
             await npm.make(beside, lock, wanted.interpreter, cache)
         elif wanted.recipe.builds:
-            image = wanted.work.job.image
+            image = wanted.interpreter.image
             await boxed.make(beside, lock, wanted.interpreter, self.here, self.sandbox, image)
         else:
             link = "hardlink" if self.sandbox.confined else "copy"

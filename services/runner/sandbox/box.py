@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from domain.execution.events import Usage
 from domain.execution.job import Limits
@@ -125,3 +125,11 @@ class Sandbox(Protocol):
 
     async def start(self, spec: Spec) -> Running:
         """Raises StartFailed when the box cannot be made."""
+
+
+@runtime_checkable
+class TakesImages(Protocol):
+    """A sandbox that also runs scripts in a person's own container image."""
+
+    async def interpreters_in(self, image: str) -> tuple[Interpreter, ...]:
+        """What runs in the image, which is fetched if need be. Raises ImageRefused."""

@@ -8,7 +8,7 @@ import ctypes
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,13 @@ from services.runner.interpreters import Interpreter, pick
 from services.runner.sandbox.box import Sandbox, Spec, StartFailed
 from services.runner.sandbox.bubblewrap import Bubblewrap, why_not
 from services.runner.sandbox.cgroup import Groups
+from services.runner.sandbox.containers_wanted import NO_WISHES, ContainersWanted
 from services.runner.sandbox.process import Process
 from services.runner.sandbox.spawn import close_all
 
 PR_SET_CHILD_SUBREAPER = 36
-TRIAL_SECONDS = 20.0
+TRIAL_SECONDS = 60.0
+TOO_SLOW = "Is the machine too busy? To run scripts without a box: RGRID_SANDBOX=process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,24 @@ class Choice:
 
     sandbox: Sandbox
     warning: str = ""
+    closing: Callable[[], Awaitable[None]] | None = None
+
+    async def close(self) -> None:
+        """Give back what the sandbox holds, after its last run."""
+        if self.closing is not None:
+            await self.closing()
 
 
-async def choose(wanted: str, folder: Path, groups: Groups | None, here: Sequence[Interpreter]) -> Choice:
-    """`wanted`: auto, bubblewrap or process. `here`: the interpreters of this machine.
+async def choose(
+    wanted: str,
+    folder: Path,
+    groups: Groups | None,
+    here: Sequence[Interpreter],
+    containers: ContainersWanted = NO_WISHES,
+) -> Choice:
+    """`wanted`: auto, docker, bubblewrap or process. `here`: the interpreters of this machine.
 
-    Raises Unavailable when bubblewrap is demanded and does not work here.
+    Raises Unavailable when docker or bubblewrap is demanded and does not work here, and when one of them is too slow to tell.
     """
     _keep_descriptors()
     if groups is None:
@@ -43,15 +57,47 @@ async def choose(wanted: str, folder: Path, groups: Groups | None, here: Sequenc
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     if wanted == "process":
         return Choice(Process(groups, here), "no sandbox: RGRID_SANDBOX is set to process")
+    reasons: list[str] = []
+    for kind, attempt in (("bubblewrap", _bubblewrap), ("docker", _docker)):
+        if wanted in ("auto", kind):
+            found = await attempt(folder, groups, here, containers)
+            if isinstance(found, Choice):
+                return found
+            reasons.append(found)
+    if wanted != "auto":
+        raise Unavailable(f"RGRID_SANDBOX demands {wanted}: {reasons[0]}")
+    return Choice(Process(groups, here), f"no sandbox: {' · '.join(reasons)}")
+
+
+async def _bubblewrap(
+    folder: Path, groups: Groups | None, here: Sequence[Interpreter], containers: ContainersWanted
+) -> Choice | str:
+    """It, or why it does not work here."""
     reason = why_not()
-    if not reason:
-        boxes = Bubblewrap(folder, groups, here)
-        reason = await _try(boxes, folder)
-        if not reason:
-            return Choice(boxes)
-    if wanted == "bubblewrap":
-        raise Unavailable(f"RGRID_SANDBOX demands bubblewrap: {reason}")
-    return Choice(Process(groups, here), f"no sandbox: {reason}")
+    if reason:
+        return reason
+    boxes = Bubblewrap(folder, groups, here)
+    reason = await _try(boxes, folder)
+    return reason or Choice(boxes)
+
+
+async def _docker(
+    folder: Path, groups: Groups | None, here: Sequence[Interpreter], containers: ContainersWanted
+) -> Choice | str:
+    """It, or why it does not work here."""
+    # only here: who runs no containers is spared the client
+    from services.runner.sandbox.docker.engine import NoEngine
+    from services.runner.sandbox.docker.sandbox import open_docker
+
+    try:
+        boxes = await open_docker(containers, folder, groups)
+    except NoEngine as error:
+        return str(error)
+    reason = await _try(boxes, folder)
+    if reason:
+        await boxes.close()
+        return reason
+    return Choice(boxes, boxes.warning, boxes.close)
 
 
 def _keep_descriptors() -> None:
@@ -69,19 +115,20 @@ async def _try(boxes: Sandbox, folder: Path) -> str:
     try:
         running = await boxes.start(spec)
     except StartFailed as error:
-        return f"bubblewrap does not work here: {error}"
+        return f"{boxes.kind} does not work here: {error}"
     finally:
         asyncio.get_running_loop().call_later(TRIAL_SECONDS, shutil.rmtree, work, True)
     try:
         end = await asyncio.wait_for(running.wait(), TRIAL_SECONDS)
     except TimeoutError:
-        return "bubblewrap does not work here: a box did not end"
+        # a machine that is busy must not be left without walls for it
+        raise Unavailable(f"{boxes.kind} did not end a trial run in {TRIAL_SECONDS:g} s. {TOO_SLOW}") from None
     finally:
         await running.kill(0)
         said = _said(running.stderr)
         close_all(running.stdout, running.stderr)
         running.close()
-    return "" if end.code == 0 else f"bubblewrap does not work here: {said or f'exit code {end.code}'}"
+    return "" if end.code == 0 else f"{boxes.kind} does not work here: {said or f'exit code {end.code}'}"
 
 
 def _said(stderr: int) -> str:

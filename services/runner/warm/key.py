@@ -42,6 +42,7 @@ class Key:
     variables: tuple[tuple[str, str], ...]
     network: bool
     secrets: bool
+    image: str = ""
 
 
 def key_of(spec: Spec, here: Iterable[Interpreter]) -> Key | None:
@@ -51,7 +52,9 @@ def key_of(spec: Spec, here: Iterable[Interpreter]) -> Key | None:
     if any(own_interpreter(name) for name in spec.env):
         return None
     variables = tuple(sorted((name, value) for name, value in spec.base_env.items() if not name.startswith(OF_ONE_RUN)))
-    return Key(spec.warm.account, spec.argv[0], spec.environment, variables, spec.network, bool(spec.secrets))
+    return Key(
+        spec.warm.account, spec.argv[0], spec.environment, variables, spec.network, bool(spec.secrets), spec.image
+    )
 
 
 def own_interpreter(name: str) -> bool:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from services.local.child import spawn, stop
 from services.local.identity import identify, wait_gone
@@ -30,9 +31,11 @@ def test_a_child_vanishes_with_a_killed_parent() -> None:
     assert wait_gone(child, 10)
 
 
-def test_a_child_that_ignores_the_polite_signal_is_killed() -> None:
-    process = spawn(["sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"])
-    time.sleep(0.2)
+def test_a_child_that_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
+    process = spawn(["sh", "-c", f"trap '' TERM; touch {tmp_path}/ignores; while :; do sleep 0.05; done"])
+    while not (tmp_path / "ignores").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
     assert stop(process, signal.SIGTERM, patience_seconds=0.3) == -signal.SIGKILL
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from domain.execution.events import Usage
 from domain.execution.job import Limits
-from services.runner.interpreters import interpreters, pick
+from services.runner.interpreters import pick
 from services.runner.sandbox.box import Exit, Running, Sandbox, Spec
 from services.runner.sandbox.spawn import close_all
 
@@ -43,6 +43,7 @@ class Boxes:
         memory: int = 512 * MIB,
         runtime: str = "python",
         disk: int = 1024 * MIB,
+        **more: object,
     ) -> Running:
         self.count += 1
         name = f"t{os.getpid()}-{self.count}"
@@ -50,9 +51,10 @@ class Boxes:
         work.mkdir(parents=True)
         scratch.mkdir()
         flags = ("-I", "-c") if runtime == "python" else ("-c",)
-        argv = (pick(interpreters(), runtime, "").program, *flags, code, *arguments)
+        found = pick(self.sandbox.interpreters, runtime, "")
+        argv, limits = (found.program, *flags, code, *arguments), Limits(2000, memory, 60, disk)
         return await self.sandbox.start(
-            Spec(name, argv, work, scratch, Limits(2000, memory, 60, disk), network, env or {}, BASE_ENV)
+            Spec(name, argv, work, scratch, limits, network, env or {}, BASE_ENV, image=found.image, **more)  # type: ignore[arg-type]
         )
 
     async def run(self, code: str, *arguments: str, **options: object) -> Outcome:

@@ -13,10 +13,12 @@ import pytest
 from services.runner.interpreters import interpreters
 from services.runner.sandbox.cgroup import Groups
 from services.runner.sandbox.choose import choose
+from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.find_cgroup import find_groups
 from services.runner.sandbox.instant import Instant
 from services.runtime.bus import Bus
 from tests.fixtures.nats import NatsServer
+from tests.fixtures.needs import requires
 from tests.services.artifacts.conftest import Address, serving
 from tests.services.runner.boxes import Boxes
 from tests.services.runner.grid import Grid, Make
@@ -43,22 +45,30 @@ def groups() -> Groups:
     return found
 
 
-@pytest.fixture(params=["bubblewrap", "process"])
-async def boxes(request: pytest.FixtureRequest, tmp_path: Path) -> Boxes:
-    """Either sandbox, with control groups where they can be written."""
-    if request.param == "bubblewrap":
-        request.getfixturevalue("needs_bubblewrap")
-    choice = await choose(request.param, tmp_path, find_groups(NODES[0])[0], interpreters())
-    return Boxes(choice.sandbox, tmp_path)
+KINDS = ["bubblewrap", pytest.param("docker", marks=requires("docker")), "process"]
 
 
-@pytest.fixture(params=["bubblewrap", "process"])
-async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Boxes:
-    """Either sandbox, without control groups."""
+async def chosen(request: pytest.FixtureRequest, folder: Path, groups: Groups | None) -> AsyncIterator[Boxes]:
     if request.param == "bubblewrap":
         request.getfixturevalue("needs_bubblewrap")
-    choice = await choose(request.param, tmp_path, None, interpreters())
-    return Boxes(choice.sandbox, tmp_path)
+    wanted = ContainersWanted(NODES[0] if groups is not None else f"{NODES[0]}-bare")
+    choice = await choose(request.param, folder, groups, interpreters(), wanted)
+    yield Boxes(choice.sandbox, folder)
+    await choice.close()
+
+
+@pytest.fixture(params=KINDS)
+async def boxes(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Boxes]:
+    """Each sandbox, with control groups where they can be written."""
+    async for found in chosen(request, tmp_path, find_groups(NODES[0])[0]):
+        yield found
+
+
+@pytest.fixture(params=KINDS)
+async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Boxes]:
+    """Each sandbox, without control groups."""
+    async for found in chosen(request, tmp_path, None):
+        yield found
 
 
 @pytest.fixture

@@ -25,7 +25,10 @@ async def test_a_consumer_that_is_made_later_is_waited_for_with_one_quiet_line(
     puller = Puller(bus, subjects.WORK, name, came.put_nowait, lambda: 10)
     with caplog.at_level(logging.INFO, "rgrid.nats"):
         running = asyncio.create_task(puller.run())
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(30):
+            while not caplog.records:  # noqa: ASYNC110 (a list)
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)  # it is still absent, which is not said again
         await ensure_runner_consumer(bus, "local-1")
         await bus.publish(subjects.work("local-1", "exec_1"), b"{}", "one")
         assert (await asyncio.wait_for(came.get(), 30)).data == b"{}"

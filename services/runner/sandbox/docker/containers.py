@@ -20,6 +20,7 @@ from services.runner.sandbox.docker.image import Image
 from services.runner.sandbox.docker.nested import Nested, parent_of, remove_all
 from services.runner.sandbox.docker.network import network
 from services.runner.sandbox.docker.running import Contained
+from services.runner.sandbox.spawn import close_all
 
 
 class Containers:
@@ -40,7 +41,7 @@ class Containers:
             try:
                 desk = Desk(desks(self._node) / spec.name, self._uid, spec.env, spec.secrets)
                 undo.callback(desk.remove)
-                undo.callback(lambda: (os.close(desk.stdout), os.close(desk.stderr)))
+                undo.callback(close_all, desk.stdout, desk.stderr)
                 nested = self._group(spec)
                 if nested is not None:
                     undo.callback(nested.remove)

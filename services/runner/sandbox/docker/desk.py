@@ -7,6 +7,8 @@ out does.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 from collections.abc import Mapping
@@ -17,7 +19,6 @@ from services.runner.sandbox.spawn import close_all
 
 MEMORY = Path("/dev/shm")
 PIPE_BYTES = 256 * 1024
-F_SETPIPE_SZ = 1031
 
 
 def desks(node: str) -> Path:
@@ -56,23 +57,19 @@ class Desk:
 
     def _pipe(self, name: str) -> int:
         """The reading end; a writing end is held until the end, since before the first writer it would read as closed."""
-        import fcntl
-
         path = self.desk / name
         os.mkfifo(path, 0o600)
         self._own(path)
         reading = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._held.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
-        try:
-            fcntl.fcntl(reading, F_SETPIPE_SZ, PIPE_BYTES)
-        except OSError:
-            pass
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         return reading
 
     def _write(self, path: Path, data: bytes) -> None:
         if not data:
             return
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400), "wb") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400), "wb") as file:
             file.write(data)
         self._own(path)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiodocker import Docker as Client
@@ -13,7 +15,7 @@ from aiodocker.exceptions import DockerError
 UNIX = "unix://"
 SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 START = "start it (systemctl start docker) or install it (apt-get install docker.io)"
-ANSWER_SECONDS = aiohttp.ClientTimeout(total=30.0)
+ANSWER_SECONDS = 30.0
 FAILURES = (DockerError, aiohttp.ClientError, OSError, TimeoutError)
 """What a call to the engine raises when it refuses, or is away."""
 NOT_FOUND, CONFLICT = 404, 409
@@ -40,7 +42,7 @@ def socket_of(environ: Mapping[str, str] = os.environ) -> str:
 
 def connect(socket: str) -> Client:
     """A client that waits for any number of containers at once; `close` it with its connector."""
-    return Client(UNIX + socket, connector=aiohttp.UnixConnector(socket, limit=0))
+    return Client("http://engine", connector=aiohttp.UnixConnector(socket, limit=0))
 
 
 async def close(client: Client) -> None:
@@ -49,16 +51,15 @@ async def close(client: Client) -> None:
     await client.connector.close()
 
 
-async def facts(client: Client) -> dict[str, object]:
+async def facts(client: Client) -> dict[str, Any]:
     """What the engine says of itself. Raises NoEngine for one whose containers would not be what they are said to be."""
     try:
-        async with client._query(
-            "info", timeout=ANSWER_SECONDS
-        ) as answer:  # not in aiodocker's own words in every release
-            said: dict[str, object] = await answer.json()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            answer: Any = await client.system.info()
     except FAILURES as error:
         raise NoEngine(f"the Docker engine does not answer ({words(error)}); {START}") from error
-    security = " ".join(str(each) for each in said.get("SecurityOptions") or [])  # type: ignore[attr-defined]
+    said: dict[str, Any] = dict(answer)
+    security = " ".join(str(each) for each in said.get("SecurityOptions") or [])
     if "name=rootless" in security or "name=userns" in security:
         raise NoEngine(
             "the Docker engine maps users (rootless or userns-remap), which runs cannot use; use another engine"

@@ -15,10 +15,13 @@ from services.runner.interpreters import MINOR_MIN, Interpreter
 VERSION = re.compile(r"\d+\.\d+\.\d+[\w.+-]*")
 PROGRAM = re.compile(r"/[\w./+-]{1,200}")
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-QUESTIONS = """
-ask='import os, platform, sys; print("python", sys.implementation.name, platform.python_version(), os.path.realpath(sys.executable))'
+ASK_PYTHON = (
+    "import os, platform, sys; "
+    "print('python', sys.implementation.name, platform.python_version(), os.path.realpath(sys.executable))"
+)
+QUESTIONS = f"""
 for each in python3 python /usr/local/bin/python3 /usr/bin/python3; do
-    "$each" -I -S -c "$ask" 2>/dev/null && break
+    "$each" -I -S -c "{ASK_PYTHON}" 2>/dev/null && break
 done
 node=$(command -v node) && echo "node v8 $(node --version) $node"
 true

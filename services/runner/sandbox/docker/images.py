@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -16,7 +17,7 @@ from services.runner.sandbox.box import Spec, StartFailed
 from services.runner.sandbox.docker import refused
 from services.runner.sandbox.docker.containers import Containers
 from services.runner.sandbox.docker.engine import FAILURES, NOT_FOUND
-from services.runner.sandbox.docker.image import QUESTIONS, Image, Kept, answered, unasked
+from services.runner.sandbox.docker.image import ASK_PYTHON, QUESTIONS, Image, Kept, answered, unasked
 from services.runner.sandbox.spawn import close_all
 
 REPOSITORIES = ("rgrid/python", "rgrid/node")
@@ -24,10 +25,10 @@ REPOSITORIES = ("rgrid/python", "rgrid/node")
 ASK_LIMITS = Limits(cpu_millis=1000, memory_bytes=512 * 1024**2, timeout_seconds=30, disk_bytes=1024**2)
 ANSWER_BYTES_MAX = 64 * 1024
 PULL_SECONDS = 30 * 60.0
-ASK_WITHOUT_SHELL = (
-    "import os, platform, sys; "
-    "print('python', sys.implementation.name, platform.python_version(), os.path.realpath(sys.executable))"
+REFERENCE = re.compile(
+    r"(?:[A-Za-z0-9][\w.:-]*/)*[A-Za-z0-9][\w.-]*(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?|sha256:[0-9a-f]{64}"
 )
+"""Names of images: nothing else gets into a path of the engine's API."""
 
 
 class Images:
@@ -55,6 +56,8 @@ class Images:
 
     async def get(self, name: str) -> Image:
         """A person's own image, fetched if need be and allowed. Raises ImageRefused."""
+        if not REFERENCE.fullmatch(name) or ".." in name:
+            raise refused.no_name(name)
         try:
             shown = await self._shown(name)
         except FAILURES as error:
@@ -105,7 +108,7 @@ class Images:
             said = await self._said(image, "/bin/sh", "", ("/bin/sh", "-c", QUESTIONS))
             found = answered(image, said, machine, shell=True)
         except StartFailed:
-            said = await self._said(image, "", "python3", ("python3", "-I", "-S", "-c", ASK_WITHOUT_SHELL))
+            said = await self._said(image, "", "python3", ("python3", "-I", "-S", "-c", ASK_PYTHON))
             found = answered(image, said, machine, shell=False)
         await asyncio.to_thread(self._kept.put, found)
         return found

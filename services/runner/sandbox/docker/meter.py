@@ -12,7 +12,8 @@ from domain.execution.events import Usage
 from services.runner.sandbox.docker.engine import FAILURES
 from services.runner.sandbox.docker.nested import Nested
 
-SAMPLE_SECONDS = 0.25
+SAMPLE_SECONDS, SAMPLE_SECONDS_MAX = 0.02, 0.5
+"""Often at first, since most scripts are short."""
 
 
 class Meter:
@@ -36,10 +37,12 @@ class Meter:
             self._sampling.cancel()
 
     async def _sample(self) -> None:
+        pause = SAMPLE_SECONDS
         while True:
             with contextlib.suppress(*FAILURES, KeyError, ValueError):
                 await self._look()
-            await asyncio.sleep(SAMPLE_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.2, SAMPLE_SECONDS_MAX)
 
     async def _look(self) -> None:
         path, once = f"containers/{self._container.id}/stats", {"stream": "false", "one-shot": "true"}

@@ -44,7 +44,7 @@ class Nested:
 
     def remove(self) -> bool:
         """False while the kernel holds something of it."""
-        return all([_removed(folder) for folder in self._folders])
+        return not [folder for folder in self._folders if not _removed(folder)]
 
 
 def hierarchies() -> list[Path]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import ImageRefused, Spec, StartFailed
 from services.runner.sandbox.cgroup import Groups
+from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.docker import engine
 from services.runner.sandbox.docker.containers import Containers
 from services.runner.sandbox.docker.engine import NoEngine
@@ -21,16 +23,6 @@ MAKE = "make them: make images (in the repository of rgrid), or name others by R
 CGROUPFS = "cgroupfs"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Settings. `node` differs between two grids on one machine; `images` empty: all local ones of rgrid's own."""
-
-    node: str = "local"
-    images: tuple[str, ...] = ()
-    runtime: str = ""
-    pulls: bool = True
-
-
 @dataclass(slots=True)
 class Docker:
     """`open` makes one."""
@@ -38,18 +30,11 @@ class Docker:
     containers: Containers
     images: Images
     found: Sequence[Image]
+    interpreters: tuple[Interpreter, ...]
+    """One for each runtime and version."""
     kind: str = field(default="docker", init=False)
     home: str = field(default="/tmp", init=False)
     confined: bool = field(default=True, init=False)
-
-    @property
-    def interpreters(self) -> tuple[Interpreter, ...]:
-        """One for each runtime and version."""
-        found: dict[tuple[str, str], Interpreter] = {}
-        for image in self.found:
-            for each in image.interpreters:
-                found.setdefault((each.runtime, each.minor), each)
-        return tuple(found.values())
 
     @property
     def warning(self) -> str:
@@ -75,7 +60,7 @@ class Docker:
         raise StartFailed(f"no image has {spec.argv[0]}")
 
 
-async def open_docker(wanted: Wanted, folder: Path, groups: Groups | None) -> Docker:
+async def open_docker(wanted: ContainersWanted, folder: Path, groups: Groups | None) -> Docker:
     """Sweeps what an earlier life of the node left. Raises NoEngine with what to do."""
     client = engine.connect(engine.socket_of())
     try:
@@ -89,7 +74,7 @@ async def open_docker(wanted: Wanted, folder: Path, groups: Groups | None) -> Do
     except BaseException:
         await engine.close(client)
         raise
-    return Docker(containers, images, found)
+    return Docker(containers, images, found, _distinct(found))
 
 
 async def _runtimes(images: Images, named: tuple[str, ...]) -> tuple[Image, ...]:
@@ -103,9 +88,17 @@ async def _runtimes(images: Images, named: tuple[str, ...]) -> tuple[Image, ...]
     return found
 
 
-def _check_runtime(runtime: str, said: dict[str, object]) -> None:
-    known = said.get("Runtimes")
-    if runtime and isinstance(known, dict) and runtime not in known:
+def _distinct(images: Sequence[Image]) -> tuple[Interpreter, ...]:
+    found: dict[tuple[str, str], Interpreter] = {}
+    for image in images:
+        for each in image.interpreters:
+            found.setdefault((each.runtime, each.minor), each)
+    return tuple(found.values())
+
+
+def _check_runtime(runtime: str, said: dict[str, Any]) -> None:
+    known = said.get("Runtimes") or {}
+    if runtime and runtime not in known:
         raise NoEngine(f"the Docker engine has no runtime {runtime} (RGRID_DOCKER_RUNTIME); it has: {', '.join(known)}")
 
 
