@@ -42,6 +42,10 @@ SUBMITTED = {"id": TEXT, "sequence": COUNT, "created": {"type": "boolean"}}
 SUBMITTED_EXAMPLE = {"id": "exec_7f3k2m9q4d1t", "sequence": 41, "created": True}
 
 
+LATER = ("memoize", "environment", "interpreter", "image", "secrets", "cold")
+"""Fields that requests of an earlier time did not have; empty is their default."""
+
+
 @router.post(
     "/executions",
     status_code=201,
@@ -100,8 +104,5 @@ def fingerprint(body: JobBody) -> str:
 
     A field that came later is left out while it has its default: a request of an earlier time keeps its fingerprint.
     """
-    plain = body.model_dump(mode="json")
-    for name in LATER:
-        if not plain[name]:
-            del plain[name]
+    plain = {name: value for name, value in body.model_dump(mode="json").items() if value or name not in LATER}
     return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).hexdigest()
