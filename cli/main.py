@@ -33,6 +33,7 @@ VERBS = {
     "down": "Stop the grid of this machine.",
     "doctor": "Check this set-up and say what to do about what is wrong.",
     "open": "Print the address of the grid.",
+    "secret": "Keep passwords and tokens for scripts; nobody is shown them.",
     "keys": "List, create and revoke API keys.",
     "nodes": "List the machines of the grid.",
     "deps": "Show what packages a script needs and why; write them into it.",

@@ -18,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.execution.job import Limits
+from domain.secret import PER_RUN_MAX, VALUE_BYTES_MAX
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.born import born
-from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
+from services.runner.sandbox.box import BOX_UID, SECRETS, Spec, StartFailed
 from services.runner.sandbox.boxed import Boxed
 from services.runner.sandbox.cgroup import Group, Groups, empty
 from services.runner.sandbox.environment import handed_over, helper
@@ -40,6 +41,8 @@ log = logging.getLogger("rgrid.runner")
 
 PIPE_BYTES = 256 * 1024
 WORK = "/work"
+SECRETS_FOLDER = ("--perms", "1777", "--size", str(PER_RUN_MAX * (VALUE_BYTES_MAX + 4096)), "--tmpfs", SECRETS)
+"""In memory; the helper that sets the variables fills it as the user of the box."""
 DROP = ("--reuid", str(BOX_UID), "--regid", str(BOX_UID), "--clear-groups", "--no-new-privs")
 DROP_ALL = (*DROP, "--bounding-set=-all", "--inh-caps=-all")
 
@@ -60,13 +63,13 @@ class Bubblewrap:
             log.warning("system calls are not filtered: those of %s are not known here", platform.machine())
         programs = program_arguments(each.program for each in here)
         system = [*system_arguments(make_etc(folder / "box-etc")), *programs]
-        self.fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
+        self._fixed = [*system, "--proc", "/proc", "--dev", "/dev"]
         self._drop = [shutil.which("setpriv") or "/usr/bin/setpriv", *DROP_ALL] if self._root else []
 
     async def start(self, spec: Spec) -> Boxed:
         if self._root:
             os.chown(spec.folder, BOX_UID, BOX_UID)
-        fds, group = _Pipes(spec.env), None
+        fds, group = _Pipes(spec.env, spec.secrets), None
         try:
             group = self._groups.create(spec.name, spec.limits) if self._groups else None
             child, inside = await born(self._birth(spec, fds), group)
@@ -90,6 +93,10 @@ class Bubblewrap:
                 raise StartFailed(f"the box cannot be entered: {error}") from error
             raise
 
+    def shell(self, uid: int = BOX_UID) -> list[str]:
+        """The beginning of every call of bwrap; `uid` is who begins in the box, where root does not."""
+        return [self._bwrap, *_namespaces(None if self._root else uid), *self._fixed]
+
     def _birth(self, spec: Spec, fds: _Pipes) -> Birth:
         return Birth(self._arguments(spec, fds), spec.base_env, fds.out_writing, fds.err_writing, fds.for_child())
 
@@ -109,9 +116,10 @@ class Bubblewrap:
 
     def _arguments(self, spec: Spec, fds: _Pipes) -> list[str]:
         size = str(spec.limits.memory_bytes)
-        found = [*self.fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
+        found = [*self.shell(), "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
         found += environment_arguments(spec.environment) if spec.environment else []
+        found += SECRETS_FOLDER if spec.secrets else ()
         found += network_arguments() if spec.network else ["--unshare-net"]
         found += [] if self._root else ["--remount-ro", "/dev", "--remount-ro", "/"]
         found += ["--seccomp", str(fds.filter)] if fds.filter >= 0 else []
@@ -123,8 +131,8 @@ class _Pipes:
     """What a start needs open: both outputs, bwrap's word on what it did, the gate that it waits at, the variables, the filter
     of system calls."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self.env = handed_over(env)
+    def __init__(self, env: Mapping[str, str], secrets: Mapping[str, bytes]) -> None:
+        self.env = handed_over(env, secrets)
         self.out, self.out_writing = pipe(PIPE_BYTES)
         self.err, self.err_writing = pipe(PIPE_BYTES)
         self.status, self.status_writing = pipe()
@@ -144,10 +152,10 @@ class _Pipes:
         close_all(self.out, self.err, self.status, self.gate)
 
 
-def _namespaces(root: bool) -> list[str]:
+def _namespaces(uid: int | None) -> list[str]:
     own = ["--die-with-parent", "--new-session", "--hostname", HOSTNAME, "--unshare-pid", "--unshare-ipc"]
     own += ["--unshare-uts", "--unshare-cgroup-try"]
-    return own if root else [*own, "--unshare-user", "--uid", str(BOX_UID), "--gid", str(BOX_UID)]
+    return own if uid is None else [*own, "--unshare-user", "--uid", str(uid), "--gid", str(uid)]
 
 
 async def _inner_pid(status: int) -> int | None:

@@ -22,7 +22,7 @@ def become(order: dict[str, Any], settings: dict[str, Any], out: int, err: int, 
             resource.setrlimit(kind, (bound, bound))
         os.chdir(settings["work"])
         os.umask(0o022)
-        _without_rights(order["uid"])
+        _without_rights(order["uid"], settings["nested"])
         if settings["filter"]:
             seccomp_install.install(base64.b64decode(settings["filter"]))
         _variables(order["env"])
@@ -43,11 +43,25 @@ def _streams(out: int, err: int) -> None:
         os.close(fd)
 
 
-def _without_rights(uid: int) -> None:
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
+def _without_rights(uid: int, nested: bool) -> None:
+    """`nested`: the only user of this namespace is its root; one more namespace lets it be called by another number."""
+    if nested:
+        _renamed(uid)
+    else:
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    calls.drop_capabilities()
     calls.prctl(calls.PR_SET_DUMPABLE, 1)  # else its own /proc/self would not be its own
     calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _renamed(uid: int) -> None:
+    calls.unshare(calls.NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} 0 1"), ("gid_map", f"{uid} 0 1")):
+        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        os.write(fd, text.encode())
+        os.close(fd)
+    calls.drop_bounding_set()
 
 
 def _variables(env: dict[str, str]) -> None:
