@@ -42,10 +42,6 @@ SUBMITTED = {"id": TEXT, "sequence": COUNT, "created": {"type": "boolean"}}
 SUBMITTED_EXAMPLE = {"id": "exec_7f3k2m9q4d1t", "sequence": 41, "created": True}
 
 
-LATER = ("memoize", "environment", "interpreter", "image", "secrets", "cold")
-"""Fields that requests of an earlier time did not have; empty is their default."""
-
-
 @router.post(
     "/executions",
     status_code=201,
