@@ -39,6 +39,12 @@ EPILOG = example(
     "--env", multiple=True, metavar="K=V", help="Set a variable for the script; K alone passes yours. Repeatable."
 )
 @click.option(
+    "--secret",
+    multiple=True,
+    metavar="NAME[=file]",
+    help="Give it this secret as a variable, or as a file in $RGRID_SECRETS_DIR. Repeatable.",
+)
+@click.option(
     "--runtime",
     metavar="NAME",
     help="python, node or sh, or a version: python3.12 (default: by extension or #! line).",

@@ -56,6 +56,7 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
         ("script", " ".join([(doc.get("script") or {}).get("path", ""), *(doc.get("args") or [])])),
         ("runtime", str(doc.get("runtime") or "")),
         ("project", f"{doc.get('project') or ''}" + (f" · {tags}" if tags else "")),
+        ("secrets", " ".join(secret_words(each) for each in doc.get("secrets") or [])),
         ("node", str(doc.get("node_id") or "")),
         ("attempt", attempts),
         ("submitted", zoned(doc.get("submitted_at"))),
@@ -71,3 +72,8 @@ def lines(doc: dict[str, Any]) -> list[tuple[str, str]]:
         ("log", f"{count(log['lines'], 'line')}, {size(log.get('size_bytes'))}" if log.get("lines") else ""),
         ("kept", kept_words(doc)),
     ]
+
+
+def secret_words(secret: dict[str, Any]) -> str:
+    """`API_TOKEN`, or `KEY=file`: as it was typed."""
+    return f"{secret['name']}=file" if secret.get("form") == "file" else str(secret["name"])

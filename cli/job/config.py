@@ -28,7 +28,10 @@ SWITCHES = (
     "allow-builds",
     "cold",
 )
-LISTS = ("input", "env", "tag")
+LISTS = ("input", "env", "tag", "secret")
+FILLED_IN = ("env", "tag", "secret")
+"""Lists whose names are filled in from every place."""
+ALIASES = {"secrets": "secret"}
 NAMES = SCALARS + SWITCHES + LISTS
 GRID_NAMES: tuple[str, ...] = (
     "home",
@@ -58,8 +61,8 @@ BLOCK = re.compile(r"(?m)^# /// script[ \t]*\r?\n(?P<body>(?:^#(?: .*|)\r?\n)+)^
 
 
 def settings(flags: dict[str, Any], script: Path | None) -> dict[str, Any]:
-    """Every option that is set somewhere, by its name; a list of `tag`, `env` or `input` is taken whole from the first
-    place that has one, except that `tag` and `env` of the other places fill in names that it lacks."""
+    """Every option that is set somewhere, by its name; a list is taken whole from the first place that has one,
+    except that those of FILLED_IN get the names that they lack from the other places."""
     layers = [given(flags), from_environment()]
     if script is not None:
         layers.append(from_script(script))
@@ -67,7 +70,7 @@ def settings(flags: dict[str, Any], script: Path | None) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         for name, value in layer.items():
-            merged[name] = added(merged.get(name), value) if name in ("tag", "env") else value
+            merged[name] = added(merged.get(name), value) if name in FILLED_IN else value
     return merged
 
 
@@ -162,7 +165,7 @@ def table(data: Any, where: str) -> dict[str, Any]:
         raise UsageProblem(f"[tool.rgrid] in {clean(where)} is not a table")
     found: dict[str, Any] = {}
     for key, value in data.items():
-        name = key.replace("_", "-")
+        name = ALIASES.get(key, key.replace("_", "-"))
         if name not in NAMES:
             near = difflib.get_close_matches(name, NAMES, 1)
             warn(f"{clean(where)}: unknown setting '{clean(key)}'" + (f"; did you mean '{near[0]}'?" if near else ""))

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..errors import UsageProblem
 from ..terminal.formats import parse_cpu, parse_duration, parse_memory, parse_size
-from ..terminal.typed import check_labels
+from ..terminal.screen import clean
+from ..terminal.typed import check_labels, secret_name
 from .arguments import environment, pairs
 
 LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -16,6 +17,7 @@ LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "disk": ("disk_bytes", parse_size),
     "timeout": ("timeout_seconds", parse_duration),
 }
+FORMS = ("env", "file")
 RETRIES_MAX = 100
 PRIORITY_MAX = 1000
 MEMBERS_MAX = 100_000
@@ -38,11 +40,27 @@ def request_of(options: Mapping[str, Any], runtime: str, args: list[str], own: M
             body[name] = str(options[name])
     if options.get("env"):
         body["env"] = environment(options["env"], own)
+    if options.get("secret"):
+        body["secrets"] = secrets_of(options["secret"], body.get("env", {}))
     if options.get("tag"):
         body["tags"] = pairs(options["tag"], "--tag")
     check_text(body)
     check_labels(body.get("name", ""), body.get("project", ""), body.get("env", ()), body.get("tags", ()))
     return body
+
+
+def secrets_of(items: list[str], env: Mapping[str, str]) -> list[dict[str, str]]:
+    """`NAME` or `NAME=file` items as the API takes them; raises UsageProblem, without what may be a value."""
+    found: dict[str, str] = {}
+    for item in items:
+        name, _, form = item.partition("=")
+        if form not in ("", *FORMS):
+            hint = f"Store it: rgrid secret set {secret_name(name)}      Then: --secret {name}, or {name}=file"
+            raise UsageProblem(f"--secret {secret_name(name)}=… is not a form; a value is not typed here.", hint)
+        if name in env:
+            raise UsageProblem(f"{clean(name)} is both a --secret and an --env: type one of them.")
+        found[secret_name(name)] = form or FORMS[0]
+    return [{"name": name, "form": form} for name, form in found.items()]
 
 
 def batch_fields(options: Mapping[str, Any]) -> dict[str, int]:

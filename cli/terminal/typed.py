@@ -14,6 +14,7 @@ STATES = ("queued", "provisioning", "running", "succeeded", "failed", "cancelled
 NAME_CHARS_MAX = 200
 ID = re.compile(r"[0-9a-z_]{1,64}")
 ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+SECRET_NAME_CHARS_MAX = 64
 PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 TAG_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 COST_BY = ("total", "day", "project", "script", "tag")
@@ -86,3 +87,13 @@ def check_labels(name: str, project: str, env: Iterable[str], tags: Iterable[str
     for tag in tags:
         if not TAG_NAME.fullmatch(tag):
             raise UsageProblem(f"--tag {clean(tag)!r}: a tag's name has letters, digits, '.', '_', '/' and '-' only.")
+
+
+def secret_name(name: str) -> str:
+    """`name` itself; raises UsageProblem, without what may have been typed in its place."""
+    if len(name) > SECRET_NAME_CHARS_MAX or not ENV_NAME.fullmatch(name):
+        raise UsageProblem(
+            f"A secret is named like a variable: letters, digits and '_', at most {SECRET_NAME_CHARS_MAX}, no digit first.",
+            "For example: rgrid secret set API_TOKEN",
+        )
+    return name

@@ -79,7 +79,7 @@ class Attempt:
     async def run(self) -> AttemptResult | None:
         """How it ended; None when nobody wants to know (the lease is somebody else's)."""
         try:
-            result = self._entrusted.told(await self._run())
+            result = await self._run()
         except Withheld as error:
             result = self._result(error.status, explain.secret_unavailable(error.message, error.hint))
         except Ended:
@@ -101,20 +101,20 @@ class Attempt:
         except ImageRefused as error:
             result = self._result("failed" if error.final else "lost", Reason(error.code, error.message, error.hint))
         except StartFailed as error:
-            result = self._entrusted.told(self._result("lost", explain.start_failed(str(error))))
+            result = self._result("lost", explain.start_failed(str(error)))
         except OSError as error:
             log.error("%s attempt %s: %s", self.work.execution, self.work.attempt, error)
-            result = self._entrusted.told(self._result("lost", explain.node_failed(str(error))))
+            result = self._result("lost", explain.node_failed(str(error)))
         except Exception as error:
             log.exception("%s attempt %s", self.work.execution, self.work.attempt)
             result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
         finally:
             self._spool.close()
-            await self._settle()
             self._entrusted.forget()
+            await self._settle()
         if self._start is not None:
             await self._start.settled()
-        return None if self.cause == STALE else result
+        return None if self.cause == STALE else self._entrusted.told(result)
 
     async def _run(self) -> AttemptResult:
         work = self.folder / "work"
@@ -140,7 +140,8 @@ class Attempt:
         if self._spool.broken:
             why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
             return replace(result, status="lost", reason=why)
-        found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged)
+        most = self.work.job.limits.disk_bytes
+        found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged, most)
         found = self._entrusted.collected(found)
         try:
             return await self._ending.in_time(self._bring_home(result, found))

@@ -76,7 +76,7 @@ class Entrusted:
         return found
 
     def forget(self) -> None:
-        """The script is gone, and what it said is told."""
+        """The script is gone. What they look like is still known, for the last word on it."""
         if self._folder is not None:
             memory_folder.remove(self._folder)
-        self._values, self._folder, self.veil = {}, None, None
+        self._values, self._folder = {}, None

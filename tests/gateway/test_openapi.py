@@ -51,6 +51,25 @@ include-name = "GET /api/v1/executions"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 
 [[operations]]
+include-name = "GET /api/v1/environments"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 422]
+
+[[operations]]
+include-name = "POST /api/v1/environments/invalidate"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-name = "POST /api/v1/environments/prune"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-name = "POST /api/v1/estimates"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 413, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
 include-name = "DELETE /api/v1/keys/{key_id}"
 parameters = { key_id = "SPARE_KEY" }
 

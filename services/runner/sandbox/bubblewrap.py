@@ -18,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.execution.job import Limits
+from domain.secret import PER_RUN_MAX, VALUE_BYTES_MAX
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.born import born
-from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
+from services.runner.sandbox.box import BOX_UID, SECRETS, Spec, StartFailed
 from services.runner.sandbox.boxed import Boxed
 from services.runner.sandbox.cgroup import Group, Groups, empty
 from services.runner.sandbox.environment import handed_over, helper
@@ -40,6 +41,8 @@ log = logging.getLogger("rgrid.runner")
 
 PIPE_BYTES = 256 * 1024
 WORK = "/work"
+SECRETS_FOLDER = ("--perms", "1777", "--size", str(PER_RUN_MAX * (VALUE_BYTES_MAX + 4096)), "--tmpfs", SECRETS)
+"""In memory; the helper that sets the variables fills it as the user of the box."""
 DROP = ("--reuid", str(BOX_UID), "--regid", str(BOX_UID), "--clear-groups", "--no-new-privs")
 DROP_ALL = (*DROP, "--bounding-set=-all", "--inh-caps=-all")
 
@@ -66,7 +69,7 @@ class Bubblewrap:
     async def start(self, spec: Spec) -> Boxed:
         if self._root:
             os.chown(spec.folder, BOX_UID, BOX_UID)
-        fds, group = _Pipes(spec.env), None
+        fds, group = _Pipes(spec.env, spec.secrets), None
         try:
             group = self._groups.create(spec.name, spec.limits) if self._groups else None
             child, inside = await born(self._birth(spec, fds), group)
@@ -116,6 +119,7 @@ class Bubblewrap:
         found = [*self.shell(), "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
         found += environment_arguments(spec.environment) if spec.environment else []
+        found += SECRETS_FOLDER if spec.secrets else ()
         found += network_arguments() if spec.network else ["--unshare-net"]
         found += [] if self._root else ["--remount-ro", "/dev", "--remount-ro", "/"]
         found += ["--seccomp", str(fds.filter)] if fds.filter >= 0 else []
@@ -127,8 +131,8 @@ class _Pipes:
     """What a start needs open: both outputs, bwrap's word on what it did, the gate that it waits at, the variables, the filter
     of system calls."""
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self.env = handed_over(env)
+    def __init__(self, env: Mapping[str, str], secrets: Mapping[str, bytes]) -> None:
+        self.env = handed_over(env, secrets)
         self.out, self.out_writing = pipe(PIPE_BYTES)
         self.err, self.err_writing = pipe(PIPE_BYTES)
         self.status, self.status_writing = pipe()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.runner.interpreters import interpreters
+from services.runner.sandbox.box import Running
 from services.runner.sandbox.choose import choose
 from services.runner.sandbox.find_cgroup import find_groups
 from services.runner.warm.warm import Warm, warmed
@@ -43,3 +46,14 @@ async def bare_warm(needs_bubblewrap: None, tmp_path: Path) -> AsyncIterator[Scr
 def nest_of(warm: Scripts) -> Warm:
     assert isinstance(warm.sandbox, Warm)
     return warm.sandbox
+
+
+async def until_said(running: Running, word: bytes) -> None:
+    """Until its stdout has said `word`."""
+    said = b""
+    async with asyncio.timeout(30):
+        while word not in said:
+            try:
+                said += os.read(running.stdout, 4096)
+            except BlockingIOError:
+                await asyncio.sleep(0.01)
