@@ -8,6 +8,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from domain.environment import events as env
 from domain.environment.decider import environment_id, recipe_of
 from domain.environment.events import EnvironmentBuilt, EnvironmentEvent, EnvironmentInvalidated, Recipe
 from domain.execution import events as e
@@ -153,3 +154,21 @@ async def test_who_does_not_hold_the_lease_gets_nothing(node: str, attempt: int)
 )
 async def test_what_cannot_be_asked_is_refused_by_name(direction: str, count: int, error: str) -> None:
     assert (await answer("n1", direction, *[SCRIPT] * count)).error == error
+
+
+async def test_what_was_invalidated_a_moment_ago_is_not_given() -> None:
+    packages = Environment("python", FileRef("requirements.lock", "b" * 64, 9))
+    recipe = recipe_of(packages, "cpython-3.11.7-linux-x86_64")
+    ref = Ref("a", "environment", environment_id(recipe))
+    bench = Bench(SERVICE, store=Store())
+    job = Job("python", FileRef("a.py", SCRIPT, 1), environment=packages)
+    assigned = e.ExecutionAssigned(1, "n1", "i1", "local", NOW)
+    await bench.given(RUN, e.ExecutionSubmitted(job, "f"), e.ExecutionCached(HIT, HIT, HIT), assigned)
+    await bench.given(ref, env.EnvironmentBuilt(recipe, "n2", 6, 100, 1200, FileRef("environment.tar.zst", LISTED, 70)))
+    porter, wanted = (
+        Porter(bench.context(), bench.store),
+        UrlsWanted("a", "exec_x", 1, "download", (), environment=ref.id),
+    )
+    assert set((await porter.answer("n1", wanted)).urls) == {LISTED}
+    await bench.given(ref, env.EnvironmentInvalidated("key:1"))
+    assert await porter.answer("n1", wanted) == UrlsGiven()
