@@ -48,7 +48,14 @@ assert len(made.decision.picked) == 5, made.decision.picked
 
 def environment(at: Path) -> None:
     """200 packages, five of which are meant; one of them goes by another name than its module."""
-    names = ["numpy", "pandas", "matplotlib", "scikit-learn", "zz-strange-project", *(f"package{i}" for i in range(PACKAGES - 5))]
+    names = [
+        "numpy",
+        "pandas",
+        "matplotlib",
+        "scikit-learn",
+        "zz-strange-project",
+        *(f"package{i}" for i in range(PACKAGES - 5)),
+    ]
     modules = {"scikit-learn": "sklearn", "zz-strange-project": "strange"}
     for name in names:
         module = modules.get(name, name)
@@ -58,7 +65,9 @@ def environment(at: Path) -> None:
         (at / module / "__init__.py").touch()
         listed = [f"{module}/part{i}.py,sha256={'x' * 43},1234\n" for i in range(FILES_EACH)]
         (info / "RECORD").write_text(f"{module}/__init__.py,,\n" + "".join(listed))
-        (info / "METADATA").write_text(f"Name: {name}\nRequires-Dist: package1\nRequires-Dist: package2\n\n" + "text\n" * 200)
+        (info / "METADATA").write_text(
+            f"Name: {name}\nRequires-Dist: package1\nRequires-Dist: package2\n\n" + "text\n" * 200
+        )
 
 
 def measured(folder: Path, env: dict[str, str]) -> tuple[float, float, float, float]:
