@@ -50,16 +50,17 @@ def decide(script: Path, followed: Followed) -> Decision:
     there: set[str] = set()
     unknown: list[Need] = []
     for need in sorted(followed.needs, key=lambda need: (bool(need.unless), -need.need)):
-        picked = pick(need.module, installed, made)
+        picked = pick_all(need, installed, made)
         if need.unless and any(there_or_standard(each, there, installed) for each in need.unless):
             continue
-        if picked is None and need.need >= NESTED:
+        if not picked and need.need >= NESTED:
             unknown.append(need)
-        elif picked is None or (need.need == OPTIONAL and picked.origin == TABLE):
+        elif not picked or (need.need == OPTIONAL and any(each.origin == TABLE for each in picked)):
             made.left_out.append(need)
         else:
             there.add(need.module)
-            packages.setdefault(normal(picked.package), picked)
+            for each in picked:
+                packages.setdefault(normal(each.package), each)
     if unknown:
         raise unknown_import(script, sorted(unknown, key=lambda need: need.line), here, installed)
     made.picked = sorted(packages.values(), key=lambda each: normal(each.package))
@@ -68,6 +69,16 @@ def decide(script: Path, followed: Followed) -> Decision:
     made.constraints = sorted(each.pin for name, each in closure.items() if name not in pinned and not each.origin)
     made.left_out = [need for need in made.left_out if need.module not in there]
     return made
+
+
+def pick_all(need: Need, installed: Installed, made: Decision) -> list[Picked]:
+    """The package of a module; of a name that several packages share (`from google.cloud import storage`) those of the
+    modules in it. Empty when nobody knows one of them."""
+    found = pick(need.module, installed, made)
+    if found is not None or not need.names:
+        return [found] if found else []
+    parts = [pick(f"{need.module}.{name}", installed, made) for name in need.names]
+    return [each for each in parts if each] if all(parts) else []
 
 
 def pick(module: str, installed: Installed, made: Decision) -> Picked | None:

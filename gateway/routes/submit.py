@@ -100,8 +100,5 @@ def fingerprint(body: JobBody) -> str:
 
     A field that came later is left out while it has its default: a request of an earlier time keeps its fingerprint.
     """
-    plain = body.model_dump(mode="json")
-    for name in LATER:
-        if not plain[name]:
-            del plain[name]
+    plain = {name: value for name, value in body.model_dump(mode="json").items() if value or name not in LATER}
     return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -10,7 +10,10 @@ import asyncio
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from services.runner.unnamed import unnamed_bytes
 
 INTERVAL_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
@@ -56,8 +59,9 @@ async def wait_for_room(folder: Path) -> None:
 class DiskWatch:
     """Watches the folder of one attempt, whose files belong to nobody else. `bytes_max` is what its job allows."""
 
-    def __init__(self, folder: Path, bytes_max: int) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, bytes_max: int, pids: Callable[[], list[int]] = list) -> None:
+        """`pids` are the processes of the attempt."""
+        self._folder, self._pids = folder, pids
         self._free_at_begin = self._free_at_walk = free_bytes(folder)
         self.bound = min(bytes_max, max(0, self._free_at_begin - floor_bytes(folder)))
         """Less than the job allows where the node has less to give."""
@@ -89,6 +93,8 @@ class DiskWatch:
         self._free_at_walk, self._files_at_walk = free_bytes(self._folder), free_files(self._folder)
         used, whole = await asyncio.to_thread(_used, self._folder, "-B1")
         files = 0
+        if used < self.bound:  # where else it went
+            used += await asyncio.to_thread(unnamed_bytes, self._pids(), self._folder)
         if self._files_at_begin - self._files_at_walk > self.files_max:
             files, _ = await asyncio.to_thread(_used, self._folder, "--inodes")
         if not whole:  # it hides a folder from us: what the disk has lost since is its own

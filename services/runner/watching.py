@@ -30,7 +30,7 @@ async def watch(
     publisher = Publisher(node.bus, subject, spool, wake)
     publishing = asyncio.create_task(publisher.run())
     ending = asyncio.create_task(running.wait())
-    disk = DiskWatch(folder, limits.disk_bytes)
+    disk = DiskWatch(folder, limits.disk_bytes, running.pids)
     filling = asyncio.create_task(disk.over())
     try:
         await asyncio.wait(

@@ -135,7 +135,7 @@ _SECONDS = (_checked(float, lambda number: 0 < number < 86_400), "seconds, more 
 _SEALING_KEY = _checked(str, lambda text: len(bytes.fromhex(text)) == 32)
 _NAME = (_checked(str, lambda text: bool(TOKEN.match(text))), "up to 64 letters, digits, - and _")
 
-KEYS = ("url_key", "secrets_key", "secrets_keys_old")
+KEYS = ("secrets_key", "secrets_keys_old")
 """What is not repeated when it is wrong: the true one may be but a typing error away."""
 
 PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {

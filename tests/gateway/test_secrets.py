@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import logging
+from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
+from domain.account import decider
+from domain.errors import WrongState
 from domain.secret import VALUE_BYTES_MAX
+from gateway.job_schemas import SubmitBody
+from gateway.routes.submit import LATER, fingerprint
+from gateway.vault import Vault
 from services.runtime.log import Ref
 from services.runtime.plain import to_json
-from services.runtime.sealing import Sealer
+from services.runtime.sealing import Sealer, Unreadable
 from services.runtime.secret_store import SecretStore
 from tests.gateway.conftest import ACCOUNT, GatewayUnderTest, submit_body
 
@@ -179,3 +187,65 @@ async def test_a_repeated_submit_is_answered_though_its_secret_is_gone(gateway: 
     await gateway.call("DELETE", "/secrets/TOKEN")
     status, second = await gateway.call("POST", "/executions", json=body, headers=headers)
     assert (status, second["id"]) == (200, first["id"])
+
+
+def test_a_request_of_a_time_before_there_were_secrets_keeps_its_fingerprint() -> None:
+    """As it was sent and stored then: with none of the fields that came later."""
+    plain = SubmitBody.model_validate(submit_body()).model_dump(mode="json")
+    early = {name: value for name, value in plain.items() if name not in LATER}
+    known = hashlib.sha256(orjson.dumps(early, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    assert fingerprint(SubmitBody.model_validate(submit_body())) == known
+    for more in ({"secrets": [{"name": "A"}]}, {"cold": True}, {"interpreter": "3.12"}):
+        assert fingerprint(SubmitBody.model_validate(submit_body(**more))) != known
+
+
+async def test_a_grid_without_a_key_keeps_no_secrets_and_says_so(gateway: GatewayUnderTest) -> None:
+    bare = replace(gateway.settings, secrets_key="")
+    vault = Vault(SecretStore(gateway.bus), Sealer(bare), gateway.handler)
+    with pytest.raises(WrongState) as refused:
+        await vault.set(ACCOUNT, "TOKEN", b"value", "test")
+    assert refused.value.code == "SECRETS_OFF"
+
+
+async def test_after_a_change_of_keys_old_values_open_and_the_same_value_is_sealed_anew(
+    gateway: GatewayUnderTest,
+) -> None:
+    await set_secret(gateway)
+    old = gateway.settings.secrets_key
+    turned = Sealer(replace(gateway.settings, secrets_key="ef" * 32, secrets_keys_old=(old,)))
+    store = SecretStore(gateway.bus)
+    kept = (await store.read(ACCOUNT, ["TOKEN"]))["TOKEN"]
+    assert turned.open(ACCOUNT, "TOKEN", kept.sealed) == VALUE.encode()
+    version, _ = await Vault(store, turned, gateway.handler).set(ACCOUNT, "TOKEN", VALUE.encode(), "test")
+    assert version == 2
+    kept = (await store.read(ACCOUNT, ["TOKEN"]))["TOKEN"]
+    with pytest.raises(Unreadable, match="another key"):
+        Sealer(gateway.settings).open(ACCOUNT, "TOKEN", kept.sealed)
+
+
+async def test_a_value_whose_key_is_lost_is_replaced(gateway: GatewayUnderTest) -> None:
+    await set_secret(gateway)
+    lost = Vault(SecretStore(gateway.bus), Sealer(replace(gateway.settings, secrets_key="ef" * 32)), gateway.handler)
+    assert (await lost.set(ACCOUNT, "TOKEN", b"new value", "test"))[0] == 2
+    await gateway.bus.publish("rgrid.secret.local.TOKEN", b"not json")
+    assert (await lost.set(ACCOUNT, "TOKEN", b"newer value", "test"))[0] == 3
+
+
+async def test_a_set_that_was_cut_off_between_its_halves_is_healed_by_the_next(gateway: GatewayUnderTest) -> None:
+    """Stored but not told: nobody can name it yet, and the same value again tells it."""
+    sealed = Sealer(gateway.settings).seal(ACCOUNT, "TOKEN", 1, VALUE.encode())
+    await SecretStore(gateway.bus).write(ACCOUNT, "TOKEN", sealed, 0)
+    status, _ = await gateway.call("POST", "/executions", json=submit_body(secrets=[{"name": "TOKEN"}]))
+    assert status == 422
+    done = await set_secret(gateway)
+    assert (done["version"], done["changed"]) == (1, True)
+
+
+async def test_there_is_an_end_to_secrets_before_a_value_is_stored(
+    gateway: GatewayUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decider, "SECRETS_MAX", 1)
+    await set_secret(gateway)
+    status, body = await gateway.call("PUT", "/secrets/ANOTHER", json={"value": VALUE})
+    assert (status, body["error"]["code"]) == (409, "WRONG_STATE")
+    assert await SecretStore(gateway.bus).read(ACCOUNT, ["ANOTHER"]) == {}

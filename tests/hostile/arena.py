@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ class Arena:
     neighbour: str = ""
     rested_bytes: int = 0
     rested_descriptors: int = 0
+    known: dict[str, str] = field(default_factory=dict)
+    """What words of attacks may stand for, beside `home` and `runner`."""
 
     @property
     def cold(self) -> bool:
@@ -79,21 +81,24 @@ class Arena:
     async def attack(self, attack: Attack) -> tuple[str, AttemptResult]:
         """Run it to its end and see that the runner, the machine and the neighbour are as before; its id and result."""
         _forget_peak(self.runner.pid)
-        words = tuple(word.format(home=self.home, runner=self.runner.pid, **self.places()) for word in attack.args)
+        words = tuple(word.format(home=self.home, runner=self.runner.pid, **self.known) for word in attack.args)
         options = {**attack.options, "args": words, "cold": self.cold}
-        execution, result = await self.run(attack.script, inputs=dict(attack.inputs), **options)
+        execution = await self.grid.send(await self.grid.job(attack.script, inputs=dict(attack.inputs), **options))
+        if "CANCELLED" in attack.ends:
+            await self.grid.until(lambda: attack.says.encode() in self.grid.log(execution, "stdout"), 60)
+            await asyncio.sleep(attack.goes_on)
+            await self.grid.cancel(execution)
+        await self.grid.until(lambda: self.grid.facts("finished", execution), 90)
+        result = await self.grid.finished(execution)
         said = await self.said(execution, result)
         assert result.reason.code in attack.ends, (result, said[0][-2000:], said[1][-2000:])
         assert attack.says.encode() in said[0], (result, said[0][-2000:], said[1][-2000:])
         if attack.outputs is not None:
-            assert {file.path for file in result.outputs.entries} == {*attack.outputs}
+            assert {file.path for file in result.outputs.entries} == {*attack.outputs}, result
         if attack.refused is not None:
-            assert {each.path for each in result.outputs_refused} == {*attack.refused}
+            assert {each.path for each in result.outputs_refused} == {*attack.refused}, result
         await self.unharmed(execution)
         return execution, result
-
-    def places(self) -> dict[str, str]:
-        return {"neighbour": self.neighbour}
 
     async def run(self, code: str, **options: Any) -> tuple[str, AttemptResult]:
         execution = await self.grid.send(await self.grid.job(code, **options))

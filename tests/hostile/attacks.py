@@ -31,6 +31,8 @@ class Attack:
     args: tuple[str, ...] = ()
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     network: bool = False
+    goes_on: float = 0.1
+    """Seconds between what it says and its cancel, where it is to end by one."""
     memory: int = 128 * MIB
     disk: int = 1024 * MIB
     timeout: float = 30.0

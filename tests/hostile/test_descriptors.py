@@ -48,7 +48,14 @@ ATTACKS = [
     Attack(f"{kind} until there are no more", UNTIL.format(make), says="no more True") for kind, make in KINDS.items()
 ]
 ATTACKS += [
-    Attack("by a hundred children", BY_CHILDREN, ends=("TIMED_OUT", "OUT_OF_MEMORY"), timeout=1.0, where=EVERYWHERE),
+    Attack(
+        "by its children",
+        BY_CHILDREN,
+        ends=("CANCELLED", "OUT_OF_MEMORY"),
+        says="begun",
+        goes_on=0.5,
+        where=EVERYWHERE,
+    ),
 ]
 
 

@@ -58,7 +58,7 @@ LOCKED_UP = """
 import os
 os.mkdir("a"); os.mkdir("a/b"); open("a/b/c", "w").write("x"); os.chmod("a/b", 0); os.chmod("a", 0)
 """
-FULL = {"ends": ("DISK_LIMIT",), "disk": 40 * MIB, "where": EVERYWHERE, "timeout": 20.0}
+FULL = {"ends": ("DISK_LIMIT",), "disk": 40 * MIB, "where": EVERYWHERE, "timeout": 60.0}
 
 ATTACKS = [
     Attack("one large file", LARGE, **FULL),

@@ -77,7 +77,7 @@ except OSError:
     pass
 time.sleep(1000)
 """
-ENDS = {"says": "begun", "timeout": 0.5, "ends": ("TIMED_OUT",)}
+ENDS = {"says": "begun", "ends": ("CANCELLED",)}
 
 ATTACKS = [
     Attack("fork bomb", FORKS, where=EVERYWHERE, **ENDS),

@@ -80,7 +80,7 @@ class BwrapHatchery:
         self._count += 1
         control, its_control = _line()
         mounts, its_mounts = (None, None) if self._root else _line()
-        settings, quiet = self._settings(imports), os.open(os.devnull, os.O_WRONLY)
+        settings, quiet = settings_of(imports, nested=not self._root), os.open(os.devnull, os.O_WRONLY)
         group = self._group()
         try:
             inherit = [its_control.fileno(), settings, *([its_mounts.fileno()] if its_mounts else [])]
@@ -112,14 +112,6 @@ class BwrapHatchery:
             return None
         return self._groups.create(f"zygote-{os.getpid()}-{self._count}", Limits(CPU_MILLIS, MEMORY_BYTES))
 
-    def _settings(self, imports: Sequence[str]) -> int:
-        """A descriptor from which the zygote reads what it is to be."""
-        calls_filter = base64.b64encode(filter_program() or b"").decode()
-        settings = {"imports": list(imports), "work": WORK, "filter": calls_filter, "nested": not self._root}
-        fd = os.memfd_create("zygote")
-        os.write(fd, json.dumps(settings).encode())
-        return fd
-
     def _arguments(self, key: Key) -> list[str]:
         found = [*self._cold.shell(0), "--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs", "/tmp"]
         found += ["--dir", WORK, *(["--perms", "0755", "--dir", SECRETS] if key.secrets else [])]
@@ -132,6 +124,15 @@ class BwrapHatchery:
             found += ["--bind", str(self._folders), FOLDERS, "--remount-ro", "/dev", "--remount-ro", "/"]
         python = [base_python(), "-I", "-S", f"{FOLDER}/services/runner/warm/inside/stage.py"]
         return [*found, "--", *python, str(ZYGOTE_UID), str(BOX_UID)]
+
+
+def settings_of(imports: Sequence[str], *, nested: bool) -> int:
+    """A descriptor from which a zygote reads what it is to be."""
+    calls_filter = base64.b64encode(filter_program() or b"").decode()
+    settings = {"imports": list(imports), "work": WORK, "filter": calls_filter, "nested": nested}
+    fd = os.memfd_create("zygote")
+    os.write(fd, json.dumps(settings).encode())
+    return fd
 
 
 def _line() -> tuple[socket.socket, socket.socket]:

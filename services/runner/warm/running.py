@@ -65,7 +65,7 @@ class Forked:
 
     async def kill(self, grace_seconds: float) -> None:
         if grace_seconds > 0 and not over(self._init_fd):
-            kill_each(self._members(), signal.SIGTERM)
+            kill_each(self.pids(), signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._over), grace_seconds)
         self._killed = True
@@ -106,7 +106,7 @@ class Forked:
         await readable(self._init_fd)
         self._zygote.run_over()
 
-    def _members(self) -> list[int]:
+    def pids(self) -> list[int]:
         init = pid_of(self._init_fd)
         pids = self._group.pids() if self._group is not None else descendants(init)
         return [pid for pid in pids if pid != init]

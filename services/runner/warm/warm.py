@@ -26,7 +26,7 @@ log = logging.getLogger("rgrid.runner")
 class Warm:
     """`cold` makes the boxes of whatever cannot be forked."""
 
-    def __init__(self, cold: Bubblewrap, hatchery: Hatchery, groups: Groups | None) -> None:
+    def __init__(self, cold: Sandbox, hatchery: Hatchery, groups: Groups | None) -> None:
         self.kind, self.home, self.confined = cold.kind, cold.home, cold.confined
         self.interpreters: tuple[Interpreter, ...] = cold.interpreters
         self._cold, self._groups = cold, groups
@@ -90,6 +90,10 @@ def warmed(sandbox: Sandbox, folders: Path, groups: Groups | None) -> Sandbox:
     """With zygotes before it, where they can be had. `folders` holds those of all attempts."""
     if isinstance(sandbox, Bubblewrap):
         return Warm(sandbox, BwrapHatchery(sandbox, folders, groups), groups)
+    if sandbox.kind == "docker":
+        from services.runner.warm.docker_hatchery import warm_containers
+
+        return warm_containers(sandbox, groups)  # type: ignore[arg-type]
     return sandbox
 
 

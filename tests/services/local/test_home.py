@@ -63,6 +63,16 @@ def test_secrets_are_generated_once(home: Home) -> None:
     assert load_secrets(home)[0].nats_control == first.nats_control
 
 
+def test_a_home_of_a_time_before_there_were_secrets_gets_their_key_and_keeps_the_rest(home: Home) -> None:
+    first, _ = load_secrets(home)
+    old = {name: text for name, text in json.loads(home.secrets.read_text()).items() if name != "secrets_key"}
+    home.secrets.write_text(json.dumps(old))
+    after, note = load_secrets(home)
+    assert note == "" and after.api_key == first.api_key and len(bytes.fromhex(after.secrets_key)) == 32
+    assert load_secrets(home) == (after, "")
+    assert home.secrets.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"nats_control": ""}', '{"nats_control": 7}'])
 def test_damaged_secrets_are_set_aside_and_said(home: Home, damage: str) -> None:
     before, _ = load_secrets(home)

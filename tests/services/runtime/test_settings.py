@@ -52,3 +52,13 @@ def test_the_names_of_benchmarks_are_left_alone() -> None:
 def test_a_value_that_cannot_be_is_refused(name: str, text: str) -> None:
     with pytest.raises(Invalid, match=f"{name}='{text}' does not work: it must be "):
         load({name: text})
+
+
+def test_keys_of_secrets_are_whole_and_are_not_repeated_when_they_are_not() -> None:
+    key = "ab" * 32
+    assert load({"RGRID_SECRETS_KEY": key}).secrets_key == key
+    assert load({"RGRID_SECRETS_KEYS_OLD": f"{key}, {key}"}).secrets_keys_old == (key, key)
+    for name in ("RGRID_SECRETS_KEY", "RGRID_SECRETS_KEYS_OLD"):
+        with pytest.raises(Invalid, match=f"{name} does not work: it must be 64 hex digits") as refused:
+            load({name: key[:-2]})
+        assert key[:-2] not in refused.value.message
