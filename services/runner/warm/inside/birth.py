@@ -35,7 +35,9 @@ def born(settings: dict[str, Any], fds: list[int], places: list[int]) -> None:
             os.write(door, b"0")
         order = json.loads(os.pread(order_fd, os.fstat(order_fd).st_size, 0).decode("utf-8", "surrogateescape"))
         _box(order, settings, tree)
-        socket.send_fds(runner, [b"born"], [os.pidfd_open(os.getpid())])
+        ourselves = os.pidfd_open(os.getpid())
+        socket.send_fds(runner, [b"born"], [ourselves])
+        os.close(ourselves)
         if not runner.recv(1):
             os._exit(0)
         child = os.fork()
