@@ -41,7 +41,7 @@ def ls(script: str | None = None, gone: bool = False, api_url: str = "", as_json
             emit(item)
         return 0
     if not items:
-        tell("No packages have been built here yet." if not script else f"{clean(script)} has needed none lately.")
+        tell("No built packages are kept." if not script else f"{clean(script)} has needed none lately.")
         following("rgrid deps SCRIPT")
         return 0
     head = ("ID", "FOR", "PACKAGES", "SIZE", "BUILT IN", "WHERE", "USED", "BY", "FROM")

@@ -19,6 +19,7 @@ from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import answer
 from gateway.routes.submit import SHA_EXAMPLE, limits_of
+from services.runtime.environments import built_lately
 from services.runtime.environments import expected as expected_environment
 from services.runtime.messages import BlobRef
 
@@ -84,8 +85,8 @@ async def estimate(parts: PartsDep, caller: CallerDep, body: EstimateBody) -> Re
 
 
 async def _environment(parts: Parts, account: str, body: EstimateBody) -> dict[str, Any] | None:
-    """Whether its packages are there already; else how many they are, and what it took to build them the last time, where
-    that is known."""
+    """Whether its packages are there already; else how many they are, and what it took to build them before, or those of the
+    script's last run, where that is known."""
     if body.environment is None:
         return None
     packages = body.environment.environment()
@@ -93,6 +94,7 @@ async def _environment(parts: Parts, account: str, body: EstimateBody) -> dict[s
     job = Job(body.runtime, script, environment=packages, interpreter=body.interpreter, image=body.image)
     try:
         found = await expected_environment(parts.queries, account, job)
+        like = found.made or await built_lately(parts.queries, account, job)
     except Unavailable:
         return None
     said, made = found.said or NOT_BUILT, found.made
@@ -101,7 +103,7 @@ async def _environment(parts: Parts, account: str, body: EstimateBody) -> dict[s
         "built": said.result == "hit",
         "reason": said.reason,
         "packages": made.packages if made else (len(locked) if locked is not None else None),
-        "build_ms": made.build_ms if made else None,
+        "build_ms": like.build_ms if like else None,
         "nodes": list(made.nodes) if made and made.good else [],
     }
 

@@ -1,7 +1,8 @@
 """What an attempt writes to the node's disk: bounded while it runs, and nothing begins where hardly any room is left.
 
 Asking the file system how much is free costs nothing, walking over what a script wrote does: that is only done when so
-much has gone since the last walk that the bound could be reached, and never for more than a twentieth of the time.
+much has gone since the last walk that the bound could be reached (or after a while, since others may have made room
+meanwhile), and never for more than a twentieth of the time.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from services.runner.unnamed import unnamed_bytes
 INTERVAL_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 WALK_SHARE = 20
+UNLOOKED_SECONDS_MAX = 60.0
 FLOOR_BYTES_MAX = 1024**3
 FLOOR_SHARE = 20
-SLACK_BYTES = 1024**2
 FILE_BYTES = 4096
 """What a file, empty or not, takes of a share of the disk when files are counted: what file systems are made for."""
 FILES_MIN = 10_000
@@ -71,7 +72,7 @@ class DiskWatch:
         self.many = False
         """It has made more files than that."""
         self.used_bytes = self._used_files = 0
-        self._walk_after = 0.0
+        self._walk_after = time.monotonic()
 
     async def over(self) -> None:
         """Returns when it has used more than its bound."""
@@ -80,12 +81,9 @@ class DiskWatch:
             gone = self._free_at_walk - free_bytes(self._folder)
             made = self._files_at_walk - free_files(self._folder)
             full = self.used_bytes + gone > self.bound or self._used_files + made > self.files_max
+            full = full or time.monotonic() - self._walk_after > UNLOOKED_SECONDS_MAX
             if full and time.monotonic() >= self._walk_after and await self.exceeded():
                 return
-
-    def near(self) -> bool:
-        """So much of the disk has gone that it may have reached its bound of bytes."""
-        return self.used_bytes + self._free_at_walk - free_bytes(self._folder) >= self.bound - SLACK_BYTES
 
     async def exceeded(self) -> bool:
         """Walk over all of it and say."""

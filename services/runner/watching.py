@@ -62,7 +62,7 @@ async def _own_end(end: Exit, running: Running, limits: Limits, disk: DiskWatch)
     """A script that was refused more room mostly ends by itself, before the watch sees it."""
     oom = running.oom()
     status, reason = explain.ended(end, oom, limits, running.guarded())
-    if status == "failed" and not oom and disk.near() and await disk.exceeded():
+    if status == "failed" and not oom and await disk.exceeded():
         return "failed", _filled(limits, disk)
     return status, reason
 

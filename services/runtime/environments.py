@@ -11,6 +11,8 @@ from domain.execution.lookups import NO_DEPENDENCIES
 from projections.environment_queries import EnvironmentQueries
 from services.runtime.service import Context
 
+LAST = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -19,6 +21,16 @@ class Expected:
 
     said: Lookup | None
     made: Made | None
+
+
+async def built_lately(queries: EnvironmentQueries, account: str, job: Job) -> Made | None:
+    """What the last run of the same script had that needed other packages: about as long may it take to build these."""
+    if job.environment is None:
+        return None
+    other = await queries.last_other_lock(account, job.script.path, job.environment.lock.sha256, LAST)
+    if other is None or other.kind != job.environment.kind:
+        return None
+    return next(iter(await queries.made_of(account, other.kind, other.sha256, job.environment.builds)), None)
 
 
 async def expected(queries: EnvironmentQueries, account: str, job: Job) -> Expected:

@@ -41,7 +41,7 @@ async def used(gateway: GatewayUnderTest) -> str:
 
 async def test_the_list_says_what_there_is(gateway: GatewayUnderTest) -> None:
     code, out, err = await rgrid(gateway, "cache")
-    assert (code, out) == (0, "") and "No packages have been built" in err
+    assert (code, out) == (0, "") and "No built packages are kept" in err
     id = await used(gateway)
     code, out, err = await rgrid(gateway, "cache")
     assert code == 0

@@ -30,6 +30,7 @@ GROWTH_BYTES_MAX = 160 * MIB
 """The most that the runner may hold at any time beyond what it held at its begin."""
 DESCRIPTORS_MORE_MAX = 16
 SECONDS_MAX = 20.0
+WARM, RUNS_UNTIL_WARM = "bubblewrap+warm", 100
 GROUPS = Path("/sys/fs/cgroup")
 
 NEIGHBOUR = """
@@ -80,6 +81,8 @@ class Arena:
 
     async def attack(self, attack: Attack) -> tuple[str, AttemptResult]:
         """Run it to its end and see that the runner, the machine and the neighbour are as before; its id and result."""
+        if self.kind == "warm":
+            await self._warm(attack.network)
         _forget_peak(self.runner.pid)
         words = tuple(word.format(home=self.home, runner=self.runner.pid, **self.known) for word in attack.args)
         options = {**attack.options, "args": words, "cold": self.cold}
@@ -91,14 +94,25 @@ class Arena:
         await self.grid.until(lambda: self.grid.facts("finished", execution), 90)
         result = await self.grid.finished(execution)
         said = await self.said(execution, result)
+        if self.kind == "warm" and attack.runtime == "python":
+            assert self.grid.facts("finished", execution)[0]["sandbox"] == WARM
         assert result.reason.code in attack.ends, (result, said[0][-2000:], said[1][-2000:])
         assert attack.says.encode() in said[0], (result, said[0][-2000:], said[1][-2000:])
         if attack.outputs is not None:
             assert {file.path for file in result.outputs.entries} == {*attack.outputs}, result
         if attack.refused is not None:
             assert {each.path for each in result.outputs_refused} == {*attack.refused}, result
-        await self.unharmed(execution)
+        await self.unharmed(execution, canary=not attack.harmless)
         return execution, result
+
+    async def _warm(self, network: bool) -> None:
+        """Until there is a zygote for the next one."""
+        for _ in range(RUNS_UNTIL_WARM):
+            execution, _ = await self.run("pass", network=network, limits=_small())
+            if self.grid.facts("finished", execution)[0]["sandbox"] == WARM:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("no zygote came")
 
     async def run(self, code: str, **options: Any) -> tuple[str, AttemptResult]:
         execution = await self.grid.send(await self.grid.job(code, **options))
@@ -110,22 +124,26 @@ class Arena:
         await self.grid.until(lambda: len(self.grid.chunks.get(execution, [])) == result.log.chunks)
         return self.grid.log(execution, "stdout"), self.grid.log(execution, "stderr")
 
-    async def unharmed(self, execution: str) -> None:
-        """The next run succeeds, and of this one nothing is left but what it gave back."""
+    async def unharmed(self, execution: str, canary: bool = True) -> None:
+        """The next run (`canary`) succeeds, and of this one nothing is left but what it gave back."""
         await self._neighbour_ticks()
+        ended = (execution, await self._canary()) if canary else (execution,)
+        assert self.runner.poll() is None
+        for look in (self._processes, self._groups, self._folders):
+            await _none_left(lambda look=look: look(ended), look.__name__)  # type: ignore[misc]
+        await _none_left(self._too_many_descriptors, "descriptors")
+        assert _peak(self.runner.pid) - self.rested_bytes < GROWTH_BYTES_MAX
+
+    async def _canary(self) -> str:
         canary, result = await self.run(CANARY, inputs={"in.txt": b"corn"}, cold=self.cold, limits=_small())
         said = await self.said(canary, result)
         assert (result.reason.code, said) == ("OK", (b"alive\n", b"")), (result, said)
         assert [file.path for file in result.outputs.entries] == ["out/song"]
-        assert self.runner.poll() is None
-        for look in (self._processes, self._groups, self._folders):
-            await _none_left(lambda look=look: look((execution, canary)), look.__name__)  # type: ignore[misc]
-        await _none_left(self._too_many_descriptors, "descriptors")
-        assert _peak(self.runner.pid) - self.rested_bytes < GROWTH_BYTES_MAX
+        return canary
 
     async def begin(self) -> None:
         """The first runs, after which the runner is at rest."""
-        await self.run(CANARY, inputs={"in.txt": b"corn"}, cold=self.cold, limits=_small())
+        await self._canary()
         limits = Limits(200, 128 * MIB, 3600)
         self.neighbour = await self.grid.send(await self.grid.job(NEIGHBOUR, limits=limits, cold=self.cold))
         await self._neighbour_ticks()
@@ -213,6 +231,7 @@ def _start(kind: str, server: NatsServer, home: Path, log: Path) -> subprocess.P
         "PATH": os.environ["PATH"],
         "RGRID_HOME": str(home),
         "RGRID_SANDBOX": "bubblewrap" if kind == "warm" else kind,
+        "RGRID_WARM": "on" if kind == "warm" else "off",
         "RGRID_NATS_URL": server.url,
         "RGRID_NATS_USER": NODE,
         "RGRID_NATS_PASSWORD": server.node_passwords[NODE],

@@ -41,6 +41,9 @@ class Attack:
     refused: tuple[str, ...] | None = ()
     """Paths that do not, and are named."""
 
+    harmless: bool = False
+    """It only tries what must be refused: nobody looks whether the next run succeeds."""
+
     @property
     def limits(self) -> Limits:
         return Limits(1000, self.memory, self.timeout, self.disk)
@@ -97,4 +100,4 @@ def tries(name: str, *actions: str, before: str = "", **options: Any) -> Attack:
     """An attack by expressions, each of which must come to nothing."""
     lines = [f"refused(lambda: {action})" for action in actions]
     script = "\n".join([REFUSED, before, *lines, 'print("all refused")'])
-    return Attack(name, script, says="all refused\n", **options)
+    return Attack(name, script, says="all refused\n", harmless=True, **options)

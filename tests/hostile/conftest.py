@@ -7,21 +7,20 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.runner.sandbox.bubblewrap import why_not
-from tests.fixtures.needs import is_here, required
+from tests.fixtures.needs import NEEDS, is_here, required
 from tests.hostile.arena import Arena, arena
 from tests.hostile.attacks import Attack
 
-SANDBOXES = ("bubblewrap", "process")
+SANDBOXES = {"bubblewrap": "bubblewrap", "warm": "bubblewrap", "docker": "docker", "process": "cgroup"}
+"""What each needs of the machine."""
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session", params=SANDBOXES)
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=list(SANDBOXES))
 async def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Arena]:
     """A runner with a neighbour in it, for the whole session."""
-    if request.param != "process" and (reason := why_not()):
-        (pytest.fail if "bubblewrap" in required() else pytest.skip)(reason)
-    if not is_here("cgroup"):
-        pytest.skip("needs cgroup: run the tests as root with a writable /sys/fs/cgroup")
+    for need in {SANDBOXES[request.param], "cgroup"}:
+        if not is_here(need):
+            (pytest.fail if need in required() else pytest.skip)(f"needs {need}: {NEEDS[need][1]}")
     async with arena(request.param, tmp_path_factory.mktemp(request.param)) as found:
         yield found
 

@@ -69,7 +69,7 @@ ATTACKS = [
     Attack("links by the thousand", LINKS, says="linked", outputs=("two0",), where=EVERYWHERE),
     Attack("a deep tree", DEEP, outputs=(), refused=None, where=EVERYWHERE),
     Attack("folders that nobody may enter", LOCKED_UP, outputs=("a/b/c",), where=EVERYWHERE),
-    Attack("empty files by the million", EMPTY, ends=("DISK_LIMIT",), timeout=60.0, where=EVERYWHERE),
+    Attack("empty files by the million", EMPTY, ends=("DISK_LIMIT",), disk=40 * MIB, timeout=60.0, where=EVERYWHERE),
 ]
 
 

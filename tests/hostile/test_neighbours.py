@@ -47,7 +47,7 @@ ATTACKS = [
         "write(sys.argv[1] + '/node/local-1/journal')",
         "[path for path in ('/home', '/srv', '/mnt', '/boot', '/media') if os.path.exists(path) and os.listdir(path)]",
         "{n for n in os.environ if n.startswith(('RGRID', 'NATS', 'PG'))} - {'RGRID_EXECUTION_ID', 'RGRID_ATTEMPT'}",
-        "[fd for fd in os.listdir('/proc/self/fd') if int(fd) > 2 and os.path.exists('/proc/self/fd/' + fd)]",
+        "[os.readlink(f'/proc/self/fd/{fd}') for fd in range(3, 100) if os.path.lexists(f'/proc/self/fd/{fd}')]",
         args=("{home}",),
     ),
     tries(

@@ -81,16 +81,19 @@ class BwrapHatchery:
         control, its_control = _line()
         mounts, its_mounts = (None, None) if self._root else _line()
         settings, quiet = settings_of(imports, nested=not self._root), os.open(os.devnull, os.O_WRONLY)
+        program = {name: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for name, path in _program().items()}
         group = self._group()
         try:
             inherit = [its_control.fileno(), settings, *([its_mounts.fileno()] if its_mounts else [])]
             argv = [
-                *self._arguments(key),
+                *self._arguments(key, program),
                 *(str(fd) for fd in inherit),
                 *([] if its_mounts else [str(NONE)]),
                 key.program,
             ]
-            child, inside = await born(Birth(argv, dict(key.variables), quiet, quiet, inherit), group)
+            child, inside = await born(
+                Birth(argv, dict(key.variables), quiet, quiet, [*inherit, *program.values()]), group
+            )
         except BaseException:
             for line in (control, mounts):
                 if line is not None:
@@ -99,7 +102,7 @@ class BwrapHatchery:
                 group.remove()
             raise
         finally:
-            close_all(quiet, settings)
+            close_all(quiet, settings, *program.values())
             for line in (its_control, its_mounts):
                 if line is not None:
                     line.close()
@@ -112,12 +115,12 @@ class BwrapHatchery:
             return None
         return self._groups.create(f"zygote-{os.getpid()}-{self._count}", Limits(CPU_MILLIS, MEMORY_BYTES))
 
-    def _arguments(self, key: Key) -> list[str]:
+    def _arguments(self, key: Key, program: dict[str, int]) -> list[str]:
         found = [*self._cold.shell(0), "--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs", "/tmp"]
         found += ["--dir", WORK, *(["--perms", "0755", "--dir", SECRETS] if key.secrets else [])]
         found += environment_arguments(key.environment) if key.environment else []
         found += network_arguments() if key.network else ["--unshare-net"]
-        found += _program()
+        found += _placed(program)
         if not self._root:
             found += ["--cap-add", "ALL"]
             self._folders.mkdir(parents=True, exist_ok=True)
@@ -143,13 +146,20 @@ def _line() -> tuple[socket.socket, socket.socket]:
     return ours, theirs
 
 
-def _program() -> list[str]:
-    """bwrap's options for what runs in a zygote's box, and in no script's: it lies in a /tmp that scripts do not see."""
-    parts = {"services/runner/warm/inside": INSIDE, "sitecustomize.py": INSIDE / "sitecustomize.py"}
-    parts["services/runner/sandbox/seccomp_install.py"] = INSIDE.parent.parent / "sandbox" / "seccomp_install.py"
-    found = []
-    for folder in ("", "/services", "/services/runner", "/services/runner/warm", "/services/runner/sandbox"):
-        found += ["--perms", "0755", "--dir", FOLDER + folder]
-    for name, path in parts.items():
-        found += ["--ro-bind", str(path), f"{FOLDER}/{name}"]
+def _program() -> dict[str, Path]:
+    """What runs in a zygote's box and in no script's, by where it lies there."""
+    files = {f"services/runner/warm/inside/{path.name}": path for path in INSIDE.glob("*.py")}
+    files["sitecustomize.py"] = files.pop("services/runner/warm/inside/sitecustomize.py")
+    files["services/runner/sandbox/seccomp_install.py"] = INSIDE.parent.parent / "sandbox" / "seccomp_install.py"
+    return files
+
+
+def _placed(program: dict[str, int]) -> list[str]:
+    """bwrap's options that copy it into a /tmp that scripts do not see: mounts they would see in their list."""
+    folders = {str(parent) for name in program for parent in Path(name).parents}
+    found: list[str] = []
+    for folder in sorted(folders):
+        found += ["--perms", "0755", "--dir", f"{FOLDER}/{folder}"]
+    for name, fd in program.items():
+        found += ["--perms", "0644", "--file", str(fd), f"{FOLDER}/{name}"]
     return found

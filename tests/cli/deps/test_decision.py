@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.deps.decision import ENVIRONMENT, TABLE, decide
-from cli.deps.found import found
+from cli.deps.found import found, undeclared
 from cli.deps.known import near, packages_of, table
 from cli.deps.local import Follower
 from cli.errors import UsageProblem
@@ -130,3 +130,23 @@ def test_the_table_is_sound():
         assert packages and module.replace(".", "").replace("_", "").isalnum()
     assert packages_of("numpy.linalg") == ("numpy",) and packages_of("google.cloud") == ()
     assert packages_of("PIL") == ("Pillow",) and near("sklaern") == "sklearn" and near("zzzz") == ""
+
+
+def test_declarations_that_only_other_programs_read_are_named(env):
+    Path("poetry.lock").write_text("")
+    assert judge("import numpy").notes == [
+        "poetry.lock is not read; turn it into one that is: poetry export -o requirements.txt"
+    ]
+    with pytest.raises(UsageProblem) as caught:
+        judge("import frobnicate")
+    assert "poetry export" in caught.value.hint
+
+
+def test_an_import_that_nothing_declared_brings_is_told():
+    Path("requirements.txt").write_text("numpy\n")
+    Path("s.py").write_text(
+        "import numpy, cv2\nimport who_knows\ntry:\n    import yaml\nexcept ImportError:\n    pass\n"
+    )
+    seen = found(Path("s.py"))
+    assert undeclared(seen, {"numpy"}) == ["s.py imports cv2 in line 1, and opencv-python-headless is not in it"]
+    assert undeclared(seen, {"numpy", "opencv-python"}) == []

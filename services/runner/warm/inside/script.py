@@ -17,16 +17,16 @@ def become(order: dict[str, Any], settings: dict[str, Any], out: int, err: int, 
     """In process 2 of the box. Raises nothing: it ends with 127 instead, as a program that cannot be started does."""
     try:
         _streams(out, err)
-        os.setsid()
         for kind, bound in order["rlimits"]:
             resource.setrlimit(kind, (bound, bound))
         os.chdir(settings["work"])
         os.umask(0o022)
         _without_rights(order["uid"], settings["nested"])
-        if settings["filter"]:
-            seccomp_install.install(base64.b64decode(settings["filter"]))
+        if settings["nested"]:
+            filtered(settings)
         _variables(order["env"])
         _fresh_seeds()
+        _fresh_main()
         program, name, *arguments = order["argv"]
         names.put(name, places)
         sys.argv[:] = [name, *arguments]
@@ -34,6 +34,12 @@ def become(order: dict[str, Any], settings: dict[str, Any], out: int, err: int, 
     except BaseException as error:
         os.write(2, f"{error}\n".encode())
         os._exit(127)
+
+
+def filtered(settings: dict[str, Any]) -> None:
+    """From here on without the system calls that no honest script needs; it cannot be undone."""
+    if settings["filter"]:
+        seccomp_install.install(base64.b64decode(settings["filter"]))
 
 
 def _streams(out: int, err: int) -> None:
@@ -70,8 +76,20 @@ def _variables(env: dict[str, str]) -> None:
     time.tzset()
 
 
+def _fresh_main() -> None:
+    """The collector of garbage does not look at what the zygote had; what the script makes must not hang on that."""
+    old = sys.modules["__main__"]
+    fresh = type(sys)("__main__")
+    vars(fresh).clear()
+    vars(fresh).update({name: {} if value == {} else value for name, value in vars(old).items()})
+    sys.modules["__main__"] = fresh
+
+
 def _fresh_seeds() -> None:
     """`random` sees to itself at a fork; these do not."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading.main_thread()._set_native_id()
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
         numpy.seed()
