@@ -28,6 +28,7 @@ VERBS = {
     "retry": "Run an ended execution again.",
     "download": "Bring the outputs of an execution home, verified.",
     "outputs": "List the files that an execution wrote.",
+    "cache": "List the packages that were built for scripts; throw them away.",
     "why": "Say why an execution waits, or where its time went.",
     "up": "Start the grid of this machine.",
     "down": "Stop the grid of this machine.",

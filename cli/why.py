@@ -10,13 +10,14 @@ import click
 
 from .batch.which import found, is_batch
 from .options import EXECUTION, api, common, emit, example
-from .terminal.formats import duration, moment
+from .terminal.formats import count, duration, moment
 from .terminal.outcome import with_id
 from .terminal.screen import clean, following, paint, show
 from .wire.transport import segment
 
 BAR = 30
 KEY_CHARS = 12
+ID_CHARS = 16
 
 
 @click.command(epilog=example("rgrid why exec_7f3k2m", "rgrid why @last --json"))
@@ -40,9 +41,12 @@ def command(execution: str, api_url: str, as_json: bool) -> int:
         return 0
     heading(doc, answer)
     timeline([phase for phase in answer.get("phases") or [] if isinstance(phase, dict)])
-    for level, known in (answer.get("cache") or doc.get("cache") or {}).items():
+    levels = answer.get("cache") or doc.get("cache") or {"environment": None}
+    for level, known in levels.items():
         if isinstance(known, dict):
             show(f"{'cache':<11} {clean(level)} {clean(known.get('result'))}: {clean(known.get('reason'))}")
+        if level == "environment":
+            runs_in(answer.get("environment") or {})
     memo(answer.get("memo") or {})
     following(f"rgrid {'events' if doc.get('finished_at') else 'attach'} {doc['id']}")
     return 0
@@ -83,6 +87,27 @@ def spent_ms(phase: dict[str, Any]) -> float:
         return float(phase["ms"])
     begun = moment(phase.get("from"))
     return max(0.0, (datetime.now(UTC) - begun).total_seconds() * 1000) if begun else 0.0
+
+
+def runs_in(found: dict[str, Any]) -> None:
+    """What it runs in, part by part; nothing for the node's own interpreter alone."""
+    if not found:
+        return
+    lines: list[tuple[str, str]] = []
+    if found.get("kind"):
+        packages = found.get("packages")
+        of = f", {count(packages, 'package')}" if packages is not None else ", its text is not kept any more"
+        lines.append(("lock", f"{clean(found.get('lock'))[:KEY_CHARS]} of {clean(found.get('source'))}{of}"))
+    lines.append(("interpreter", clean(found.get("interpreter") or "the node's own")))
+    lines += [("image", clean(found["image"]))] if found.get("image") else []
+    for made in found.get("made") or []:
+        image = f", image {clean(made['image'])}" if made.get("image") else ""
+        where = ", ".join(clean(node) for node in made.get("nodes") or []) or "no node"
+        state = f"on {where}" if made.get("status") == "good" else str(made.get("status"))
+        about = f"{clean(made.get('interpreter'))} on {clean(made.get('platform'))}{image}"
+        lines.append(("built", f"{clean(made.get('id'))[:ID_CHARS]} for {about} · {state}"))
+    for word, text in lines:
+        show(f"  {word:<12} {text}")
 
 
 def memo(found: dict[str, Any]) -> None:

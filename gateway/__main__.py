@@ -29,6 +29,7 @@ from services.runtime.bus import Bus
 from services.runtime.connection import connect
 from services.runtime.handle import Handler
 from services.runtime.jetstream import JetStreamLog
+from services.runtime.locks import Locks
 from services.runtime.log_stored import LogChunks
 from services.runtime.sealing import Sealer
 from services.runtime.secret_store import SecretStore
@@ -58,6 +59,7 @@ def composed(settings: Settings, bus: Bus, database: Database) -> Parts:
         queries=queries,
         store=store,
         manifests=Manifests(store),
+        locks=Locks(),
         chunks=LogChunks(bus),
         streams=StreamRoom(),
         keys=Keys(queries, log),

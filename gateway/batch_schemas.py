@@ -9,8 +9,9 @@ from pydantic import Field, StringConstraints, model_validator
 from domain.batch.decider import FAILURES
 from domain.batch.members import LIST_BYTES_MAX, MEMBERS_MAX
 from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, PATH_BYTES_MAX, FileSet, file_set
+from domain.retention import DAYS_MAX
 from gateway.fields import BLOBS_MAX, NO_NUL, WHOLE, Bytes, Sha256
-from gateway.job_schemas import JobBody
+from gateway.job_schemas import EnvironmentBody, Image, Interpreter, JobBody
 from gateway.reading import ID_PATTERN
 from gateway.schemas import BlobBody, Body, FileBody, LimitsBody, check_tree
 
@@ -97,3 +98,27 @@ class EstimateBody(Body):
     limits: LimitsBody = LimitsBody()
     blobs: Annotated[list[BlobBody], Field(max_length=BLOBS_MAX, default_factory=list)]
     """Asked about only: how many of them are stored already."""
+    environment: EnvironmentBody | None = None
+    """Asked about only: whether it is built already."""
+    interpreter: Interpreter = ""
+    image: Image = ""
+
+
+class EnvironmentsBody(Body):
+    """Which environments are meant: those of `ids` (or unique beginnings), or all that match the filters."""
+
+    ids: Annotated[
+        list[Annotated[str, StringConstraints(pattern=ID_PATTERN)]], Field(max_length=BULK_MAX, default_factory=list)
+    ]
+    script: Annotated[str, StringConstraints(min_length=1, max_length=PATH_BYTES_MAX, pattern=NO_NUL)] | None = None
+    """That a script of this path, name or SHA-256 needed lately."""
+    unused_days: Annotated[int, Field(ge=0, le=DAYS_MAX, strict=True), WHOLE] | None = None
+    """That nobody used for so many days."""
+    all: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        filters = self.script is not None or self.unused_days is not None
+        if (bool(self.ids) + filters + self.all) != 1:
+            raise ValueError("say which environments: either ids, or filters (script, unused_days), or all")
+        return self

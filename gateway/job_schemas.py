@@ -37,6 +37,10 @@ from gateway.schemas import Body, FileBody, LimitsBody, check_tree
 NO_VERSIONS: Mapping[str, int] = MappingProxyType({})
 
 
+Interpreter = Annotated[str, StringConstraints(pattern=INTERPRETER)]
+Image = Annotated[str, StringConstraints(max_length=IMAGE_CHARS_MAX, pattern=IMAGE)]
+
+
 class EnvironmentBody(Body):
     """The packages of a script: `lock` is a stored blob that pins every one of them with its hashes."""
 
@@ -49,6 +53,7 @@ class EnvironmentBody(Body):
     """Modules of it that the script imports: they are loaded before a warm start."""
 
     def environment(self) -> Environment:
+        """As the job has it."""
         return Environment(self.kind, self.lock.ref(), self.source, self.builds, tuple(self.imports))
 
 
@@ -76,9 +81,9 @@ class JobBody(Body):
     memoize: Annotated[bool, Field(strict=True)] = False
     """An earlier run of the same script, inputs and arguments that succeeded may serve instead."""
     environment: EnvironmentBody | None = None
-    interpreter: Annotated[str, StringConstraints(pattern=INTERPRETER)] = ""
+    interpreter: Interpreter = ""
     """The version of Python (`3.12`) or Node (`20`) that it needs; empty: what the node prefers."""
-    image: Annotated[str, StringConstraints(max_length=IMAGE_CHARS_MAX, pattern=IMAGE)] = ""
+    image: Image = ""
     """The container image to run it in, on a node that runs containers."""
     secrets: Annotated[list[SecretBody], Field(max_length=PER_RUN_MAX, default_factory=list)]
     cold: Annotated[bool, Field(strict=True)] = False
@@ -90,6 +95,12 @@ class JobBody(Body):
             raise ValueError(f"the arguments have more than {ARGS_BYTES_MAX} bytes together")
         if sum(len(name) + len(text.encode()) for name, text in self.env.items()) > ENV_BYTES_MAX:
             raise ValueError(f"the environment has more than {ENV_BYTES_MAX} bytes")
+        return self
+
+    @model_validator(mode="after")
+    def _packages_of_its_runtime(self) -> Self:
+        if self.environment is not None and self.environment.kind != self.runtime:
+            raise ValueError(f"packages for {self.environment.kind} are of no use to a script that {self.runtime} runs")
         return self
 
     @model_validator(mode="after")

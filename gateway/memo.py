@@ -24,9 +24,9 @@ LOOKED_BACK_MAX = 20
 async def memo(parts: Parts, caller: Caller, commits: Sequence[Recorded]) -> dict[str, Any]:
     """`key`, `parts`, what the lookup said (`result`, `reason`, `reused_from`), and the parts in which the last run of the
     same script path, outside its own batch, `differs`."""
-    found = list(_events(commits))
+    found = list(events_of(commits))
     submitted = next(event for event in found if isinstance(event, e.ExecutionSubmitted))
-    job = _job(found)
+    job = job_of(found)
     said = next((event.memo for event in found if isinstance(event, e.ExecutionCached) and event.memo), None)
     reused = [event.reused_from for event in found if isinstance(event, e.ExecutionFinished) and event.reused_from]
     before = commits[0].position
@@ -54,15 +54,15 @@ async def _last_run(parts: Parts, caller: Caller, path: str, before: int) -> Job
     for doc in map(orjson.loads, page.items):
         if doc["script"]["path"] == path:
             history = await parts.log.load(Ref(caller.account, "execution", doc["id"]))
-            return _job(_events(history.commits))
+            return job_of(events_of(history.commits))
     return None
 
 
-def _events(commits: Iterable[Recorded]) -> Iterable[Any]:
+def events_of(commits: Iterable[Recorded]) -> Iterable[Any]:
     return (event for recorded in commits for event in recorded.commit.events)
 
 
-def _job(events: Iterable[Any]) -> Job:
+def job_of(events: Iterable[Any]) -> Job:
     """What it runs, or ran last: a retry may have brought another script."""
     job: Job | None = None
     for event in events:

@@ -17,6 +17,7 @@ from projections.queries import Queries
 from services.artifacts.store import ArtifactStore
 from services.runtime.bus import Bus
 from services.runtime.handle import Handler
+from services.runtime.locks import Locks
 from services.runtime.log import EventLog
 from services.runtime.log_stored import LogChunks
 from services.runtime.settings import Settings
@@ -33,6 +34,7 @@ class Parts:
     queries: Queries
     store: ArtifactStore
     manifests: Manifests
+    locks: Locks
     chunks: LogChunks
     streams: StreamRoom
     keys: Keys

@@ -89,9 +89,9 @@ def _job(job: Job) -> Doc:
 
 
 def environment(job: Job) -> Doc | None:
-    """What it runs in, where that is more than the node's own interpreter; None: it is not. Secrets by their names."""
+    """What it runs in, where that is more than the node's own interpreter; None: it is not."""
     found = job.environment
-    if not (found or job.interpreter or job.image or job.secrets):
+    if not (found or job.interpreter or job.image):
         return None
     return {
         "kind": found.kind if found else None,
@@ -100,7 +100,6 @@ def environment(job: Job) -> Doc | None:
         "builds": found.builds if found else False,
         "interpreter": job.interpreter or None,
         "image": job.image or None,
-        "secrets": [each.name for each in job.secrets],
     }
 
 

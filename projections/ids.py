@@ -67,7 +67,7 @@ BATCH_IDS = IdKind(
 ENVIRONMENT_IDS = IdKind(
     "environments",
     "env_",
-    "sequence",
+    "NOT released DESC, sequence",
     "true",
     "No environment has been built yet.",
     "There is no environment {}. List them with: rgrid cache ls",

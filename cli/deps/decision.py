@@ -12,8 +12,15 @@ from .known import near, packages_of
 from .local import Followed, Need
 from .pythons import Active, active
 from .scan import NESTED, OPTIONAL
-from .upward import shown
+from .upward import folders_up, shown
 
+OTHERS = {
+    "poetry.lock": "poetry export -o requirements.txt",
+    "Pipfile.lock": "pipenv requirements > requirements.txt",
+    "environment.yml": "pip list --format=freeze > requirements.txt",
+    "setup.py": "uv pip compile setup.py -o requirements.txt",
+    "setup.cfg": "uv pip compile setup.cfg -o requirements.txt",
+}
 ENVIRONMENT, TABLE = "your environment", "the table of well-known names"
 
 
@@ -44,30 +51,42 @@ def decide(script: Path, followed: Followed) -> Decision:
     if not followed.needs:
         return Decision()
     here = active()
+    unread = not_read(script)
     installed = Installed(here.folders, here.name) if here else Installed(())
-    made = Decision(environment=installed.name)
+    made = Decision(environment=installed.name, notes=unread[:1])
     packages: dict[str, Picked] = {}
     there: set[str] = set()
     unknown: list[Need] = []
     for need in sorted(followed.needs, key=lambda need: (bool(need.unless), -need.need)):
-        picked = pick(need.module, installed, made)
+        picked = pick_all(need, installed, made)
         if need.unless and any(there_or_standard(each, there, installed) for each in need.unless):
             continue
-        if picked is None and need.need >= NESTED:
+        if not picked and need.need >= NESTED:
             unknown.append(need)
-        elif picked is None or (need.need == OPTIONAL and picked.origin == TABLE):
+        elif not picked or (need.need == OPTIONAL and any(each.origin == TABLE for each in picked)):
             made.left_out.append(need)
         else:
             there.add(need.module)
-            packages.setdefault(normal(picked.package), picked)
+            for each in picked:
+                packages.setdefault(normal(each.package), each)
     if unknown:
-        raise unknown_import(script, sorted(unknown, key=lambda need: need.line), here, installed)
+        raise unknown_import(script, sorted(unknown, key=lambda need: need.line), here, installed, unread)
     made.picked = sorted(packages.values(), key=lambda each: normal(each.package))
     pinned = {normal(each.package) for each in made.picked if each.origin == ENVIRONMENT}
     closure = installed.closure(pinned)
     made.constraints = sorted(each.pin for name, each in closure.items() if name not in pinned and not each.origin)
     made.left_out = [need for need in made.left_out if need.module not in there]
     return made
+
+
+def pick_all(need: Need, installed: Installed, made: Decision) -> list[Picked]:
+    """The package of a module; of a name that several packages share (`from google.cloud import storage`) those of the
+    modules in it. Empty when nobody knows one of them."""
+    found = pick(need.module, installed, made)
+    if found is not None or not need.names:
+        return [found] if found else []
+    parts = [pick(f"{need.module}.{name}", installed, made) for name in need.names]
+    return [each for each in parts if each] if all(parts) else []
 
 
 def pick(module: str, installed: Installed, made: Decision) -> Picked | None:
@@ -89,7 +108,19 @@ def there_or_standard(module: str, there: set[str], installed: Installed) -> boo
     return module.partition(".")[0] in sys.stdlib_module_names or module in there or installed.place(module) is not None
 
 
-def unknown_import(script: Path, unknown: list[Need], here: Active | None, installed: Installed) -> UsageProblem:
+def not_read(script: Path) -> list[str]:
+    """What the nearest declaration in a form that only another program reads would have to be turned into."""
+    return [
+        f"{name} is not read; turn it into one that is: {command}"
+        for folder in folders_up(script.parent)
+        for name, command in OTHERS.items()
+        if (folder / name).is_file()
+    ]
+
+
+def unknown_import(
+    script: Path, unknown: list[Need], here: Active | None, installed: Installed, unread: list[str]
+) -> UsageProblem:
     """Which module, where, where it was looked for, and what to type."""
     first, name = unknown[0], unknown[0].module
     others = sorted({need.module for need in unknown} - {name})
@@ -109,6 +140,7 @@ def unknown_import(script: Path, unknown: list[Need], here: Active | None, insta
         f"{each}: did you mean {like}?" for each in (name, *others) if (like := near(each.partition(".")[0]))
     ]:
         hints.append(" ".join(meant))
+    hints += unread[:1]
     file = clean(shown(script))
     hints.append(f"Say which: rgrid deps add {file} PACKAGE      or in a file: rgrid run --requirements FILE {file}")
     return UsageProblem(said, "\n".join(hints), code="UNKNOWN_IMPORT")

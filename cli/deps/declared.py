@@ -131,7 +131,7 @@ def in_pyproject(path: Path) -> Declared | None:
     where = shown(path)
     if "dependencies" in (project.get("dynamic") or ()):
         raise UsageProblem(
-            f"{clean(where)} leaves its dependencies to a build (dynamic), and rgrid builds nothing to find out.",
+            f"{clean(where)} leaves its dependencies to a build (dynamic), and nothing is built to find out.",
             "Write them down: uv pip compile pyproject.toml -o requirements.txt",
             code="REQUIREMENTS_INVALID",
         )

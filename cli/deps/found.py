@@ -11,7 +11,8 @@ from .decision import ENVIRONMENT, Decision, decide
 from .declared import Declared, block_of, declared
 from .local import Followed, Follower
 from .requirements import Requirements
-from .scan import TOP
+from .scan import NESTED, TOP
+from .upward import shown
 
 IMPORTS_MAX = 200
 IMPORT_CHARS_MAX = 128
@@ -55,6 +56,37 @@ def found(script: Path, requirements: str = "", *, packages: bool = True) -> Fou
         asked = Requirements(lines, made.decision.constraints)
         made.wanted = Declared(f"the imports of {script.name}", "requirements", script, asked)
     return made
+
+
+def shadows(found: Found, locked: set[str]) -> bool:
+    """Whether a module beside the script takes the place of one of Python's or of a `locked` package: then nothing may be
+    loaded before the script is there."""
+    import sys
+
+    from .installed import normal
+    from .known import packages_of
+
+    for path, root in found.followed.files.items():
+        name = path.relative_to(root).parts[0].partition(".")[0] if path.is_relative_to(root) else ""
+        if name in sys.stdlib_module_names or {normal(each) for each in (name, *packages_of(name))} & locked:
+            return True
+    return False
+
+
+def undeclared(found: Found, locked: set[str]) -> list[str]:
+    """A line for each module that is imported while none of the packages that are known to bring it is `locked`."""
+    from .installed import normal
+    from .known import packages_of
+
+    lines: dict[str, str] = {}
+    for need in found.followed.needs:
+        packages = packages_of(need.module)
+        if packages and need.need >= NESTED and not need.unless and not {normal(each) for each in packages} & locked:
+            lines.setdefault(
+                packages[0],
+                f"{shown(need.file)} imports {need.module} in line {need.line}, and {packages[0]} is not in it",
+            )
+    return list(lines.values())
 
 
 def origins(decision: Decision) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import sys
 from _imp import extension_suffixes
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .scan import TOP, Import, imports_of
@@ -23,13 +23,14 @@ FIXED = frozenset(sys.builtin_module_names) | EARLY
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A module from outside: who imports it, in which line, how badly (`scan.TOP` ...)."""
+    """A module from outside: who imports it, in which line, how badly (`scan.TOP` ...), and `names` of it."""
 
     module: str
     file: Path
     line: int
     need: int
     unless: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -119,8 +120,12 @@ class Follower:
 
     def note(self, each: Import, path: Path, need: int) -> None:
         key = path, each.module, bool(each.unless)
-        if key not in self.needed or self.needed[key].need < need:
-            self.needed[key] = Need(each.module, path, each.line, need, each.unless)
+        known = self.needed.get(key)
+        if known is None or known.need < need:
+            names = dict.fromkeys([*(known.names if known else ()), *each.names])
+            self.needed[key] = Need(each.module, path, each.line, need, each.unless, tuple(names))
+        else:
+            self.needed[key] = replace(known, names=tuple(dict.fromkeys([*known.names, *each.names])))
 
 
 def inside(root: Path, each: Import, *, regular: bool) -> list[Path]:

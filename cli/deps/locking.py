@@ -23,7 +23,8 @@ from .uv import find_uv, identity, settings_hash, uv
 
 FORM = 1
 """Of the cached files; another number, and none of the old ones is read."""
-EXPORT = ("--frozen", "--offline", "--no-dev", "--no-emit-project", "--no-emit-local", "--no-annotate", "--no-header")
+EXPORT = ("--frozen", "--offline", "--no-annotate", "--no-header")
+OF_PROJECT = ("--no-dev", "--no-emit-project", "--no-emit-local")
 COMPILE = ("--universal", "--generate-hashes", "--no-annotate", "--no-header")
 
 
@@ -81,7 +82,7 @@ def resolved(
     """What uv answers. Raises CliError."""
     folder = Path(os.path.abspath(wanted.path.parent))  # noqa: PTH100
     if wanted.form != "requirements":
-        which = ["--script", str(script.absolute())] if wanted.form == "script.lock" else []
+        which = ["--script", str(script.absolute())] if wanted.form == "script.lock" else [*OF_PROJECT]
         done = uv(program, ["export", "--quiet", *EXPORT, *which], project_of(wanted, script))
     else:
         only = [] if builds else ["--only-binary", ":all:"]
@@ -135,7 +136,8 @@ def stored(place: Path) -> str:
 def store(place: Path, text: str) -> None:
     """Keep it; where nothing can be written it is found anew the next time."""
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (home(), place.parent):  # a home holds keys: nobody else may look into it
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, delete=False) as file:
             file.write(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
         Path(file.name).replace(place)

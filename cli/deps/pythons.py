@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def active() -> Active | None:
             folders = site_folders(Path(prefix))
             if folders:
                 return Active(f"the {what} {Path(prefix).name}", folders)
-    found = shutil.which("python3") or shutil.which("python")
+    found = on_path("python3") or on_path("python")
     if not found:
         return None
     program = Path(found)
@@ -33,6 +32,15 @@ def active() -> Active | None:
     else:
         folders = site_folders(program.parent.parent) or site_folders(Path(os.path.realpath(program)).parent.parent)
     return Active(f"the Python at {found}", folders) if folders else None
+
+
+def on_path(name: str) -> str | None:
+    """The program that a shell would start. As shutil.which, which loads three compressors first."""
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        path = os.path.join(folder, name)  # noqa: PTH118
+        if folder and os.access(path, os.X_OK) and not os.path.isdir(path):  # noqa: PTH112
+            return path
+    return None
 
 
 def site_folders(prefix: Path) -> tuple[Path, ...]:

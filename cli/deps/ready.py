@@ -12,7 +12,8 @@ from ..job.packages import Packages
 from ..terminal.formats import count
 from ..terminal.screen import clean, warn
 from ..wire.blob import entry, of_bytes
-from .found import Found, check_whole, found, origins
+from .found import Found, check_whole, found, origins, shadows, undeclared
+from .installed import normal
 from .interpreter import choose, lowest
 from .locking import Locked, locked
 
@@ -59,12 +60,23 @@ def python(
             names = ", ".join(sorted({need.module for need in seen.decision.left_out}))
             made.lines.append(("left out", f"{clean(names)}: the script can do without, and you do not have it"))
     if seen.wanted is None:
+        cold(made, seen, set())
         return
     for note in seen.wanted.asked.notes:
         warn(note)
     builds = bool(options.get("allow-builds"))
     answer = locked(seen.wanted, script, lowest(seen.requires_python, interpreter), builds=builds)
     put(made, seen, answer, builds)
+    brought = {normal(pin.name) for pin in answer.lock.pins}
+    cold(made, seen, brought)
+    for line in undeclared(seen, brought) if not seen.decision else []:
+        warn(f"{clean(seen.wanted.source)}: {clean(line)}")
+
+
+def cold(made: Packages, seen: Found, brought: set[str]) -> None:
+    """A script that has modules in the place of others starts with nothing loaded."""
+    if shadows(seen, brought):
+        made.fields["cold"] = True
 
 
 def put(made: Packages, seen: Found, answer: Locked, builds: bool) -> None:

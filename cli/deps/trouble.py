@@ -19,8 +19,8 @@ NO_WHEEL = re.compile(
     r"(?:Because |And because )?(\S+?) has no (?:usable wheels|wheels)|Wheels are required for `([^`]+)`"
 )
 NETWORK = re.compile(
-    r"error sending request|Failed to fetch|dns error|tcp connect error|network|Could not connect|timed out|offline|"
-    r"certificate|401|403|unauthorized",
+    r"error sending request|Failed to fetch|dns error|tcp connect error|network connectivity|Could not connect|timed out|"
+    r"invalid peer certificate|HTTP status|\bstatus code\b",
     re.IGNORECASE,
 )
 PARSE = re.compile(r"Couldn't parse requirement|Failed to parse|not a valid|invalid", re.IGNORECASE)

@@ -55,6 +55,7 @@ GRID_NAMES += (
     "require",
 )
 GRID_NAMES += tuple(f"s3_{name}" for name in ("endpoint", "bucket", "access_key", "secret_key", "region", "prefix"))
+GRID_NAMES += ("pythons", "warm", "environment_bytes_max", "docker_images", "docker_runtime", "docker_pull")
 """Variables that set no option of a run."""
 ROOT_MARKS = (".git", ".hg", ".svn", ".jj")
 BLOCK = re.compile(r"(?m)^# /// script[ \t]*\r?\n(?P<body>(?:^#(?: .*|)\r?\n)+)^# ///[ \t]*\r?$")

@@ -13,7 +13,7 @@ from ..wire.blob import Blob
 from ..wire.transport import Api
 
 PAGE = 1000
-ASKED = ("runtime", "parallel", "limits")
+ASKED = ("runtime", "parallel", "limits", "environment", "interpreter", "image")
 
 
 def estimated(api: Api, body: dict[str, Any], runs: int, blobs: Iterable[Blob] = ()) -> dict[str, Any]:
@@ -55,6 +55,17 @@ def cost_words(estimate: dict[str, Any]) -> str:
     if not cost.get("high") and elsewhere.get("high"):
         text += f" (on a {REFERENCE} {span(elsewhere.get('low'), elsewhere.get('high'), money)})"
     return text
+
+
+def built_words(estimate: dict[str, Any]) -> str:
+    """`built before`, or `to be built (about 12 s)`; empty without packages, and where a grid cannot tell."""
+    known = estimate.get("environment")
+    if not isinstance(known, dict):
+        return ""
+    if known.get("built"):
+        return "built before"
+    took = known.get("build_ms")
+    return "to be built" + (f" (about {duration(took / 1000)})" if took else "")
 
 
 def basis_words(estimate: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from ..terminal.screen import clean, detail, show, warn
 from ..wire.blob import Blob
 from ..wire.grid import find
 from ..wire.transport import Api
-from .estimate import basis_words, cost_words, estimated, span, time_words
+from .estimate import basis_words, built_words, cost_words, estimated, span, time_words
 from .packages import Packages
 
 LANGUAGES = {"python": "the standard library alone", "node": "no packages", "sh": "the programs of the node"}
@@ -95,7 +95,7 @@ def lines(plan: dict[str, Any], estimate: dict[str, Any], packages: Packages) ->
         ("files", files_words(plan["files"], estimate)),
         (
             "environment",
-            f"{plan['runtime']}{plan.get('interpreter', '')}, {packages_words(plan, packages)} · {network}",
+            f"{plan['runtime']}{plan.get('interpreter', '')}, {packages_words(plan, packages, estimate)} · {network}",
         ),
         ("each", " · ".join([*room, f"at most {duration(limits['timeout_seconds'])}", *again(plan)])),
         ("nodes", nodes_words(plan, estimate)),
@@ -106,9 +106,12 @@ def lines(plan: dict[str, Any], estimate: dict[str, Any], packages: Packages) ->
     ]
 
 
-def packages_words(plan: dict[str, Any], packages: Packages) -> str:
-    """`6 packages from requirements.txt`, or what there is without any."""
-    return packages.words if packages.count else LANGUAGES.get(plan["runtime"], "")
+def packages_words(plan: dict[str, Any], packages: Packages, estimate: dict[str, Any]) -> str:
+    """`6 packages from requirements.txt, built before`, or what there is without any."""
+    if not packages.count:
+        return LANGUAGES.get(plan["runtime"], "")
+    built = built_words(estimate)
+    return f"{packages.words}, {built}" if built else packages.words
 
 
 def again(plan: dict[str, Any]) -> list[str]:

@@ -30,7 +30,7 @@ class Made:
 
 
 class Target(NamedTuple):
-    """`cpython-3.11.7-linux-x86_64`, and what image it stands for behind an @."""
+    """`cpython-3.11.7-linux-x86_64`; in a container also the image: `cpython-3.12.1-linux-x86_64-image-3f9a01c2d4e5`."""
 
     interpreter: str
     version: str
@@ -39,7 +39,7 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Target:
-        machine, _, image = text.partition("@")
+        machine, _, image = text.partition("-image-")
         interpreter, version, platform, *_ = [*machine.split("-", 2), "", "", ""]
         return cls(interpreter, version, platform, image)
 
@@ -47,15 +47,17 @@ class Target(NamedTuple):
         """Whether the job may run with it, as far as its own words go."""
         runtime = "node" if self.interpreter == "node" else "python"
         asked = job.interpreter
-        return runtime == job.runtime and (not asked or self.version == asked or self.version.startswith(f"{asked}."))
+        if runtime != job.runtime or (job.image and not self.image):
+            return False
+        return not asked or self.version == asked or self.version.startswith(f"{asked}.")
 
 
 def targets_for(job: Job, offers: Iterable[Offer]) -> set[str]:
     """What its packages may have to be made for, on the nodes that could run it. Who asks for no version gets the node's
-    own Python, which its labels name."""
+    own Python, which its labels name. Empty for who brings an image: only the node finds out what is in it."""
     found: set[str] = set()
     for offer in offers:
-        if job.needs not in offer.runtimes:
+        if job.image or job.needs not in offer.runtimes:
             continue
         fitting = {text for text in offer.targets if Target.of(text).fits(job)}
         own = {text for text in fitting if Target.of(text).version == offer.labels.get("python")}

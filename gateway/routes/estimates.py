@@ -8,7 +8,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from domain import prices
+from domain.environment.lookup import NOT_BUILT
 from domain.errors import Unavailable
+from domain.execution.job import Job
+from domain.files import FileRef
 from domain.forecast import Durations, Forecast, forecast
 from domain.node.offer import Offer
 from gateway.batch_schemas import EstimateBody
@@ -16,6 +19,8 @@ from gateway.described import COUNT, TEXT, errors, shape
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import answer
 from gateway.routes.submit import SHA_EXAMPLE, limits_of
+from services.runtime.environments import built_lately
+from services.runtime.environments import expected as expected_environment
 from services.runtime.messages import BlobRef
 
 router = APIRouter(tags=["cost"])
@@ -30,6 +35,7 @@ FORECAST = {
     "equivalent_micros": OBJECT,
     "price_version": TEXT,
     "stored": OBJECT,
+    "environment": {"type": ["object", "null"]},
 }
 EXAMPLE = {
     "count": 500,
@@ -48,6 +54,13 @@ EXAMPLE = {
     "equivalent_micros": {"low": 210, "high": 290},
     "price_version": prices.VERSION,
     "stored": {"blobs": 480, "size_bytes": 9_400_000},
+    "environment": {
+        "built": True,
+        "reason": "6 packages of requirements.txt, built before",
+        "packages": 6,
+        "build_ms": 11_800,
+        "nodes": ["local-1"],
+    },
 }
 ASKED_EXAMPLE = {"script": {"path": "wordcount.py", "sha256": SHA_EXAMPLE}, "runtime": "python", "count": 500}
 
@@ -67,7 +80,32 @@ async def estimate(parts: PartsDep, caller: CallerDep, body: EstimateBody) -> Re
     expected = forecast(body.count, limits, nodes, history, body.parallel)
     types = sorted({node.node_type for node in nodes}) or [parts.settings.node_type]
     stored = await _stored(parts, caller.account, [BlobRef(each.sha256, each.size_bytes) for each in body.blobs])
-    return answer({"count": body.count, **_shown(expected), "node_types": types, "stored": stored})
+    about = {"node_types": types, "stored": stored, "environment": await _environment(parts, caller.account, body)}
+    return answer({"count": body.count, **_shown(expected), **about})
+
+
+async def _environment(parts: Parts, account: str, body: EstimateBody) -> dict[str, Any] | None:
+    """Whether its packages are there already; else how many they are, and what it took to build them before, or those of the
+    script's last run, where that is known."""
+    if body.environment is None:
+        return None
+    packages = body.environment.environment()
+    script = FileRef(body.script.path, body.script.sha256, 0)
+    job = Job(body.runtime, script, environment=packages, interpreter=body.interpreter, image=body.image)
+    try:
+        found = await expected_environment(parts.queries, account, job)
+        like = found.made or await built_lately(parts.queries, account, job)
+    except Unavailable:
+        return None
+    said, made = found.said or NOT_BUILT, found.made
+    locked = await parts.locks.readable(parts.store, account, packages.kind, packages.lock.sha256)
+    return {
+        "built": said.result == "hit",
+        "reason": said.reason,
+        "packages": made.packages if made else (len(locked) if locked is not None else None),
+        "build_ms": like.build_ms if like else None,
+        "nodes": list(made.nodes) if made and made.good else [],
+    }
 
 
 async def _nodes(parts: Parts, runtime: str) -> list[Offer]:

@@ -13,6 +13,7 @@ from domain.errors import NotFound
 from gateway.auth import Caller
 from gateway.batch_reading import BatchId, resolved_batch
 from gateway.described import TEXT, errors, shape
+from gateway.environment import environment_parts
 from gateway.memo import memo
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.phases import explained
@@ -33,6 +34,16 @@ EVENT_EXAMPLE = {
     "actor": "key:9f2c81aa",
 }
 
+ENVIRONMENT_EXAMPLE = {
+    "kind": "python",
+    "source": "requirements.txt",
+    "lock": "9a10…",
+    "builds": False,
+    "packages": 6,
+    "interpreter": "3.11",
+    "image": None,
+    "made": [{"id": "env_0123…", "status": "good", "interpreter": "cpython 3.11.7", "platform": "linux-x86_64"}],
+}
 MEMO_EXAMPLE = {
     "key": "b4c1…",
     "parts": {"script": "02d1…", "environment": "4f53…", "inputs": "9a10…", "arguments": "77c0…", "settings": "e0b1…"},
@@ -79,11 +90,13 @@ async def batch_events(
                 "phases": [{"name": "queued", "attempt": 1, "from": "…", "to": "…", "ms": 4}],
                 "cache": {"script": {"result": "hit", "reason": "this account ran it before"}},
                 "waiting": None,
+                "environment": ENVIRONMENT_EXAMPLE,
                 "memo": MEMO_EXAMPLE,
             },
             cache={"type": ["object", "null"]},
             waiting={"type": ["object", "null"]},
             memo={"type": "object"},
+            environment={"type": ["object", "null"]},
         ),
         **errors(404),
     },
@@ -92,7 +105,8 @@ async def why(parts: PartsDep, caller: CallerDep, execution_id: ExecutionId) -> 
     """Where the time went, why a cache missed, why it waits, why an earlier run did or did not serve."""
     execution, commits = await _history(parts, caller, execution_id)
     own = [each for each in commits if each.commit.ref.aggregate == "execution"]
-    return answer({"id": execution, **explained(commits), "memo": await memo(parts, caller, own)})
+    about = {"environment": await environment_parts(parts, caller, own), "memo": await memo(parts, caller, own)}
+    return answer({"id": execution, **explained(commits), **about})
 
 
 async def _history(parts: Parts, caller: Caller, text: str) -> tuple[str, list[Recorded]]:

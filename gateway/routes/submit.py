@@ -20,6 +20,7 @@ from gateway.described import COUNT, TEXT, errors, shape
 from gateway.fields import MEMORY_BYTES_MIN
 from gateway.idempotency import IdempotencyKey, key_or_random
 from gateway.job_schemas import JobBody, SubmitBody
+from gateway.lock import check_lock
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import answer
 from gateway.schemas import LimitsBody
@@ -35,12 +36,10 @@ SUBMIT_EXAMPLE = {
     "args": ["books/alice.txt"],
     "tags": {"team": "research"},
 }
+LATER = ("memoize", "environment", "interpreter", "image", "secrets", "cold")
+"""Fields that came later than the first version; none of them has a default that says anything."""
 SUBMITTED = {"id": TEXT, "sequence": COUNT, "created": {"type": "boolean"}}
 SUBMITTED_EXAMPLE = {"id": "exec_7f3k2m9q4d1t", "sequence": 41, "created": True}
-
-
-LATER = ("memoize", "environment", "interpreter", "image", "secrets", "cold")
-"""Fields that requests of an earlier time did not have; empty is their default."""
 
 
 @router.post(
@@ -66,6 +65,7 @@ async def submit(
     versions: Mapping[str, int] = {}
     if (await parts.handler.state(ref))[1] == 0:  # what was accepted before is not held against what is stored now
         await check_files(parts.store, caller.account, body.script.ref(), body.input_set())
+        await check_lock(parts, caller.account, body.environment)
         versions = await parts.vault.versions(caller.account, [each.name for each in body.secrets])
     handled = await parts.handler.handle(
         ref,

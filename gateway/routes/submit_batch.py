@@ -16,6 +16,7 @@ from domain.ids import id_from
 from gateway.batch_schemas import BatchBody
 from gateway.described import COUNT, TEXT, errors, shape
 from gateway.idempotency import IdempotencyKey, key_or_random
+from gateway.lock import check_lock
 from gateway.member_list import checked_members
 from gateway.parts import CallerDep, Parts, PartsDep
 from gateway.reading import answer
@@ -77,6 +78,7 @@ async def _check(parts: Parts, account: str, body: BatchBody) -> None:
     listed = BlobRef(body.members.sha256, body.members.size_bytes)
     await check_blobs(parts.store, account, [listed])
     shared = await check_files(parts.store, account, body.script.ref(), body.shared.file_set())
+    await check_lock(parts, account, body.environment)
     beside = [body.script.path, *(each.path for each in shared)]
     async with parts.manifests.room:
         files = await checked_members(parts.store, account, body.members, body.args, beside)

@@ -86,7 +86,7 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
         name=f"runner {settings.node_id}",
         inbox_prefix=subjects.inbox_prefix(settings.node_id),
     )
-    sandbox = warmed(choice.sandbox, groups) if settings.warm else choice.sandbox
+    sandbox = warmed(choice.sandbox, folder / "attempts", groups) if settings.warm else choice.sandbox
     async with aiohttp.ClientSession(timeout=HTTP_SECONDS, auto_decompress=False) as http:
         cache = BlobCache(folder / "blobs")
         reports, downloads, uploads = Reports(bus, settings.node_id), Downloads(http, cache), Uploads(http)

@@ -140,7 +140,8 @@ class Attempt:
         if self._spool.broken:
             why = explain.runner_failed(f"the node could not keep the log: {self._spool.broken}")
             return replace(result, status="lost", reason=why)
-        found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged)
+        most = self.work.job.limits.disk_bytes
+        found = Collected() if reason.code in NOTHING_COMES_HOME else await keep.outputs(work, staged, most)
         found = self._entrusted.collected(found)
         try:
             return await self._ending.in_time(self._bring_home(result, found))

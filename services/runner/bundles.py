@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import aiohttp
 
 from services.artifacts.bundling import bundles_of, head
 from services.runner.parallel import together
+from services.runner.plain_file import content
 from services.runner.urls import Urls
 from services.runtime.messages import BlobRef
 
@@ -73,9 +73,6 @@ class Bundles:
 
 
 def _body(files: list[Upload]) -> bytes:
-    return b"".join(part for file in files for part in (head(file.sha256, file.size_bytes), _content(file.path)))
-
-
-def _content(path: Path) -> bytes:
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW)) as file:
-        return file.read()
+    return b"".join(
+        part for file in files for part in (head(file.sha256, file.size_bytes), content(file.path, file.size_bytes))
+    )

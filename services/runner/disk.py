@@ -1,7 +1,8 @@
 """What an attempt writes to the node's disk: bounded while it runs, and nothing begins where hardly any room is left.
 
 Asking the file system how much is free costs nothing, walking over what a script wrote does: that is only done when so
-much has gone since the last walk that the bound could be reached, and never for more than a twentieth of the time.
+much has gone since the last walk that the bound could be reached (or after a while, since others may have made room
+meanwhile), and never for more than a twentieth of the time.
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ import asyncio
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from services.runner.unnamed import unnamed_bytes
 
 INTERVAL_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 WALK_SHARE = 20
+UNLOOKED_SECONDS_MAX = 60.0
 FLOOR_BYTES_MAX = 1024**3
 FLOOR_SHARE = 20
-SLACK_BYTES = 1024**2
+FILE_BYTES = 4096
+"""What a file, empty or not, takes of a share of the disk when files are counted: what file systems are made for."""
+FILES_MIN = 10_000
 
 
 class DiskFull(Exception):
@@ -28,6 +35,11 @@ def free_bytes(folder: Path) -> int:
     """What an ordinary user could still write."""
     status = os.statvfs(folder)
     return status.f_bavail * status.f_frsize
+
+
+def free_files(folder: Path) -> int:
+    """How many more files it could hold; 0 where it does not say, as on file systems without a table of them."""
+    return os.statvfs(folder).f_favail
 
 
 def floor_bytes(folder: Path) -> int:
@@ -48,41 +60,55 @@ async def wait_for_room(folder: Path) -> None:
 class DiskWatch:
     """Watches the folder of one attempt, whose files belong to nobody else. `bytes_max` is what its job allows."""
 
-    def __init__(self, folder: Path, bytes_max: int) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, bytes_max: int, pids: Callable[[], list[int]] = list) -> None:
+        """`pids` are the processes of the attempt."""
+        self._folder, self._pids = folder, pids
         self._free_at_begin = self._free_at_walk = free_bytes(folder)
         self.bound = min(bytes_max, max(0, self._free_at_begin - floor_bytes(folder)))
         """Less than the job allows where the node has less to give."""
-        self.used_bytes = 0
-        self._walk_after = 0.0
+        self._files_at_begin = self._files_at_walk = free_files(folder)
+        self.files_max = min(max(FILES_MIN, self.bound // FILE_BYTES), max(FILES_MIN, self._files_at_begin // 2))
+        """Of the attempt: empty ones take no bytes, but the table of files is as finite."""
+        self.many = False
+        """It has made more files than that."""
+        self.used_bytes = self._used_files = 0
+        self._walk_after = time.monotonic()
 
     async def over(self) -> None:
         """Returns when it has used more than its bound."""
         while True:
             await asyncio.sleep(INTERVAL_SECONDS)
             gone = self._free_at_walk - free_bytes(self._folder)
-            if self.used_bytes + gone > self.bound and time.monotonic() >= self._walk_after and await self.exceeded():
+            made = self._files_at_walk - free_files(self._folder)
+            full = self.used_bytes + gone > self.bound or self._used_files + made > self.files_max
+            full = full or time.monotonic() - self._walk_after > UNLOOKED_SECONDS_MAX
+            if full and time.monotonic() >= self._walk_after and await self.exceeded():
                 return
-
-    def near(self) -> bool:
-        """So much of the disk has gone that it may have reached its bound."""
-        return self.used_bytes + self._free_at_walk - free_bytes(self._folder) >= self.bound - SLACK_BYTES
 
     async def exceeded(self) -> bool:
         """Walk over all of it and say."""
         began = time.monotonic()
-        self._free_at_walk = free_bytes(self._folder)
-        used, whole = await asyncio.to_thread(_used, self._folder)
+        self._free_at_walk, self._files_at_walk = free_bytes(self._folder), free_files(self._folder)
+        used, whole = await asyncio.to_thread(_used, self._folder, "-B1")
+        files = 0
+        if used < self.bound:  # where else it went
+            used += await asyncio.to_thread(unnamed_bytes, self._pids(), self._folder)
+        if self._files_at_begin - self._files_at_walk > self.files_max:
+            files, _ = await asyncio.to_thread(_used, self._folder, "--inodes")
         if not whole:  # it hides a folder from us: what the disk has lost since is its own
             used = max(used, self._free_at_begin - self._free_at_walk)
-        self.used_bytes = used
+            files = max(files, self._files_at_begin - self._files_at_walk)
+        self.used_bytes, self._used_files, self.many = used, files, files > self.files_max
         self._walk_after = time.monotonic() + WALK_SHARE * (time.monotonic() - began)
-        return used >= self.bound
+        return used >= self.bound or self.many
 
 
-def _used(folder: Path) -> tuple[int, bool]:
-    """Bytes on disk below `folder` (holes count nothing, hard links once), and whether all of it could be read."""
-    command = ["du", "-s", "-x", "-B1", "--", str(folder)]
+def _used(folder: Path, unit: str) -> tuple[int, bool]:
+    """Bytes (`unit` is -B1) on disk below `folder`, or files (--inodes), and whether all of it could be read.
+
+    Holes count nothing, hard links once.
+    """
+    command = ["du", "-s", "-x", unit, "--", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"}, check=False)
     except OSError:

@@ -13,7 +13,7 @@ HINTS_BY_CODE = {
     126: "The script, or a program it starts, may not be executed.",
     127: "A program that the script starts was not found on the node.",
 }
-HINTS_BY_SIGNAL = {
+HINTS_BY_SIGNAL: dict[int, str] = {
     signals.SIGSEGV: "A native library crashed; look at what the script loaded last.",
     signals.SIGTERM: "Something asked it to end, not the grid: a timeout or a cancel would be named here.",
     signals.SIGPIPE: "It wrote to a pipe that nobody read any more.",
@@ -44,8 +44,9 @@ def ended(end: Exit, oom: bool, limits: Limits, guarded: bool = True) -> tuple[s
         hint = f"Give it more: rgrid run --memory {_twice_mib(limits.memory_bytes)} … (files in /tmp count as memory)"
         return "failed", Reason("OUT_OF_MEMORY", message, hint)
     if end.signal is not None:
-        name = signals.Signals(end.signal).name
-        hint = HINTS_BY_SIGNAL.get(signals.Signals(end.signal), "")
+        known = {*signals.Signals}
+        name = signals.Signals(end.signal).name if end.signal in known else f"signal {end.signal}"
+        hint = HINTS_BY_SIGNAL.get(end.signal, "")
         if end.signal == signals.SIGKILL and not guarded:
             hint = KILLED_UNGUARDED
         message = f"The script was ended by {name} (exit code {end.code})."
@@ -69,6 +70,11 @@ def disk_limit(limits: Limits, bound: int) -> Reason:
         return Reason("DISK_LIMIT", message, "Free space on the node, or write less.")
     message = f"It wrote more than its {_mib(limits.disk_bytes)} to the disk and was ended."
     return Reason("DISK_LIMIT", message, "Give it more: rgrid run --disk 50g …")
+
+
+def too_many_files(files_max: int) -> Reason:
+    message = f"It made more than the {files_max:,} files that its share of the disk has room for, and was ended."
+    return Reason("DISK_LIMIT", message, "Make fewer, or give it more (4 KiB for each file): rgrid run --disk 50g …")
 
 
 def node_disk_full(detail: str) -> Reason:

@@ -21,11 +21,11 @@ from services.runner.urls import Urls
 INLINE_ENTRIES_MAX = 8
 
 
-async def outputs(work: Path, staged: Mapping[str, Print]) -> Collected:
-    """What the script left, hashed; in a thread only when there is anything to hash."""
+async def outputs(work: Path, staged: Mapping[str, Print], bytes_max: int) -> Collected:
+    """What the script left, hashed, up to `bytes_max`; in a thread only when there is anything to hash."""
     if untouched(work, staged):
         return Collected()
-    return await asyncio.to_thread(collect, work, staged)
+    return await asyncio.to_thread(collect, work, staged, bytes_max)
 
 
 def untouched(work: Path, staged: Mapping[str, Print]) -> bool:

@@ -11,6 +11,7 @@ import aiohttp
 from domain.errors import Unavailable
 from services.runner.bundles import Upload
 from services.runner.parallel import together
+from services.runner.plain_file import opened, stretch
 from services.runner.urls import Urls
 from services.runtime.messages import BlobRef, PartsGiven
 
@@ -93,11 +94,8 @@ class Parted:
 
 
 def _read(file: Upload, offset: int, length: int) -> bytes:
-    fd = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = opened(file.path, file.size_bytes)
     try:
-        data = bytearray()
-        while len(data) < length and (piece := os.pread(fd, length - len(data), offset + len(data))):
-            data += piece
-        return bytes(data)
+        return stretch(fd, offset, length)
     finally:
         os.close(fd)

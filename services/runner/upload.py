@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 
 import aiohttp
 import zstandard
@@ -13,6 +12,7 @@ from domain.errors import Unavailable
 from services.runner.bundles import Bundles, Upload
 from services.runner.parallel import together
 from services.runner.parted import Parted
+from services.runner.plain_file import content, opened, stretch
 from services.runner.urls import Urls
 from services.runtime.messages import BlobRef
 
@@ -76,7 +76,7 @@ class Uploads:
 
     async def _put(self, file: Upload, url: str) -> str:
         """Nothing when it is stored, otherwise what the door said."""
-        data = file.path.read_bytes()
+        data = content(file.path, file.size_bytes)
         packed = _packed(data) if len(data) >= PACK_BYTES_MIN else data
         small = len(packed) < len(data) * RATIO_MAX
         headers = {"Content-Encoding": "zstd"} if small else {}
@@ -91,9 +91,9 @@ class Uploads:
             if answer.status >= 300:
                 return str(answer.status)
             offset = int(answer.headers["Upload-Offset"])
-        pack = await asyncio.to_thread(_worth_packing, file.path)
+        pack = await asyncio.to_thread(_worth_packing, file)
         while True:
-            body = await asyncio.to_thread(_step, file.path, offset, pack)
+            body = await asyncio.to_thread(_step, file, offset, pack)
             headers = {"Upload-Offset": str(offset), **({"Content-Encoding": "zstd"} if pack else {})}
             async with self._http.patch(url, data=body, headers=headers) as answer:
                 if answer.status >= 300:
@@ -107,19 +107,20 @@ def _packed(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=1).compress(data)
 
 
-def _step(path: Path, offset: int, pack: bool) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _step(file: Upload, offset: int, pack: bool) -> bytes:
+    fd = opened(file.path, file.size_bytes)
     try:
-        data = os.pread(fd, STEP_BYTES, offset)
+        data = stretch(fd, offset, STEP_BYTES)
     finally:
         os.close(fd)
     return _packed(data) if pack else data
 
 
-def _worth_packing(path: Path) -> bool:
+def _worth_packing(file: Upload) -> bool:
     """Asked of a sample from the middle: beginnings are often headers."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(max(0, size // 2 - SAMPLE_BYTES))
-        sample = file.read(SAMPLE_BYTES)
+    fd = opened(file.path, file.size_bytes)
+    try:
+        sample = stretch(fd, max(0, file.size_bytes // 2 - SAMPLE_BYTES), SAMPLE_BYTES)
+    finally:
+        os.close(fd)
     return len(_packed(sample)) < len(sample) * RATIO_MAX

@@ -30,7 +30,7 @@ async def watch(
     publisher = Publisher(node.bus, subject, spool, wake)
     publishing = asyncio.create_task(publisher.run())
     ending = asyncio.create_task(running.wait())
-    disk = DiskWatch(folder, limits.disk_bytes)
+    disk = DiskWatch(folder, limits.disk_bytes, running.pids)
     filling = asyncio.create_task(disk.over())
     try:
         await asyncio.wait(
@@ -54,7 +54,7 @@ async def watch(
     if by_itself:
         return *await _own_end(end, running, limits, disk), end
     if filled and not cause:
-        return "failed", explain.disk_limit(limits, disk.bound), end
+        return "failed", _filled(limits, disk), end
     return *(outside.result() if cause else ("timed_out", explain.timed_out(limits))), end
 
 
@@ -62,6 +62,10 @@ async def _own_end(end: Exit, running: Running, limits: Limits, disk: DiskWatch)
     """A script that was refused more room mostly ends by itself, before the watch sees it."""
     oom = running.oom()
     status, reason = explain.ended(end, oom, limits, running.guarded())
-    if status == "failed" and not oom and disk.near() and await disk.exceeded():
-        return "failed", explain.disk_limit(limits, disk.bound)
+    if status == "failed" and not oom and await disk.exceeded():
+        return "failed", _filled(limits, disk)
     return status, reason
+
+
+def _filled(limits: Limits, disk: DiskWatch) -> Reason:
+    return explain.too_many_files(disk.files_max) if disk.many else explain.disk_limit(limits, disk.bound)

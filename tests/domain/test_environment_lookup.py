@@ -39,13 +39,20 @@ def test_without_nodes_anything_that_fits_is_one() -> None:
     assert said(set(), MADE, job=replace(JOB, interpreter="3.12")) is None
 
 
+def test_who_brings_an_image_needs_one_that_was_made_in_one() -> None:
+    own = replace(JOB, image="mine:1")
+    assert targets_for(own, [OFFER]) == set()
+    assert said(set(), MADE, job=own) is None
+    assert said(set(), MADE, replace(MADE, target=f"{HERE}-image-ab"), job=own) == said({HERE}, MADE)
+
+
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
         ("cpython-3.11.9-linux-x86_64", f"made for {HERE}, the nodes have 3.11.9: the interpreter changed"),
         ("pypy-3.11.7-linux-x86_64", f"made for {HERE}, the nodes have pypy 3.11.7: the interpreter changed"),
         ("cpython-3.11.7-linux-aarch64", f"made for {HERE}, the nodes are linux-aarch64: the platform changed"),
-        (f"{HERE}@sha256:ab", f"made for {HERE}, now it is {HERE}@sha256:ab: the image changed"),
+        (f"{HERE}-image-ab", f"made for {HERE}, now it is {HERE}-image-ab: the image changed"),
     ],
 )
 def test_what_is_made_for_something_else_is_a_miss(wanted: str, words: str) -> None:

@@ -16,7 +16,8 @@ from tests.gateway.test_default_deny import every_route
 
 EXAMPLES_MAX = 12
 SEED = 20_261_120
-# Some rules no schema can say: two files of one path, a cursor that was never given out, a key of an earlier request.
+# Some rules no schema can say: two files of one path, one of two fields, a cursor that was never given out, a key of an
+# earlier request.
 # Waiting is not tried in earnest, and the key that it calls with is not one to revoke.
 CONFIG = """
 [[operations]]
@@ -51,11 +52,34 @@ include-name = "GET /api/v1/executions"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 
 [[operations]]
+include-name = "GET /api/v1/environments"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 422]
+
+[[operations]]
+include-name = "POST /api/v1/environments/invalidate"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-name = "POST /api/v1/environments/prune"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
+include-name = "POST /api/v1/estimates"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 413, 422]
+checks.negative_data_rejection.expected-statuses = ["4xx"]
+
+[[operations]]
 include-name = "DELETE /api/v1/keys/{key_id}"
 parameters = { key_id = "SPARE_KEY" }
 
 [[operations]]
 include-name = "POST /api/v1/keys"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 413, 422]
+
+[[operations]]
+include-name = "PUT /api/v1/secrets/{name}"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 413, 422]
 
 [[operations]]

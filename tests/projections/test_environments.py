@@ -180,4 +180,4 @@ async def test_an_execution_says_what_it_runs_in(house: House, projector: Projec
     plain, needy = (orjson.loads(item)["environment"] for item in page.items)
     assert plain is None
     assert (needy["kind"], needy["source"], needy["lock"]["sha256"]) == ("python", "requirements.txt", LOCK.sha256)
-    assert (needy["image"], needy["secrets"]) == (None, [])
+    assert (needy["image"], needy["builds"]) == (None, False)

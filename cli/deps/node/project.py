@@ -28,7 +28,7 @@ class Project:
 
 
 def project(script: Path, imported: dict[str, tuple[Path, int]]) -> Project | None:
-    """Raises UsageProblem for a project without a lock that rgrid can use, and for imports that no project declares."""
+    """Raises UsageProblem for a project without a lock that can be used, and for imports that no project declares."""
     folders = folders_up(script.parent)
     nearest = next((each / "package.json" for each in folders if (each / "package.json").is_file()), None)
     declaring = next((each / "package.json" for each in folders if needs(each / "package.json")), None)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 
-from services.runner.environments.failures import Unbuildable, Unbuilt
+from services.runner.environments.failures import SAID_MAX, Unbuildable, Unbuilt, scrubbed
 from services.runner.environments.tool import Done
 
-LINK = re.compile(r"\b(?:https?|file|git\+https?)://\S+", re.IGNORECASE)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-SAID_MAX = 600
 FULL = ("No space left on device", "ENOSPC", "Disk quota exceeded", "EDQUOT")
 AROUND = (
     *("Failed to fetch", "error sending request", "client error (Connect)", "dns error", "UnknownIssuer", "timed out"),
@@ -83,7 +81,7 @@ def npm_failed(done: Done) -> Unbuildable | Unbuilt:
     lines = [line for line in NPM_LINE.findall(said) if line and not line.startswith(("code ", "A complete log"))]
     essential = scrubbed(" ".join(lines[:4])) or scrubbed(said[-SAID_MAX:])
     if any(each in said for each in AROUND):
-        return Unbuilt(f"the packages could not be fetched: {essential}")
+        return Unbuilt(f"npm could not get at its registry ({code[1] if code else 'no code'})")
     hints = {
         "EINTEGRITY": "What the registry has differs from what was locked: make package-lock.json anew.",
         "E404": "Look at the name and the version in package.json, and make package-lock.json anew.",
@@ -97,11 +95,6 @@ def essence(said: str) -> str:
     """The error and what caused it, in one line, without hints and without the names of hosts."""
     said = said.partition("\nhint:")[0].partition("error: ")[2] or said[-SAID_MAX:]
     return scrubbed(" · ".join(line.strip() for line in said.replace("  cause: ", "").splitlines() if line.strip()))
-
-
-def scrubbed(text: str) -> str:
-    """Without links: where an index is concerns nobody but the node, and some have a password in them."""
-    return LINK.sub("the package index", text).strip()[:SAID_MAX]
 
 
 def _around(done: Done, tool: str) -> Unbuilt | None:

@@ -22,6 +22,7 @@ from services.runner.environments.failures import Unbuildable, Unbuilt
 from services.runner.environments.lockfile import Pins
 from services.runner.environments.python import CALM, LOCK, ONLY_THIS, finish
 from services.runner.environments.tail import Tail
+from services.runner.environments.tidy import tidy
 from services.runner.environments.tool import Done
 from services.runner.environments.uv import find_uv, uv_environment
 from services.runner.interpreters import Interpreter
@@ -33,7 +34,7 @@ CERTIFICATES = "certificates.pem"
 
 
 async def make(
-    folder: Path, pins: Pins, interpreter: Interpreter, here: Sequence[Interpreter], sandbox: Sandbox, image: str
+    folder: Path, pins: Pins, interpreter: Interpreter, here: Sequence[Interpreter], sandbox: Sandbox
 ) -> None:
     """Fill `folder`, which is new. Raises Unbuildable, Unbuilt, OSError."""
     room, tools, scratch = (folder.with_name(f"{folder.name}.{name}") for name in ("box", "tools", "tmp"))
@@ -41,7 +42,7 @@ async def make(
         for each in (room, tools, scratch):
             each.mkdir(mode=0o755)
         (room / LOCK).write_text(pins.text)
-        spec = _spec(room, tools, scratch, interpreter, sandbox, image)
+        spec = _spec(room, tools, scratch, interpreter, sandbox)
         done = await _run(sandbox, spec)
         if done.code != 0:
             raise uv_failed(done, builds=True)
@@ -53,7 +54,7 @@ async def make(
             asyncio.get_running_loop().run_in_executor(None, remove_now, each)
 
 
-def _spec(room: Path, tools: Path, scratch: Path, interpreter: Interpreter, sandbox: Sandbox, image: str) -> Spec:
+def _spec(room: Path, tools: Path, scratch: Path, interpreter: Interpreter, sandbox: Sandbox) -> Spec:
     """Every path as the box sees it: its working folder is the room, the environment that it shows is the tools."""
     shown = ENVIRONMENT if sandbox.confined else str(tools)
     shutil.copyfile(find_uv(), tools / "uv")
@@ -71,7 +72,7 @@ def _spec(room: Path, tools: Path, scratch: Path, interpreter: Interpreter, sand
     argv += ["--link-mode", "copy", "--python", interpreter.program, "--prefix", "made", "-r", LOCK]
     base = {"PATH": PATH, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8"}
     name = f"build.{secrets.token_hex(6)}"
-    return Spec(name, tuple(argv), room, scratch, LIMITS, True, env, base, environment=tools, image=image)
+    return Spec(name, tuple(argv), room, scratch, LIMITS, True, env, base, environment=tools, image=interpreter.image)
 
 
 async def _run(sandbox: Sandbox, spec: Spec) -> Done:
@@ -104,5 +105,6 @@ def _take(made: Path, folder: Path) -> None:
     """Out of the hands of what ran in the box."""
     if not stat.S_ISDIR(made.lstat().st_mode):
         raise Unbuildable("what was built is not a folder")
+    tidy(made)
     folder.rmdir()
     made.rename(folder)

@@ -23,7 +23,7 @@ from services.runner.environments.budget import shrink
 from services.runner.environments.failures import Unbuilt
 from services.runner.environments.folder import read_manifest, whole
 from services.runner.environments.making import Lock, Making, read_lock
-from services.runner.environments.shelf import Shelf
+from services.runner.environments.shelf import Kept, Shelf
 from services.runner.environments.telling import Telling
 from services.runner.environments.using import alone, use
 from services.runner.environments.wanted import FOUND, Wanted
@@ -104,6 +104,10 @@ class Environments:
         for each in environments:
             if ID.fullmatch(each):
                 self._do(self._forget(each, reason))
+
+    def kept(self) -> list[Kept]:
+        """All that are whole, the least recently used one first."""
+        return self._shelf.kept()
 
     def sweep(self) -> None:
         """What an earlier life left half done. Takes a moment: run it in a thread."""

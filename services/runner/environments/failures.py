@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from domain.errors import Invalid, Unavailable
+
+LINK = re.compile(r"\b(?:https?|file|git\+\w+|ssh)://\S+", re.IGNORECASE)
+SAID_MAX = 600
+
+
+def scrubbed(text: str, instead: str = "the package index") -> str:
+    """Without links: where an index is concerns nobody but the node, and some have a password in them."""
+    return LINK.sub(instead, text).strip()[:SAID_MAX]
 
 
 class Unbuildable(Invalid):

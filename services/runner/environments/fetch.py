@@ -9,7 +9,9 @@ from pathlib import Path
 import aiohttp
 
 from domain.errors import RgridError
+from services.runner.environments.failures import Unbuildable
 from services.runner.environments.pack import BadArchive, unpack
+from services.runner.environments.tidy import tidy
 from services.runner.urls import Urls
 
 log = logging.getLogger("rgrid.runner")
@@ -30,16 +32,21 @@ async def fetched(http: aiohttp.ClientSession, urls: Urls, environment: str, fol
             sha256, url = found
             try:
                 await _get(http, url, path, bytes_max)
-                await asyncio.to_thread(unpack, path, sha256, folder, bytes_max)
+                await asyncio.to_thread(_open, path, sha256, folder, bytes_max)
                 return True
             except (aiohttp.ClientError, TimeoutError) as error:
                 log.info("%s is not fetched yet: %s", environment, error or type(error).__name__)
         return False
-    except (BadArchive, RgridError) as error:
+    except (BadArchive, RgridError, Unbuildable) as error:
         log.warning("%s cannot be fetched and is built: %s", environment, error)
         return False
     finally:
         path.unlink(missing_ok=True)
+
+
+def _open(path: Path, sha256: str, folder: Path, bytes_max: int) -> None:
+    unpack(path, sha256, folder, bytes_max)
+    tidy(folder)
 
 
 async def _get(http: aiohttp.ClientSession, url: str, path: Path, bytes_max: int) -> None:

@@ -55,6 +55,7 @@ def finish(folder: Path, manifest: Manifest, interpreter: Interpreter) -> None:
         point(folder, interpreter)
     (folder / MANIFEST).unlink(missing_ok=True)
     with open(folder / MANIFEST, "wb", opener=_new) as file:
+        os.fchmod(file.fileno(), 0o644)
         file.write(to_json(manifest))
         file.flush()
         os.fsync(file.fileno())
@@ -71,6 +72,7 @@ def point(folder: Path, interpreter: Interpreter) -> None:
     config.chmod(0o644)
     link = folder / "bin" / "python"
     link.parent.mkdir(exist_ok=True)
+    link.parent.chmod(0o755)
     link.unlink(missing_ok=True)
     link.symlink_to(interpreter.program)
 

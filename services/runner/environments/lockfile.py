@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from services.runner.environments.failures import Unbuildable
+from services.runner.environments.failures import Unbuildable, scrubbed
 
 PIN = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*==\s*([A-Za-z0-9.!+_-]+)\s*(?:;\s*([^#]*?))?")
 HASH = re.compile(r"--hash=(sha(?:256|384|512)):([0-9a-f]{64,128})")
@@ -35,7 +35,8 @@ def read_pins(lock: bytes) -> Pins:
         marker = (found[3] or "").strip() if found else ""
         known = [HASH.fullmatch(f"--hash={each.strip()}") for each in hashes]
         if found is None or not known or not all(known) or not MARKER.fullmatch(marker):
-            raise Unbuildable(f"this line of the lock is not a pinned package with its hashes: {line[:200]!r}", AGAIN)
+            shown = scrubbed(line[:200], "a link")
+            raise Unbuildable(f"this line of the lock is not a pinned package with its hashes: {shown!r}", AGAIN)
         wanted = f"{found[1]}=={found[2]}" + (f" ; {marker}" if marker else "")
         lines.append(" ".join((wanted, *(each[0] for each in known if each))))
         names.append(found[1].lower())

@@ -69,8 +69,7 @@ class Making:
         if isinstance(lock, NodeLock):
             await npm.make(beside, lock, wanted.interpreter, cache)
         elif wanted.recipe.builds:
-            image = wanted.interpreter.image
-            await boxed.make(beside, lock, wanted.interpreter, self.here, self.sandbox, image)
+            await boxed.make(beside, lock, wanted.interpreter, self.here, self.sandbox)
         else:
             link = "hardlink" if self.sandbox.confined else "copy"
             await python.make(beside, lock, wanted.interpreter, self.here, cache, link)

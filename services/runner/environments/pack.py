@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import zstandard
 
@@ -63,34 +64,33 @@ def _add(archive: tarfile.TarFile, folder: Path, below: str) -> None:
 
 def unpack(path: Path, sha256: str, folder: Path, bytes_max: int) -> None:
     """Fill `folder`, which is new, from an archive of that hash. Raises BadArchive, OSError. Run it in a thread."""
-    with path.open("rb") as raw:
+    with path.open("rb") as raw, tempfile.TemporaryFile(dir=path.parent) as tar:
         if hashlib.file_digest(raw, "sha256").hexdigest() != sha256:
             raise BadArchive("it does not have the content that its hash names")
         raw.seek(0)
         try:
-            unpacked = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX).stream_reader(
-                raw, read_size=PIECE_BYTES
-            )
-            with tarfile.open(fileobj=unpacked, mode="r|", bufsize=PIECE_BYTES) as archive:
-                _take_all(archive, folder, bytes_max)
+            unpacking = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
+            unpacking.copy_stream(raw, _Bounded(tar, bytes_max), write_size=PIECE_BYTES)  # type: ignore[arg-type]
+            tar.seek(0)
+            with tarfile.open(fileobj=tar, mode="r:") as archive:
+                _take_all(archive, tar.fileno(), folder)
         except (tarfile.TarError, zstandard.ZstdError, EOFError, ValueError, FileExistsError) as error:
             raise BadArchive(str(error) or type(error).__name__) from error
 
 
-def _take_all(archive: tarfile.TarFile, folder: Path, bytes_max: int) -> None:
+def _take_all(archive: tarfile.TarFile, source: int, folder: Path) -> None:
     """Folders come before what is in them, and links are made last: nothing is ever written through one."""
-    top, room, links, folders = os.path.realpath(folder), bytes_max, [], {""}
+    top, links, folders = os.path.realpath(folder), [], {""}
     for number, info in enumerate(archive):
         name = _checked(info.name, folders)
-        room -= info.size + 512
-        if room < 0 or number > ENTRIES_MAX:
-            raise BadArchive(f"it is larger than {bytes_max:,} bytes or has more than {ENTRIES_MAX:,} files")
+        if number > ENTRIES_MAX:
+            raise BadArchive(f"it has more than {ENTRIES_MAX:,} files")
         path = f"{top}/{name}"
         if info.isdir():
             os.mkdir(path, 0o755)  # noqa: PTH102 (thousands of them)
             folders.add(name)
         elif info.isreg() and not info.issparse():
-            _write(archive, info, path)
+            _write(source, info, path)
         elif info.issym():
             links.append((name, info.linkname))
         else:
@@ -113,13 +113,15 @@ def _checked(name: str, folders: set[str]) -> str:
     return name
 
 
-def _write(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str) -> None:
-    source, left = archive.extractfile(info), info.size
+def _write(source: int, info: tarfile.TarInfo, path: str) -> None:
+    """Straight from one file to the other, without a way through our memory."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755 if info.mode & 0o100 else 0o644)
-    with os.fdopen(fd, "wb", buffering=0) as file:
-        while left and source is not None and (data := source.read(min(left, PIECE_BYTES))):
-            file.write(data)
-            left -= len(data)
+    try:
+        at, left = info.offset_data, info.size
+        while left and (copied := os.sendfile(fd, source, at, left)):
+            at, left = at + copied, left - copied
+    finally:
+        os.close(fd)
     if left:
         raise BadArchive(f"{info.name!r} is cut off")
 
@@ -137,7 +139,7 @@ def _link(top: str, name: str, goal: str) -> None:
 class _Hashed:
     """Writes through, and hashes what it writes."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file, self.digest = file, hashlib.sha256()
 
     def write(self, data: bytes) -> int:
@@ -146,3 +148,16 @@ class _Hashed:
 
     def flush(self, *_: object) -> None:
         self._file.flush()
+
+
+class _Bounded:
+    """Writes through, up to a bound: a few bytes can unpack to any number."""
+
+    def __init__(self, file: IO[bytes], bytes_max: int) -> None:
+        self._file, self._room, self._bytes_max = file, bytes_max, bytes_max
+
+    def write(self, data: bytes) -> int:
+        self._room -= len(data)
+        if self._room < 0:
+            raise BadArchive(f"it is larger than {self._bytes_max:,} bytes")
+        return self._file.write(data)

@@ -12,7 +12,8 @@ from services.runner.environments.bytecode import compiled
 from services.runner.environments.failures import Unbuilt
 from services.runner.environments.folder import point, site_packages
 from services.runner.environments.lockfile import Pins
-from services.runner.environments.tidy import move_scripts, tidy
+from services.runner.environments.scripts import move_scripts
+from services.runner.environments.tidy import tidy
 from services.runner.environments.tool import run
 from services.runner.environments.uv import config_arguments, find_uv, uv_environment
 from services.runner.interpreters import Interpreter
@@ -65,9 +66,12 @@ def _place(folder: Path, interpreter: Interpreter, here: Sequence[Interpreter]) 
 
 
 def finish(folder: Path, interpreter: Interpreter, programs: Sequence[str]) -> None:
-    """Away with what only the making needed, and every file fit to be shared."""
+    """Away with what only the making needed, and every file fit to be shared. Raises Unbuildable."""
     for name in (LOCK, ".lock"):
         (folder / name).unlink(missing_ok=True)
+    if not (folder / "bin").is_symlink():
+        (folder / "bin" / "python").unlink(missing_ok=True)
+    tidy(folder)  # before anything else is touched: no link leads out any more
     wanted = site_packages(folder, interpreter)
     for found in folder.glob("lib/python3.*/site-packages"):
         if found != wanted:
@@ -75,7 +79,5 @@ def finish(folder: Path, interpreter: Interpreter, programs: Sequence[str]) -> N
             wanted.rmdir()
             found.rename(wanted)
             found.parent.rmdir()
-    (folder / "bin" / "python").unlink(missing_ok=True)
     move_scripts(folder, (f"{folder}/bin/python", interpreter.program, *programs))
-    tidy(folder)
     point(folder, interpreter)

@@ -1,16 +1,12 @@
-"""Makes what a tool left fit to be shared: readable by every script, changed by none, and nothing in it leads out."""
+"""Makes what a tool left fit to be shared: readable by every script, and nothing in it leads out."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
 from pathlib import Path
 
 from services.runner.environments.failures import Unbuildable
-
-PYTHON = b"#!/usr/bin/env python\n"
-LONG = b"#!/bin/sh\n'''exec' "
 
 
 def tidy(folder: Path) -> None:
@@ -27,28 +23,6 @@ def tidy(folder: Path) -> None:
                 _mode(path, status)
             else:
                 raise Unbuildable(f"{os.path.relpath(path, top)} is neither a file nor a folder")
-
-
-def move_scripts(folder: Path, programs: Sequence[str]) -> None:
-    """Console scripts that were made for one of `programs` take the Python that comes first on PATH."""
-    scripts = folder / "bin"
-    for path in scripts.iterdir() if scripts.is_dir() else ():
-        if path.is_symlink() or not path.is_file():
-            continue
-        first, rest = _first_line(path.read_bytes())
-        if any(program.encode() in first for program in programs):
-            path.unlink()  # the same file may lie in the cache of the tool
-            path.write_bytes(PYTHON + rest)
-            path.chmod(0o755)
-
-
-def _first_line(script: bytes) -> tuple[bytes, bytes]:
-    """What names the interpreter of a script, and the rest; a path that is too long for one line has three."""
-    if script.startswith(LONG):
-        *lines, rest = script.split(b"\n", 3)
-        return b"\n".join(lines), rest
-    first, _, rest = script.partition(b"\n")
-    return first if first.startswith(b"#!") else b"", rest
 
 
 def _mode(path: str, status: os.stat_result) -> None:

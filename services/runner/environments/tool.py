@@ -13,7 +13,8 @@ from services.runner.sandbox.spawn import Birth, Child, close_all
 
 SAID_BYTES_MAX = 256 * 1024
 SECONDS_MAX = 3600.0
-PREPARED = 'umask 022; cd "$1" || exit 125; shift; exec "$@"'
+PREPARED = 'test "$PPID" = "$1" || exit 125; umask 022; cd "$2" || exit 125; shift 2; exec "$@"'
+"""Who comes too late to be killed with its parent sees that it has another one."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 COMMON = ("HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
 
@@ -30,9 +31,10 @@ async def run(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Done
     """Run it in `folder`; it is killed when this is cancelled, and when this process is. Raises OSError."""
     setpriv = shutil.which("setpriv")
     tied = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+    command = [*tied, "/bin/sh", "-c", PREPARED, "sh", str(os.getpid()), str(folder), *argv]
     words = os.memfd_create("words")
     try:
-        child = Child(Birth(["/bin/sh", "-c", PREPARED, "sh", str(folder), *tied, *argv], env, words, words).spawn())
+        child = Child(Birth(command, env, words, words).spawn())
         try:
             code: int | None = await asyncio.wait_for(child.wait(), SECONDS_MAX)
         except TimeoutError:

@@ -99,6 +99,9 @@ class Running(Protocol):
     def gone(self) -> bool:
         """Nothing of the tree exists any more."""
 
+    def pids(self) -> list[int]:
+        """What lives of the tree, as this process sees it; without process 1 of a box, which is ours."""
+
     def usage(self) -> Usage:
         """What the whole tree used; complete once it is gone."""
 

@@ -49,7 +49,7 @@ class Boxed:
 
     async def kill(self, grace_seconds: float) -> None:
         if grace_seconds > 0 and not self.gone():
-            kill_each(self._members(), signal.SIGTERM)
+            kill_each(self.pids(), signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended(), grace_seconds)
         if self._init_fd >= 0 and not over(self._init_fd):
@@ -99,7 +99,7 @@ class Boxed:
             return b"exit-code" in os.read(self._status, 4096)
         return False
 
-    def _members(self) -> list[int]:
+    def pids(self) -> list[int]:
         if self._init is None:
             return []
         pids = self._group.pids() if self._group is not None else descendants(self._init)

@@ -63,7 +63,7 @@ class Bubblewrap:
             log.warning("system calls are not filtered: those of %s are not known here", platform.machine())
         programs = program_arguments(each.program for each in here)
         system = [*system_arguments(make_etc(folder / "box-etc")), *programs]
-        self.fixed = [self._bwrap, *_namespaces(self._root), *system, "--proc", "/proc", "--dev", "/dev"]
+        self._fixed = [*system, "--proc", "/proc", "--dev", "/dev"]
         self._drop = [shutil.which("setpriv") or "/usr/bin/setpriv", *DROP_ALL] if self._root else []
 
     async def start(self, spec: Spec) -> Boxed:
@@ -93,6 +93,10 @@ class Bubblewrap:
                 raise StartFailed(f"the box cannot be entered: {error}") from error
             raise
 
+    def shell(self, uid: int = BOX_UID) -> list[str]:
+        """The beginning of every call of bwrap; `uid` is who begins in the box, where root does not."""
+        return [self._bwrap, *_namespaces(None if self._root else uid), *self._fixed]
+
     def _birth(self, spec: Spec, fds: _Pipes) -> Birth:
         return Birth(self._arguments(spec, fds), spec.base_env, fds.out_writing, fds.err_writing, fds.for_child())
 
@@ -112,7 +116,7 @@ class Bubblewrap:
 
     def _arguments(self, spec: Spec, fds: _Pipes) -> list[str]:
         size = str(spec.limits.memory_bytes)
-        found = [*self.fixed, "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
+        found = [*self.shell(), "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
         found += environment_arguments(spec.environment) if spec.environment else []
         found += SECRETS_FOLDER if spec.secrets else ()
@@ -148,10 +152,10 @@ class _Pipes:
         close_all(self.out, self.err, self.status, self.gate)
 
 
-def _namespaces(root: bool) -> list[str]:
+def _namespaces(uid: int | None) -> list[str]:
     own = ["--die-with-parent", "--new-session", "--hostname", HOSTNAME, "--unshare-pid", "--unshare-ipc"]
     own += ["--unshare-uts", "--unshare-cgroup-try"]
-    return own if root else [*own, "--unshare-user", "--uid", str(BOX_UID), "--gid", str(BOX_UID)]
+    return own if uid is None else [*own, "--unshare-user", "--uid", str(uid), "--gid", str(uid)]
 
 
 async def _inner_pid(status: int) -> int | None:

@@ -22,7 +22,8 @@ from services.runner.sandbox.process import Process
 from services.runner.sandbox.spawn import close_all
 
 PR_SET_CHILD_SUBREAPER = 36
-TRIAL_SECONDS = 20.0
+TRIAL_SECONDS = 60.0
+TOO_SLOW = "Is the machine too busy? To run scripts without a box: RGRID_SANDBOX=process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ async def choose(
 ) -> Choice:
     """`wanted`: auto, docker, bubblewrap or process. `here`: the interpreters of this machine.
 
-    Raises Unavailable when docker or bubblewrap is demanded and does not work here.
+    Raises Unavailable when docker or bubblewrap is demanded and does not work here, and when one of them is too slow to tell.
     """
     _keep_descriptors()
     if groups is None:
@@ -120,7 +121,8 @@ async def _try(boxes: Sandbox, folder: Path) -> str:
     try:
         end = await asyncio.wait_for(running.wait(), TRIAL_SECONDS)
     except TimeoutError:
-        return f"{boxes.kind} does not work here: a box did not end"
+        # a machine that is busy must not be left without walls for it
+        raise Unavailable(f"{boxes.kind} did not end a trial run in {TRIAL_SECONDS:g} s. {TOO_SLOW}") from None
     finally:
         await running.kill(0)
         said = _said(running.stderr)

@@ -39,6 +39,9 @@ class Ended:
     def gone(self) -> bool:
         return True
 
+    def pids(self) -> list[int]:
+        return []
+
     def usage(self) -> Usage:
         return Usage()
 

@@ -112,6 +112,9 @@ class Plain:
         left = self._group.pids() if self._group is not None else orphans(self._before)
         return self._child.status is not None and not left
 
+    def pids(self) -> list[int]:
+        return self._group.pids() if self._group is not None else descendants(self._child.pid)
+
     def usage(self) -> Usage:
         wall_ms = int((time.monotonic() - self._began) * 1000)
         if self._group is not None:

@@ -1,4 +1,4 @@
-"""Zygotes in boxes of bubblewrap, started by root: see inside/stage.py for what makes them unprivileged."""
+"""Zygotes in boxes of bubblewrap: see inside/stage.py for what makes them unprivileged."""
 
 from __future__ import annotations
 
@@ -6,107 +6,160 @@ import asyncio
 import base64
 import json
 import os
+import select
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
 from domain.execution.job import Limits
 from services.runner.sandbox.born import born
-from services.runner.sandbox.box import BOX_UID, ENVIRONMENT, SECRETS
+from services.runner.sandbox.box import BOX_UID, SECRETS
 from services.runner.sandbox.bubblewrap import WORK, Bubblewrap
 from services.runner.sandbox.cgroup import Group, Groups, empty
-from services.runner.sandbox.rootfs import network_arguments
+from services.runner.sandbox.rootfs import environment_arguments, network_arguments
 from services.runner.sandbox.seccomp import program as filter_program
-from services.runner.sandbox.spawn import Birth, Child, base_python, close_all
+from services.runner.sandbox.spawn import Birth, Child, base_python, close_all, readable
 from services.runner.warm.inside import calls
-from services.runner.warm.inside.stage import FOLDER
+from services.runner.warm.inside.stage import FOLDER, FOLDERS, NONE
 from services.runner.warm.key import Key
 
 ZYGOTE_UID = 64320
-"""Who a zygote is on this machine: nobody, and not who the scripts are."""
-MEMORY_BYTES = 2 * 1024**3
-CPU_MILLIS = 2000
+"""Who a zygote of root's is on this machine: nobody, and not who the scripts are."""
+MEMORY_BYTES, CPU_MILLIS = 2 * 1024**3, 2000
 INSIDE = Path(__file__).with_name("inside")
-BUFFER_BYTES = 256 * 1024
+ROOM_BYTES = 256 * 1024
 
 
 class Boxed:
-    """A zygote below bwrap, in a control group of its own."""
+    """A zygote below bwrap, in a control group of its own. `mounts`: whom to ask for mounts, if we cannot make them."""
 
-    def __init__(self, child: Child, control: socket.socket, group: Group | None) -> None:
-        self._child, self.control, self._group = child, control, group
+    def __init__(self, child: Child, control: socket.socket, mounts: socket.socket | None, group: Group | None) -> None:
+        self._child, self.control, self._mounts, self._group = child, control, mounts, group
+        self._asking = asyncio.Lock()
 
-    def mount(self, folder: str) -> int:
-        return calls.detached(folder)
+    async def mount(self, folder: Path) -> int:
+        if self._mounts is None:
+            return calls.detached(str(folder))
+        async with self._asking, asyncio.timeout(10):
+            self._mounts.send(os.fsencode(f"{folder.parent.name}/{folder.name}"))
+            await readable(self._mounts.fileno())
+            said, fds, _, _ = socket.recv_fds(self._mounts, 4096, 1, socket.MSG_CMSG_CLOEXEC)
+        if not fds:
+            raise OSError(said.decode(errors="replace") or "nobody makes mounts any more")
+        return fds[0]
 
     def alive(self) -> bool:
-        return self._child.status is None
+        """Its end of the line is open: that ends first."""
+        poll = select.poll()
+        if self.control.fileno() < 0:
+            return False
+        poll.register(self.control.fileno(), 0)
+        return self._child.status is None and not poll.poll(0)
 
     async def end(self) -> None:
-        self.control.close()
         self._child.kill()
         await self._child.wait()
         self._child.close()
+        for line in (self.control, self._mounts):
+            if line is not None:
+                line.close()
         if self._group is not None:
             await empty(self._group)
             self._group.remove()
 
 
 class BwrapHatchery:
-    """`cold` knows how a box on this machine looks."""
+    """`cold` knows how a box on this machine looks; `folders` holds `<attempt>/<working folder>` of every attempt."""
 
-    def __init__(self, cold: Bubblewrap, groups: Groups | None) -> None:
-        self._cold, self._groups = cold, groups
+    def __init__(self, cold: Bubblewrap, folders: Path, groups: Groups | None) -> None:
+        self._cold, self._folders, self._groups = cold, folders, groups
+        self._root = os.geteuid() == 0
         self._count = 0
 
     async def hatch(self, key: Key, imports: Sequence[str]) -> Boxed:
         self._count += 1
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-        settings, quiet = _settings(imports), os.open(os.devnull, os.O_WRONLY)
+        control, its_control = _line()
+        mounts, its_mounts = (None, None) if self._root else _line()
+        settings, quiet = settings_of(imports, nested=not self._root), os.open(os.devnull, os.O_WRONLY)
+        program = {name: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for name, path in _program().items()}
         group = self._group()
         try:
-            argv = [*self._arguments(key), str(theirs.fileno()), str(settings), key.program]
-            inherit = (theirs.fileno(), settings)
-            child, inside = await born(Birth(argv, dict(key.variables), quiet, quiet, inherit), group)
+            inherit = [its_control.fileno(), settings, *([its_mounts.fileno()] if its_mounts else [])]
+            argv = [
+                *self._arguments(key, program),
+                *(str(fd) for fd in inherit),
+                *([] if its_mounts else [str(NONE)]),
+                key.program,
+            ]
+            child, inside = await born(
+                Birth(argv, dict(key.variables), quiet, quiet, [*inherit, *program.values()]), group
+            )
+        except BaseException:
+            for line in (control, mounts):
+                if line is not None:
+                    line.close()
+            if group is not None:
+                group.remove()
+            raise
         finally:
-            close_all(quiet, settings)
-            theirs.close()
+            close_all(quiet, settings, *program.values())
+            for line in (its_control, its_mounts):
+                if line is not None:
+                    line.close()
         if group is not None and not inside:
             await asyncio.to_thread(group.add, child.pid)
-        return Boxed(child, ours, group)
+        return Boxed(child, control, mounts, group)
 
     def _group(self) -> Group | None:
         if self._groups is None:
             return None
         return self._groups.create(f"zygote-{os.getpid()}-{self._count}", Limits(CPU_MILLIS, MEMORY_BYTES))
 
-    def _arguments(self, key: Key) -> list[str]:
-        found = [*self._cold.fixed, "--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs", "/tmp"]
+    def _arguments(self, key: Key, program: dict[str, int]) -> list[str]:
+        found = [*self._cold.shell(0), "--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs", "/tmp"]
         found += ["--dir", WORK, *(["--perms", "0755", "--dir", SECRETS] if key.secrets else [])]
-        found += ["--ro-bind", str(key.environment), ENVIRONMENT] if key.environment else []
+        found += environment_arguments(key.environment) if key.environment else []
         found += network_arguments() if key.network else ["--unshare-net"]
-        found += _program()
+        found += _placed(program)
+        if not self._root:
+            found += ["--cap-add", "ALL"]
+            self._folders.mkdir(parents=True, exist_ok=True)
+            found += ["--bind", str(self._folders), FOLDERS, "--remount-ro", "/dev", "--remount-ro", "/"]
         python = [base_python(), "-I", "-S", f"{FOLDER}/services/runner/warm/inside/stage.py"]
         return [*found, "--", *python, str(ZYGOTE_UID), str(BOX_UID)]
 
 
-def _program() -> list[str]:
-    """bwrap's options for what runs in a zygote's box, and in no script's: it lies in a /tmp that scripts do not see."""
-    parts = {"services/runner/warm/inside": INSIDE, "sitecustomize.py": INSIDE / "sitecustomize.py"}
-    parts["services/runner/sandbox/seccomp_install.py"] = INSIDE.parent.parent / "sandbox" / "seccomp_install.py"
-    found = []
-    for folder in ("", "/services", "/services/runner", "/services/runner/warm", "/services/runner/sandbox"):
-        found += ["--perms", "0755", "--dir", FOLDER + folder]
-    for name, path in parts.items():
-        found += ["--ro-bind", str(path), f"{FOLDER}/{name}"]
-    return found
-
-
-def _settings(imports: Sequence[str]) -> int:
-    """A descriptor from which the zygote reads what it is to be."""
+def settings_of(imports: Sequence[str], *, nested: bool) -> int:
+    """A descriptor from which a zygote reads what it is to be."""
     calls_filter = base64.b64encode(filter_program() or b"").decode()
+    settings = {"imports": list(imports), "work": WORK, "filter": calls_filter, "nested": nested}
     fd = os.memfd_create("zygote")
-    os.write(fd, json.dumps({"imports": list(imports), "work": WORK, "filter": calls_filter}).encode())
+    os.write(fd, json.dumps(settings).encode())
     return fd
+
+
+def _line() -> tuple[socket.socket, socket.socket]:
+    """Our end, which does not block, and theirs."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM_BYTES)
+    return ours, theirs
+
+
+def _program() -> dict[str, Path]:
+    """What runs in a zygote's box and in no script's, by where it lies there."""
+    files = {f"services/runner/warm/inside/{path.name}": path for path in INSIDE.glob("*.py")}
+    files["sitecustomize.py"] = files.pop("services/runner/warm/inside/sitecustomize.py")
+    files["services/runner/sandbox/seccomp_install.py"] = INSIDE.parent.parent / "sandbox" / "seccomp_install.py"
+    return files
+
+
+def _placed(program: dict[str, int]) -> list[str]:
+    """bwrap's options that copy it into a /tmp that scripts do not see: mounts they would see in their list."""
+    folders = {str(parent) for name in program for parent in Path(name).parents}
+    found: list[str] = []
+    for folder in sorted(folders):
+        found += ["--perms", "0755", "--dir", f"{FOLDER}/{folder}"]
+    for name, fd in program.items():
+        found += ["--perms", "0644", "--file", str(fd), f"{FOLDER}/{name}"]
+    return found

@@ -47,7 +47,7 @@ class Key:
 
 def key_of(spec: Spec, here: Iterable[Interpreter]) -> Key | None:
     """None for a start that can only be cold."""
-    if spec.warm is None or len(spec.argv) < 2 or not _python(spec.argv[0], here) or not _script(spec.argv[1]):
+    if spec.warm is None or len(spec.argv) < 2 or not _python(spec, here) or not _script(spec.argv[1]):
         return None
     if any(own_interpreter(name) for name in spec.env):
         return None
@@ -71,10 +71,10 @@ def beside(spec: Spec) -> set[str]:
         return set()
 
 
-def _python(program: str, here: Iterable[Interpreter]) -> bool:
-    if program.startswith(f"{ENVIRONMENT}/bin/python"):
-        return True
-    return any(each.runtime == "python" and each.program == program for each in here)
+def _python(spec: Spec, here: Iterable[Interpreter]) -> bool:
+    """One of the node's own: people's images have variables that a zygote knows nothing of."""
+    own = [each.program for each in here if each.runtime == "python" and each.image == spec.image]
+    return bool(own) if spec.argv[0].startswith(f"{ENVIRONMENT}/bin/python") else spec.argv[0] in own
 
 
 def _script(name: str) -> bool:

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from services.runner.sandbox.boxed import SIGNAL_BASE, over, remove_soon
 from services.runner.sandbox.cgroup import Group, empty, kill_each
 from services.runner.sandbox.spawn import close_all, readable
 from services.runner.sandbox.tree import descendants
+from services.runner.warm.zygote import NotBorn, Zygote
 
 WORD_BYTES = 4096
 
@@ -26,34 +26,49 @@ WORD_BYTES = 4096
 class Forked:
     """`init_fd` is process 1 of the box, whose end is the proof that nothing is left; `line` what it speaks through.
 
-    `ended` is called once, when the box is gone.
+    `zygote` is told once, when the box is gone.
     """
 
     warm = True
 
     def __init__(
-        self, init_fd: int, line: socket.socket, group: Group | None, pipes: tuple[int, int], ended: Callable[[], None]
+        self, init_fd: int, line: socket.socket, group: Group | None, pipes: tuple[int, int], zygote: Zygote
     ) -> None:
         self.stdout, self.stderr = pipes
         self._init_fd, self._line, self._group = init_fd, line, group
+        self._zygote, self._killed = zygote, False
         self._began = time.monotonic()
         self._said: dict[str, Any] | None = None
         self._heard = asyncio.create_task(self._listen())
-        self._over = asyncio.create_task(self._until_over(ended))
+        self._over = asyncio.create_task(self._until_over())
+
+    async def begin(self) -> None:
+        """Let the script run, once the box is known to be under its limits. Raises NotBorn, OSError."""
+        pid = pid_of(self._init_fd)
+        if self._group is not None and pid not in self._group.pids():
+            if pid <= 0:
+                raise NotBorn("it ended at once")
+            await asyncio.to_thread(self._group.add, pid)
+        try:
+            self._line.send(b"x")
+        except OSError as error:
+            raise NotBorn(str(error)) from error
 
     async def wait(self) -> Exit:
         await asyncio.shield(self._heard)
         if self._said is None:  # process 1 was killed: by us, by the kernel for want of memory, or with its zygote
             await asyncio.shield(self._over)
-            return Exit(SIGNAL_BASE + signal.SIGKILL, signal.SIGKILL)
+            ours = self._killed or self.oom() or self._zygote.process.alive()
+            return Exit(SIGNAL_BASE + signal.SIGKILL, signal.SIGKILL, started=ours)
         code = os.waitstatus_to_exitcode(self._said["status"])
         return Exit(code) if code >= 0 else Exit(SIGNAL_BASE - code, -code)
 
     async def kill(self, grace_seconds: float) -> None:
         if grace_seconds > 0 and not over(self._init_fd):
-            kill_each(self._members(), signal.SIGTERM)
+            kill_each(self.pids(), signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._over), grace_seconds)
+        self._killed = True
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
         await asyncio.shield(self._over)
@@ -87,11 +102,11 @@ class Forked:
         with contextlib.suppress(OSError, ValueError):
             self._said = json.loads(self._line.recv(WORD_BYTES))
 
-    async def _until_over(self, ended: Callable[[], None]) -> None:
+    async def _until_over(self) -> None:
         await readable(self._init_fd)
-        ended()
+        self._zygote.run_over()
 
-    def _members(self) -> list[int]:
+    def pids(self) -> list[int]:
         init = pid_of(self._init_fd)
         pids = self._group.pids() if self._group is not None else descendants(init)
         return [pid for pid in pids if pid != init]

@@ -6,9 +6,10 @@ import base64
 import json
 import logging
 import os
+from pathlib import Path
 
 from services.runner.interpreters import Interpreter
-from services.runner.sandbox.box import BOX_UID, Running, Sandbox, Spec, StartFailed
+from services.runner.sandbox.box import BOX_UID, Running, Sandbox, Spec
 from services.runner.sandbox.bubblewrap import PIPE_BYTES, Bubblewrap
 from services.runner.sandbox.cgroup import Group, Groups, empty
 from services.runner.sandbox.rlimits import rlimits
@@ -25,7 +26,7 @@ log = logging.getLogger("rgrid.runner")
 class Warm:
     """`cold` makes the boxes of whatever cannot be forked."""
 
-    def __init__(self, cold: Bubblewrap, hatchery: Hatchery, groups: Groups | None) -> None:
+    def __init__(self, cold: Sandbox, hatchery: Hatchery, groups: Groups | None) -> None:
         self.kind, self.home, self.confined = cold.kind, cold.home, cold.confined
         self.interpreters: tuple[Interpreter, ...] = cold.interpreters
         self._cold, self._groups = cold, groups
@@ -41,7 +42,7 @@ class Warm:
         try:
             return await self._forked(zygote, spec)
         except NotBorn as error:
-            self.nest.failed(zygote, str(error))
+            self.nest.failed(key, zygote, str(error))
         return await self._cold.start(spec)
 
     async def close(self) -> None:
@@ -49,16 +50,17 @@ class Warm:
         await self.nest.close()
 
     async def _forked(self, zygote: Zygote, spec: Spec) -> Forked:
-        """Raises NotBorn, StartFailed."""
+        """Raises NotBorn."""
         held: list[int] = []
         group: Group | None = None
         out, err = -1, -1
         try:
-            os.chown(spec.folder, BOX_UID, BOX_UID)
+            if os.geteuid() == 0:
+                os.chown(spec.folder, BOX_UID, BOX_UID)
             group = self._groups.create(spec.name, spec.limits) if self._groups else None
             out, out_writing = pipe(PIPE_BYTES)
             err, err_writing = pipe(PIPE_BYTES)
-            held += [out_writing, err_writing, zygote.process.mount(str(spec.folder))]
+            held += [out_writing, err_writing, await zygote.process.mount(spec.folder)]
             held += group.doors() if group is not None else []
             order = _order(spec, group is not None)
             held.append(order)
@@ -69,17 +71,29 @@ class Warm:
                 await empty(group)
                 group.remove()
             if isinstance(error, OSError):
-                raise StartFailed(f"the box cannot be made: {error}") from error
+                raise NotBorn(str(error)) from error
             raise
         finally:
             close_all(*held)
-        return Forked(init, line, group, (out, err), zygote.run_over)
+        running = Forked(init, line, group, (out, err), zygote)
+        try:
+            await running.begin()
+        except BaseException:
+            await running.kill(0)
+            close_all(out, err)
+            running.close()
+            raise
+        return running
 
 
-def warmed(sandbox: Sandbox, groups: Groups | None) -> Sandbox:
-    """With zygotes before it, where they can be had."""
+def warmed(sandbox: Sandbox, folders: Path, groups: Groups | None) -> Sandbox:
+    """With zygotes before it, where they can be had. `folders` holds those of all attempts."""
     if isinstance(sandbox, Bubblewrap):
-        return Warm(sandbox, BwrapHatchery(sandbox, groups), groups)
+        return Warm(sandbox, BwrapHatchery(sandbox, folders, groups), groups)
+    if sandbox.kind == "docker":
+        from services.runner.warm.docker_hatchery import warm_containers
+
+        return warm_containers(sandbox, groups)  # type: ignore[arg-type]
     return sandbox
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
-from services.runner.sandbox.spawn import readable
+from services.runner.sandbox.spawn import close_all, readable
 from services.runner.warm.key import Key
 
 WARM_SECONDS = 60.0
@@ -30,7 +30,7 @@ class Process(Protocol):
     control: socket.socket
     """Where it takes orders: datagrams that carry descriptors, not blocking."""
 
-    def mount(self, folder: str) -> int:
+    async def mount(self, folder: Path) -> int:
         """A descriptor of a mount of `folder` that a fork can put into its box; the caller closes it. Raises OSError."""
 
     def alive(self) -> bool:
@@ -78,7 +78,7 @@ class Zygote:
         self.process, self.hello, self.imports = process, hello, imports
         self.runs = self.living = 0
         self.born = self.used = time.monotonic()
-        self.retired = False
+        self._when_idle: Callable[[], None] | None = None
 
     def serves(self, variables: set[str], beside: set[str]) -> bool:
         """Nothing that it has loaded would be another thing for a script with these variables and these files beside it."""
@@ -86,43 +86,54 @@ class Zygote:
             return False
         return not beside & (self.hello.loaded | self.hello.missed)
 
+    def age(self) -> float:
+        """Seconds."""
+        return time.monotonic() - self.born
+
+    def idle_seconds(self) -> float:
+        return time.monotonic() - self.used
+
+    def when_idle(self, then: Callable[[], None]) -> None:
+        """Call it when nothing runs in it (any more)."""
+        self._when_idle = then
+        self._look()
+
     async def fork(self, order: int, descriptors: Sequence[int]) -> tuple[int, socket.socket]:
-        """A pidfd of process 1 of the new box, and the line to it; `descriptors` follow `order`. Raises NotBorn."""
+        """A pidfd of process 1 of the new box, and the line to it; `descriptors` follow `order`. Raises NotBorn.
+
+        The box waits for a byte on the line before anything of the script runs, and for `run_over` to be called in the end.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
+        self.runs += 1
+        self.living += 1
+        fds: list[int] = []
         try:
             with theirs:
                 socket.send_fds(self.process.control, [ORDER], [theirs.fileno(), order, *descriptors])
             async with asyncio.timeout(BIRTH_SECONDS):
                 await readable(ours.fileno())
             said, fds, _, _ = socket.recv_fds(ours, 4096, 1, socket.MSG_CMSG_CLOEXEC)
-        except (OSError, TimeoutError) as error:
+            if said != b"born" or len(fds) != 1:
+                raise NotBorn(said.decode(errors="replace") or "it is gone")
+        except BaseException as error:
             ours.close()
-            raise NotBorn(str(error) or type(error).__name__) from error
-        except BaseException:
-            ours.close()
+            close_all(*fds)
+            self.run_over()
+            if isinstance(error, (OSError, TimeoutError)):
+                raise NotBorn(str(error) or type(error).__name__) from error
             raise
-        if said == b"born" and len(fds) == 1:
-            self.runs += 1
-            self.living += 1
-            self.used = time.monotonic()
-            return fds[0], ours
-        ours.close()
-        for fd in fds:
-            os.close(fd)
-        raise NotBorn(said.decode(errors="replace") or "it is gone")
+        return fds[0], ours
 
     def run_over(self) -> None:
         self.living -= 1
         self.used = time.monotonic()
-        if self.retired and not self.living:
-            self.retire()
+        self._look()
 
-    def retire(self) -> None:
-        """No more runs from it; it ends when its last one has."""
-        self.retired = True
-        if not self.living:
-            self.process.control.close()
+    def _look(self) -> None:
+        if self._when_idle is not None and not self.living:
+            then, self._when_idle = self._when_idle, None
+            then()
 
 
 async def greeted(process: Process) -> Hello:

@@ -16,11 +16,12 @@ from services.runner.sandbox.choose import choose
 from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.find_cgroup import find_groups
 from services.runner.sandbox.instant import Instant
+from services.runner.warm.warm import Warm, warmed
 from services.runtime.bus import Bus
 from tests.fixtures.nats import NatsServer
 from tests.fixtures.needs import requires
 from tests.services.artifacts.conftest import Address, serving
-from tests.services.runner.boxes import Boxes
+from tests.services.runner.boxes import Boxes, Scripts
 from tests.services.runner.grid import Grid, Make
 
 NODES = (f"tests-{os.getpid()}", f"tests-agent-{os.getpid()}")
@@ -45,15 +46,22 @@ def groups() -> Groups:
     return found
 
 
-KINDS = ["bubblewrap", pytest.param("docker", marks=requires("docker")), "process"]
+KINDS = ["bubblewrap", "warm", pytest.param("docker", marks=requires("docker")), "process"]
 
 
 async def chosen(request: pytest.FixtureRequest, folder: Path, groups: Groups | None) -> AsyncIterator[Boxes]:
-    if request.param == "bubblewrap":
+    kind = "bubblewrap" if request.param == "warm" else request.param
+    if kind == "bubblewrap":
         request.getfixturevalue("needs_bubblewrap")
     wanted = ContainersWanted(NODES[0] if groups is not None else f"{NODES[0]}-bare")
-    choice = await choose(request.param, folder, groups, interpreters(), wanted)
-    yield Boxes(choice.sandbox, folder)
+    choice = await choose(kind, folder, groups, interpreters(), wanted)
+    if request.param == "warm":
+        sandbox = warmed(choice.sandbox, folder, groups)
+        assert isinstance(sandbox, Warm)
+        yield Scripts(sandbox, folder)
+        await sandbox.close()
+    else:
+        yield Boxes(choice.sandbox, folder)
     await choice.close()
 
 
@@ -71,10 +79,18 @@ async def bare(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         yield found
 
 
-@pytest.fixture
-async def bubblewrap(needs_bubblewrap: None, tmp_path: Path) -> Boxes:
-    choice = await choose("bubblewrap", tmp_path, find_groups(NODES[0])[0], interpreters())
-    return Boxes(choice.sandbox, tmp_path)
+@pytest.fixture(params=["cold", "warm"])
+async def bubblewrap(request: pytest.FixtureRequest, needs_bubblewrap: None, tmp_path: Path) -> AsyncIterator[Boxes]:
+    """Boxes of bubblewrap, made anew for each script, and forked from a zygote."""
+    groups = find_groups(NODES[0])[0]
+    choice = await choose("bubblewrap", tmp_path, groups, interpreters())
+    if request.param == "cold":
+        yield Boxes(choice.sandbox, tmp_path)
+        return
+    sandbox = warmed(choice.sandbox, tmp_path, groups)
+    assert isinstance(sandbox, Warm)
+    yield Scripts(sandbox, tmp_path)
+    await sandbox.close()
 
 
 @pytest.fixture(scope="session")

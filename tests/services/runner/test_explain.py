@@ -38,3 +38,8 @@ def test_the_kernels_silence_means_something_only_where_it_was_asked() -> None:
 def test_a_signal_that_only_the_exit_code_tells_of_is_not_claimed() -> None:
     _, reason = ended(Exit(137, signal.SIGKILL, seen=False), False, Limits())
     assert reason.message == "The script ended with exit code 137, which stands for SIGKILL."
+
+
+def test_a_signal_without_a_name() -> None:
+    status, reason = ended(Exit(128 + 40, 40), False, Limits())
+    assert (status, reason.code) == ("failed", "SIGNAL") and "signal 40" in reason.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from services.runner.sandbox.box import ENVIRONMENT, NODE_MODULES, PIDS_MAX, SECRETS, Spec
@@ -48,7 +49,7 @@ def _host(spec: Spec, image: Image, desk: Desk, terms: Terms, network: str) -> d
     limits = spec.limits
     found: dict[str, Any] = {
         "Mounts": _mounts(spec, desk),
-        "Tmpfs": {path: _tmpfs(limits.memory_bytes) for path in ("/tmp", *image.volumes)},
+        "Tmpfs": {path: tmpfs(limits.memory_bytes) for path in ("/tmp", *image.volumes)},
         "ShmSize": limits.memory_bytes,
         "NetworkMode": network,
         "ReadonlyRootfs": True,
@@ -60,7 +61,7 @@ def _host(spec: Spec, image: Image, desk: Desk, terms: Terms, network: str) -> d
         "MemorySwap": limits.memory_bytes,
         "NanoCpus": limits.cpu_millis * 1_000_000,
         "PidsLimit": PIDS_MAX,
-        "Ulimits": _ulimits({"nofile": FILES_MAX, "fsize": limits.disk_bytes, "core": 0}),
+        "Ulimits": ulimits({"nofile": FILES_MAX, "fsize": limits.disk_bytes, "core": 0}),
         "LogConfig": {"Type": "none"},
         "AutoRemove": False,
         "RestartPolicy": {"Name": "no"},
@@ -77,9 +78,14 @@ def _mounts(spec: Spec, desk: Desk) -> list[dict[str, Any]]:
     if spec.secrets:
         found.append(bind(str(desk.secrets), SECRETS))
     if spec.environment is not None:
-        modules = spec.environment / "node_modules"
-        found.append(bind(str(modules), NODE_MODULES) if modules.is_dir() else bind(str(spec.environment), ENVIRONMENT))
+        found.append(packages(spec.environment))
     return found
+
+
+def packages(environment: Path) -> dict[str, Any]:
+    """The packages of a run, where its kind of script finds them."""
+    modules = environment / "node_modules"
+    return bind(str(modules), NODE_MODULES) if modules.is_dir() else bind(str(environment), ENVIRONMENT)
 
 
 def bind(source: str, target: str, *, writable: bool = False) -> dict[str, Any]:
@@ -95,9 +101,11 @@ def _env(base: Mapping[str, str], image: Image) -> dict[str, str]:
     return {**base, "PATH": ":".join([*first, image.path])} if image.path else dict(base)
 
 
-def _tmpfs(size_bytes: int) -> str:
+def tmpfs(size_bytes: int) -> str:
+    """Options of a file system in memory that anybody may write to."""
     return f"rw,exec,nosuid,nodev,mode=1777,size={size_bytes}"
 
 
-def _ulimits(bounds: Mapping[str, int]) -> Sequence[dict[str, Any]]:
+def ulimits(bounds: Mapping[str, int]) -> Sequence[dict[str, Any]]:
+    """Bounds of each process, as the engine has them."""
     return [{"Name": name, "Soft": bound, "Hard": bound} for name, bound in bounds.items()]

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import os
 import shutil
+from typing import Any
 
 from aiodocker import Docker as Client
 from aiodocker.containers import DockerContainer
 
+from domain.execution.job import Limits
 from services.runner.sandbox.box import BOX_UID, Spec, StartFailed
 from services.runner.sandbox.cgroup import Groups
 from services.runner.sandbox.docker import engine
@@ -27,10 +29,10 @@ class Containers:
     """Starts containers of images that are known already; what is left of an earlier life is swept."""
 
     def __init__(self, client: Client, node: str, groups: Groups | None, runtime: str) -> None:
-        self.client, self._node, self._groups = client, node, groups
+        self.client, self.node, self._groups = client, node, groups
         self._uid = BOX_UID if os.geteuid() == 0 else os.getuid()
         parent = parent_of(node) if groups is not None else ""
-        self._terms = Terms(node, f"{self._uid}:{self._uid}", runtime, parent)
+        self.terms = Terms(node, f"{self._uid}:{self._uid}", runtime, parent)
         self._removals: set[asyncio.Task[None]] = set()
 
     async def start(self, spec: Spec, image: Image) -> Contained:
@@ -39,10 +41,10 @@ class Containers:
             os.chown(spec.folder, self._uid, self._uid)
         with contextlib.ExitStack() as undo:
             try:
-                desk = Desk(desks(self._node) / spec.name, self._uid, spec.env, spec.secrets)
+                desk = Desk(desks(self.node) / spec.name, self._uid, spec.env, spec.secrets)
                 undo.callback(desk.remove)
                 undo.callback(close_all, desk.stdout, desk.stderr)
-                nested = self._group(spec)
+                nested = self.group(spec.name, spec.limits)
                 if nested is not None:
                     undo.callback(nested.remove)
                 container = await self._begin(spec, image, desk)
@@ -55,8 +57,11 @@ class Containers:
 
     async def _begin(self, spec: Spec, image: Image, desk: Desk) -> DockerContainer:
         where = await network(self.client) if spec.network else NO_NETWORK
-        wanted = config(spec, image, desk, self._terms, where)
-        container = await self.client.containers.create(wanted, name=f"rgrid-{self._node}-{spec.name}")
+        return await self.begun(config(spec, image, desk, self.terms, where), spec.name)
+
+    async def begun(self, wanted: dict[str, Any], name: str) -> DockerContainer:
+        """A container that runs; of one that cannot be started nothing is left. Raises what engine.FAILURES names."""
+        container = await self.client.containers.create(wanted, name=f"rgrid-{self.node}-{name}")
         try:
             await container.start()
         except BaseException:
@@ -65,10 +70,11 @@ class Containers:
             raise
         return container
 
-    def _group(self, spec: Spec) -> Nested | None:
+    def group(self, name: str, limits: Limits) -> Nested | None:
+        """A control group above the container of that name, None where there are none. Raises OSError."""
         if self._groups is None:
             return None
-        return Nested(self._groups.create(spec.name, spec.limits), self._node, spec.name)
+        return Nested(self._groups.create(name, limits), self.node, name)
 
     def _remove(self, running: Contained) -> None:
         task = asyncio.create_task(running.remove())
@@ -77,12 +83,12 @@ class Containers:
 
     async def sweep(self) -> int:
         """End and remove every container that an earlier life of this node left, and what lay in memory for it; how many."""
-        found = await self.client.containers.list(all=True, filters={"label": [f"{NODE_LABEL}={self._node}"]})
+        found = await self.client.containers.list(all=True, filters={"label": [f"{NODE_LABEL}={self.node}"]})
         for container in found:
             with contextlib.suppress(*engine.FAILURES):
                 await container.delete(force=True, v=True)
-        remove_all(self._node)
-        await asyncio.to_thread(shutil.rmtree, desks(self._node), True)
+        remove_all(self.node)
+        await asyncio.to_thread(shutil.rmtree, desks(self.node), True)
         return len(found)
 
     async def close(self) -> None:
@@ -91,5 +97,5 @@ class Containers:
             await asyncio.wait(self._removals)
         await engine.close(self.client)
         if self._groups is not None:
-            remove_all(self._node)
-        shutil.rmtree(desks(self._node), ignore_errors=True)
+            remove_all(self.node)
+        shutil.rmtree(desks(self.node), ignore_errors=True)

@@ -14,6 +14,8 @@ from services.runner.interpreters import MINOR_MIN, Interpreter
 
 VERSION = re.compile(r"\d+\.\d+\.\d+[\w.+-]*")
 PROGRAM = re.compile(r"/[\w./+-]{1,200}")
+OURS = ("/work", "/env", "/node_modules", "/tmp", "/run", "/dev", "/proc", "/sys")
+"""Where every container has something of ours."""
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 ASK_PYTHON = (
     "import os, platform, sys; "
@@ -54,7 +56,7 @@ def unasked(shown: Mapping[str, Any]) -> Image:
     """What the engine knows of an image without running it."""
     config = shown.get("Config") or {}
     variables = dict(each.partition("=")[::2] for each in config.get("Env") or [])
-    volumes = tuple(sorted(config.get("Volumes") or {}))
+    volumes = tuple(sorted(each for each in config.get("Volumes") or {} if not each.startswith(OURS)))
     return Image(str(shown["Id"]), path=variables.get("PATH", ""), volumes=volumes)
 
 

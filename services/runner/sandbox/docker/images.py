@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -24,6 +25,10 @@ REPOSITORIES = ("rgrid/python", "rgrid/node")
 ASK_LIMITS = Limits(cpu_millis=1000, memory_bytes=512 * 1024**2, timeout_seconds=30, disk_bytes=1024**2)
 ANSWER_BYTES_MAX = 64 * 1024
 PULL_SECONDS = 30 * 60.0
+REFERENCE = re.compile(
+    r"(?:[A-Za-z0-9][\w.:-]*/)*[A-Za-z0-9][\w.-]*(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?|sha256:[0-9a-f]{64}"
+)
+"""Names of images: nothing else gets into a path of the engine's API."""
 
 
 class Images:
@@ -51,6 +56,8 @@ class Images:
 
     async def get(self, name: str) -> Image:
         """A person's own image, fetched if need be and allowed. Raises ImageRefused."""
+        if not REFERENCE.fullmatch(name) or ".." in name:
+            raise refused.no_name(name)
         try:
             shown = await self._shown(name)
         except FAILURES as error:

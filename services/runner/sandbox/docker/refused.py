@@ -11,6 +11,13 @@ UNKNOWN = ("manifest unknown", "does not exist", "not found", "denied", "unautho
 PULL = "On the node: docker pull {name}    or: docker load < image.tar"
 
 
+def no_name(name: str) -> ImageRefused:
+    message = f"{name[:100]!r} cannot be the name of an image."
+    return ImageRefused(
+        "IMAGE_NOT_FOUND", message, "Names look like python:3.12-slim or registry.example.org/team/image:1"
+    )
+
+
 def not_here(name: str) -> ImageRefused:
     message = f"The image {name} is not on the node, which may not fetch any (RGRID_DOCKER_PULL=never)."
     return ImageRefused("IMAGE_NOT_FOUND", message, PULL.format(name=name))

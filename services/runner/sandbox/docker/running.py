@@ -60,6 +60,9 @@ class Contained:
     def gone(self) -> bool:
         return self._ended.done() and not (self._nested and self._nested.pids())
 
+    def pids(self) -> list[int]:
+        return self._nested.pids() if self._nested is not None else []
+
     def usage(self) -> Usage:
         return self._meter.usage()
 

@@ -32,6 +32,9 @@ class Docker:
     found: Sequence[Image]
     interpreters: tuple[Interpreter, ...]
     """One for each runtime and version."""
+    security: str
+    """What the engine says of its security options."""
+    runtime: str
     kind: str = field(default="docker", init=False)
     home: str = field(default="/tmp", init=False)
     confined: bool = field(default=True, init=False)
@@ -47,6 +50,10 @@ class Docker:
     async def interpreters_in(self, image: str) -> tuple[Interpreter, ...]:
         """What runs in a person's own image, which is fetched if need be. Raises ImageRefused."""
         return (await self.images.get(image)).interpreters
+
+    def image(self, digest: str) -> Image | None:
+        """One of those of the runtimes; None for any other."""
+        return next((each for each in self.found if each.id == digest), None)
 
     async def close(self) -> None:
         await self.containers.close()
@@ -74,7 +81,8 @@ async def open_docker(wanted: ContainersWanted, folder: Path, groups: Groups | N
     except BaseException:
         await engine.close(client)
         raise
-    return Docker(containers, images, found, _distinct(found))
+    security = " ".join(str(each) for each in said.get("SecurityOptions") or [])
+    return Docker(containers, images, found, _distinct(found), security, wanted.runtime)
 
 
 async def _runtimes(images: Images, named: tuple[str, ...]) -> tuple[Image, ...]:

@@ -24,7 +24,8 @@ SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
 def born(settings: dict[str, Any], fds: list[int], places: list[int]) -> None:
     """`fds`: the socket to the runner, the order, both outputs, the working folder's mount, then the doors of control groups.
 
-    Returns as process 2. Process 1 tells the runner of itself, and in the end of the script; then it is gone.
+    Returns as process 2. Process 1 tells the runner of itself, goes on when the runner says so, and tells it in the end of the
+    script; then it is gone.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     runner = socket.socket(fileno=fds[0])
@@ -34,7 +35,14 @@ def born(settings: dict[str, Any], fds: list[int], places: list[int]) -> None:
             os.write(door, b"0")
         order = json.loads(os.pread(order_fd, os.fstat(order_fd).st_size, 0).decode("utf-8", "surrogateescape"))
         _box(order, settings, tree)
-        socket.send_fds(runner, [b"born"], [os.pidfd_open(os.getpid())])
+        os.setsid()
+        ourselves = os.pidfd_open(os.getpid())
+        socket.send_fds(runner, [b"born"], [ourselves])
+        os.close(ourselves)
+        if not runner.recv(1):
+            os._exit(0)
+        if not settings["nested"]:
+            script.filtered(settings)
         child = os.fork()
     except BaseException as error:
         runner.send(json.dumps({"failed": str(error)}).encode())
@@ -47,6 +55,8 @@ def born(settings: dict[str, Any], fds: list[int], places: list[int]) -> None:
         return
     for fd in (out, err, order_fd, tree, *doors):
         os.close(fd)
+    if settings["nested"]:
+        script.filtered(settings)
     _watch(child, runner)
 
 
@@ -71,7 +81,7 @@ def _box(order: dict[str, Any], settings: dict[str, Any], tree: int) -> None:
         calls.mount("tmpfs", folder, PRIVATE, f"mode=1777,size={order['memory_bytes']}")
     calls.attach(tree, settings["work"])
     if order["secrets"]:
-        _secrets(order["secrets"], order["uid"])
+        _secrets(order["secrets"], 0 if settings["nested"] else order["uid"])
     if not order["network"]:
         _loopback()
 

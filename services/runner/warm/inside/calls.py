@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 
 NEWNS, NEWCGROUP, NEWUTS, NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 NEWUSER, NEWPID, NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -11,10 +12,11 @@ NOSUID, NODEV, NOEXEC = 2, 4, 8
 AT_FDCWD, EMPTY_PATH = -100, 0x1000
 OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442
 """Numbers that are the same on every architecture."""
+MNT_DETACH = 2
 OPEN_TREE_CLONE = 1
 MOVE_MOUNT_F_EMPTY_PATH = 4
-PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 4, 24, 38, 22
-SECCOMP_MODE_FILTER = 2
+PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
+CAPABILITIES_3 = 0x20080522
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
@@ -25,6 +27,11 @@ libc.prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ul
 def mount(kind: str, target: str, flags: int = 0, options: str = "") -> None:
     """A new file system of this kind. Raises OSError, as all of these do."""
     _done(libc.mount(kind.encode(), target.encode(), kind.encode(), flags, options.encode()), f"mount {target}")
+
+
+def unmount(target: str) -> None:
+    """At once, also what lies below it."""
+    _done(libc.umount2(target.encode(), MNT_DETACH), f"umount {target}")
 
 
 def unshare(flags: int) -> None:
@@ -57,6 +64,12 @@ def detached(path: str) -> int:
 def attach(fd: int, target: str) -> None:
     """Put what `detached` made at `target`."""
     _done(libc.syscall(MOVE_MOUNT, fd, b"", AT_FDCWD, target.encode(), MOVE_MOUNT_F_EMPTY_PATH), f"move_mount {target}")
+
+
+def drop_capabilities() -> None:
+    """All that this process has, and what it would hand to programs that it starts."""
+    head, nothing = struct.pack("=Ii", CAPABILITIES_3, 0), bytes(24)
+    _done(libc.capset(head, nothing), "capset")
 
 
 def drop_bounding_set() -> None:

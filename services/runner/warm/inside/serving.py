@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sys
 
 from services.runner.warm.inside import birth, calls, names, warming
 
@@ -13,15 +14,20 @@ FDS_MAX = 16
 ORDER = b"fork"
 
 
-def serve(control_fd: int, settings_fd: int) -> None:
-    """Returns in each fork, as the process that is to run its script; ends with the runner."""
+def serve(control_fd: int, settings_fd: int, before: set[str]) -> None:
+    """Returns in each fork, as the process that is to run its script; ends with the runner.
+
+    `before` are the modules that every interpreter has when its start is done.
+    """
     places = names.placeholders()
     settings = json.loads(os.pread(settings_fd, os.fstat(settings_fd).st_size, 0))
     os.close(settings_fd)
     calls.drop_bounding_set()
     control = socket.socket(fileno=control_fd)
     own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-    hello = warming.warm(settings["imports"])
+    hello = warming.warm(settings["imports"], before)
+    for name in [name for name in sys.modules if name == "services" or name.startswith("services.")]:
+        del sys.modules[name]
     hello["fit"] = bool(places)
     control.send(json.dumps(hello).encode())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -12,6 +12,7 @@ def _begin() -> None:
     _sys.path.remove("/tmp/zygote")
     _os.environ.pop("PYTHONPATH")
     control, settings = (int(part) for part in _os.environ.pop("RGRID_ZYGOTE").split(","))
+    before = set(_sys.modules)
     own = _sys.modules.pop("sitecustomize")
     _sys.path.insert(0, "/tmp/zygote")
     from services.runner.warm.inside.serving import serve
@@ -23,10 +24,8 @@ def _begin() -> None:
         if error.name != "sitecustomize":
             raise
     _sys.modules.setdefault("sitecustomize", own)
-    serve(control, settings)
-    for name in [name for name in _sys.modules if name == "services" or name.startswith("services.")]:
-        del _sys.modules[name]
     _sys.path_importer_cache.pop("/tmp/zygote", None)
+    serve(control, settings, before)
     if _sys.modules["sitecustomize"] is own:
         del _sys.modules["sitecustomize"]
         raise ModuleNotFoundError("No module named 'sitecustomize'", name="sitecustomize")

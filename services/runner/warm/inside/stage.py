@@ -1,32 +1,50 @@
 """The trusted part of a zygote's start: gives it an interpreter without rights on the machine that can make boxes.
 
-Run by path, on its own, in a box that bwrap made: `python -I -S stage.py <uid> <box uid> <socket> <settings> <program>`. `uid`
-is who the zygote is on the machine; inside its own user namespace it is root, and the user of the scripts is known there too.
+Run by path, on its own, in a box that bwrap made: `python -I -S stage.py <uid> <box uid> <socket> <settings> <mounts> <program>`.
+Started by root, `uid` is who the zygote is on the machine; in its own user namespace it is root, and the user of the scripts is
+known there, too. Started by anybody else it is in bwrap's user namespace already; then `mounts` is a socket through which the
+runner asks for mounts of working folders, which this program can make and the zygote cannot: it does not see them.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
 from pathlib import Path
 
 FOLDER = "/tmp/zygote"
 """Where this program lies; a box made for a script has a /tmp of its own."""
+FOLDERS = "/tmp/attempts"
+"""Where it sees the folders of attempts, if it is to make mounts of them."""
 WORK = "/work"
+PATH_BYTES_MAX = 4096
+NONE = -1
 
 
-def main(uid: int, box_uid: int, control: int, settings: int, program: str) -> int:
+def main(uid: int, box_uid: int, control: int, settings: int, mounts: int, program: str) -> int:
     from services.runner.warm.inside import calls
 
     plain = calls.NOSUID | calls.NODEV | calls.NOEXEC
-    calls.mount("proc", "/proc", plain)  # the kernel lets no one mount another below one that is partly covered
-    _own_users(f"0 {uid} 1\n{box_uid} {box_uid} 1\n")
+    if mounts == NONE:
+        calls.mount("proc", "/proc", plain)  # the kernel lets no one mount another below one that is partly covered
+        _own_users(f"0 {uid} 1\n{box_uid} {box_uid} 1\n")
+    else:
+        calls.unshare(calls.NEWPID)
     first = os.fork()
     if first == 0:
+        if mounts != NONE:
+            os.close(mounts)
+            calls.unshare(calls.NEWNS)
+            calls.unmount(FOLDERS)
         calls.mount("proc", "/proc", plain)
         _first(control, settings, program)
     for fd in (control, settings):
         os.close(fd)
+    if mounts != NONE:
+        signal.signal(signal.SIGCHLD, lambda *_: sys.exit(1))
+        _mount_for_others(mounts)
     return os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
 
 
@@ -51,6 +69,21 @@ def _own_users(users: str) -> None:
     os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
+
+
+def _mount_for_others(asked: int) -> None:
+    """Answer every path below FOLDERS with a mount of it, until the runner is gone."""
+    from services.runner.warm.inside import calls
+
+    with socket.socket(fileno=asked) as line:
+        while path := line.recv(PATH_BYTES_MAX):
+            try:
+                fd = calls.detached(f"{FOLDERS}/{os.fsdecode(path)}")
+            except OSError as error:
+                line.send(str(error).encode())
+                continue
+            socket.send_fds(line, [b"mount"], [fd])
+            os.close(fd)
 
 
 def _first(control: int, settings: int, program: str) -> None:
@@ -84,4 +117,4 @@ def _become(control: int, settings: int, program: str) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, FOLDER)
-    sys.exit(main(*(int(argument) for argument in sys.argv[1:5]), sys.argv[5]))  # type: ignore[call-arg,arg-type]
+    sys.exit(main(*(int(argument) for argument in sys.argv[1:6]), sys.argv[6]))  # type: ignore[call-arg,arg-type]

@@ -13,47 +13,33 @@ from services.runner.warm.inside import ending
 OFTEN = (
     *(
         "argparse",
-        "ast",
-        "asyncio",
         "base64",
-        "bisect",
         "collections",
         "concurrent.futures",
         "contextlib",
         "copy",
         "csv",
-    ),
-    *(
-        "ctypes",
         "dataclasses",
         "datetime",
-        "decimal",
+    ),
+    *(
         "enum",
-        "fnmatch",
         "functools",
         "glob",
-        "gzip",
         "hashlib",
-        "heapq",
-    ),
-    *("inspect", "io", "itertools", "json", "logging", "math", "multiprocessing", "operator", "pathlib", "pickle"),
-    *(
-        "platform",
-        "queue",
+        "io",
+        "itertools",
+        "json",
+        "logging",
+        "math",
+        "operator",
+        "pathlib",
         "random",
-        "re",
-        "shutil",
-        "signal",
-        "socket",
-        "statistics",
-        "string",
-        "struct",
-        "subprocess",
     ),
-    *("tempfile", "textwrap", "threading", "time", "traceback", "types", "typing", "unittest", "urllib.parse"),
-    *("urllib.request", "uuid", "warnings", "weakref", "xml.etree.ElementTree", "zipfile", "zlib"),
+    *("re", "shutil", "statistics", "string", "subprocess", "tempfile", "textwrap", "threading", "traceback", "typing"),
+    *("urllib.parse", "uuid"),
 )
-"""Of the standard library: what scripts often import."""
+"""Of the standard library: what scripts often import. Each fork pays for what its zygote has loaded."""
 
 
 class Missed:
@@ -67,9 +53,8 @@ class Missed:
             self.names.add(name)
 
 
-def warm(imports: list[str]) -> dict[str, Any]:
+def warm(imports: list[str], before: set[str]) -> dict[str, Any]:
     """What there is to say: modules `loaded`, names `missed`, variables `read` ("*": all), `refused` imports by name and why."""
-    before = set(sys.modules)
     ending.prepare()
     missed = Missed()
     sys.meta_path.append(missed)

@@ -1,0 +1,166 @@
+"""Zygotes in containers, one per environment and account: see inside/contained.py for what makes them unprivileged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import shutil
+import socket
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiodocker.containers import DockerContainer
+
+from services.runner.interpreters import Interpreter
+from services.runner.sandbox.box import BOX_UID, StartFailed
+from services.runner.sandbox.cgroup import Groups
+from services.runner.sandbox.docker import engine
+from services.runner.sandbox.docker.container import NO_NETWORK
+from services.runner.sandbox.docker.desk import desks
+from services.runner.sandbox.docker.nested import Nested
+from services.runner.sandbox.docker.network import network
+from services.runner.sandbox.docker.resident import LIMITS, Resident, config
+from services.runner.sandbox.docker.sandbox import Docker
+from services.runner.sandbox.spawn import readable
+from services.runner.warm.bwrap_hatchery import INSIDE, ZYGOTE_UID, settings_of
+from services.runner.warm.inside import calls
+from services.runner.warm.inside.contained import FOLDER, MAPPED, UNSHARED
+from services.runner.warm.key import Key
+from services.runner.warm.warm import Warm
+
+START_SECONDS = 30.0
+CONTROL = "control"
+
+
+class Contained:
+    """A zygote in a container of its own."""
+
+    def __init__(self, container: DockerContainer, control: socket.socket, folder: Path, nested: Nested | None) -> None:
+        self._container, self.control, self._folder, self._nested = container, control, folder, nested
+
+    async def mount(self, folder: Path) -> int:
+        return calls.detached(str(folder))
+
+    def alive(self) -> bool:
+        """Its end of the line is open: that ends first."""
+        if self.control.fileno() < 0:
+            return False
+        poll = select.poll()
+        poll.register(self.control.fileno(), 0)
+        return not poll.poll(0)
+
+    async def end(self) -> None:
+        self.control.close()
+        with contextlib.suppress(*engine.FAILURES):
+            await self._container.delete(force=True, v=True)
+        await asyncio.to_thread(shutil.rmtree, self._folder, True)
+        for attempt in range(8):
+            if self._nested is None or self._nested.remove():
+                return
+            self._nested.kill()
+            await asyncio.sleep(0.01 * 2**attempt)
+
+
+class DockerHatchery:
+    """`cold` knows the images and the engine."""
+
+    def __init__(self, cold: Docker) -> None:
+        self._cold = cold
+        self._count = 0
+
+    async def hatch(self, key: Key, imports: Sequence[str]) -> Contained:
+        containers, image = self._cold.containers, self._cold.image(key.image)
+        if image is None or not image.python:
+            raise StartFailed("zygotes live in the images of runtimes only")
+        self._count += 1
+        name = f"zygote-{os.getpid()}-{self._count}"
+        folder = desks(containers.node) / name
+        async with contextlib.AsyncExitStack() as undo:
+            undo.callback(shutil.rmtree, folder, True)
+            listener = undo.enter_context(_listener(folder))
+            nested = containers.group(name, LIMITS)
+            if nested is not None:
+                undo.callback(nested.remove)
+            where = await network(containers.client) if key.network else NO_NETWORK
+            argv = [image.python, "-I", "-S", f"{FOLDER}/services/runner/warm/inside/contained.py", key.program]
+            who = Resident(name, argv, ZYGOTE_UID, folder, dict(key.variables), _parts(), key.environment, where)
+            container = await containers.begun(config(who, image, containers.terms, self._cold.security), name)
+            undo.push_async_callback(container.delete, force=True, v=True)
+            control = await _greeted(listener, settings_of(imports, nested=False))
+            undo.pop_all()
+        listener.close()
+        (folder / CONTROL).unlink()
+        return Contained(container, control, folder, nested)
+
+
+class WarmContainers(Warm):
+    """Also runs what only a container of its own can: people's own images."""
+
+    _containers: Docker
+
+    async def interpreters_in(self, image: str) -> tuple[Interpreter, ...]:
+        return await self._containers.interpreters_in(image)
+
+
+def warm_containers(cold: Docker, groups: Groups | None) -> Warm | Docker:
+    """With zygotes before it where this process may say who is who in their namespaces, and the kernel is the machine's."""
+    if os.geteuid() != 0 or cold.runtime:
+        return cold
+    found = WarmContainers(cold, DockerHatchery(cold), groups)
+    found._containers = cold
+    return found
+
+
+def _listener(folder: Path) -> socket.socket:
+    """Where the zygote calls: a socket in a folder of its own, which nobody else can use."""
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o755)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        listener.bind(f"/proc/self/fd/{place}/{CONTROL}")  # paths of sockets are short
+    finally:
+        os.close(place)
+    path = folder / CONTROL
+    path.chmod(0o600)
+    os.chown(path, ZYGOTE_UID, ZYGOTE_UID)
+    listener.listen(1)
+    listener.setblocking(False)
+    return listener
+
+
+async def _greeted(listener: socket.socket, settings: int) -> socket.socket:
+    """The line to the zygote, whose namespaces have users from now on. Raises OSError, TimeoutError."""
+    control: socket.socket | None = None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            control, _ = await asyncio.get_running_loop().sock_accept(listener)
+            control.setblocking(False)
+            pid, *_ = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            socket.send_fds(control, [b"settings"], [settings])
+            await readable(control.fileno())
+        if control.recv(16) != UNSHARED:
+            raise OSError("the container may not make namespaces")
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{pid}/{name}").write_text(f"0 {ZYGOTE_UID} 1\n{BOX_UID} {BOX_UID} 1\n")
+        control.send(MAPPED)
+    except BaseException:
+        if control is not None:
+            control.close()
+        raise
+    finally:
+        os.close(settings)
+    return control
+
+
+def _parts() -> dict[str, Path]:
+    """What runs in a zygote's container, and in no script's box: it lies in a /tmp that scripts do not see."""
+    seccomp = INSIDE.parent.parent / "sandbox" / "seccomp_install.py"
+    return {
+        f"{FOLDER}/services/runner/warm/inside": INSIDE,
+        f"{FOLDER}/sitecustomize.py": INSIDE / "sitecustomize.py",
+        f"{FOLDER}/services/runner/sandbox/seccomp_install.py": seccomp,
+    }

@@ -1,0 +1,124 @@
+"""The disk budget: who was used last goes last, and nothing goes while it is used."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from services.runner.environments.using import use
+from services.runtime import subjects
+from services.runtime.messages import ForgetWork
+from services.runtime.plain import to_json
+from tests.services.runner.environments.conftest import python
+from tests.services.runner.environments.wheels import Shop
+from tests.services.runner.grid import ACCOUNT, NODE, Grid, Make
+
+SLEEP = "import time; print('there', flush=True); time.sleep({})"
+
+
+def dropped(grid: Grid) -> list[tuple[str, str]]:
+    """(id, reason)"""
+    facts = [fact for verb, fact in grid.reports if verb == "environment" and fact["event"] == "dropped"]
+    return [(fact["id"], fact["reason"]) for fact in facts]
+
+
+async def ids(grid: Grid, shop: Shop, *names: str) -> list[str]:
+    """Make an environment for each; their ids."""
+    found = []
+    for name in names:
+        shop.wheel(name)
+        execution, _ = await grid.run(f"print('{name}')", environment=await python(grid, shop.lock(name)))
+        found.append(grid.facts("environment", execution)[0]["id"])
+    return found
+
+
+async def test_the_least_recently_used_one_goes_first(make_grid: Make, shop: Shop) -> None:
+    grid = await make_grid("instant")
+    first, second = await ids(grid, shop, "one", "two")
+    await grid.run("print(3)", environment=await python(grid, shop.lock("one")))
+    size = max(each.manifest.size_bytes for each in grid.node.environments.kept())
+    grid.environment_bytes_max = size * 5 // 2
+    await grid.end()
+    grid.begin()
+    [third] = await ids(grid, shop, "three")
+    await grid.until(lambda: dropped(grid))
+    assert dropped(grid) == [(second, "budget")]
+    assert {each.id for each in grid.node.environments.kept()} == {first, third}
+
+
+async def test_what_is_used_stays_whatever_the_budget_is(make_grid: Make, shop: Shop) -> None:
+    grid = await make_grid("process", environment_bytes_max=1)
+    shop.wheel("one")
+    job = await grid.job(SLEEP.format(60), environment=await python(grid, shop.lock("one")))
+    running = await grid.send(job)
+    await grid.until(lambda: grid.log(running, "stdout"))
+    [second] = await ids(grid, shop, "two")
+    [kept] = [each for each in grid.node.environments.kept() if each.id != second]
+    await grid.cancel(running)
+    await grid.finished(running)
+    await ids(grid, shop, "three")
+    await grid.until(lambda: kept.id in [each for each, _ in dropped(grid)])
+
+
+async def forget(grid: Grid, *environments: str) -> None:
+    work: Any = ForgetWork(ACCOUNT, environments)
+    await grid.bus.publish(subjects.work(NODE, "environment"), to_json(work))
+
+
+async def test_what_nobody_trusts_any_more_is_thrown_away(instant: Grid, shop: Shop) -> None:
+    [first] = await ids(instant, shop, "one")
+    await forget(instant, first, "env_" + "0" * 24, "../../etc", "")
+    await instant.until(lambda: dropped(instant))
+    assert dropped(instant) == [(first, "invalidated")]
+    assert not instant.node.environments.kept()
+    await instant.run("print(2)", environment=await python(instant, shop.lock("one")))
+    assert [each.id for each in instant.node.environments.kept()] == [first]
+
+
+async def test_it_is_thrown_away_when_nothing_uses_it_any_more(make_grid: Make, shop: Shop) -> None:
+    """Without boxes a script has the folder itself; it keeps it to its end."""
+    grid = await make_grid("process")
+    [first] = await ids(grid, shop, "one")
+    code = "import time, one\nprint('there', flush=True)\ntime.sleep(1)\nimport one_more\nprint(one_more.VALUE)"
+    shop.wheel("two", two="", one_more="VALUE = 1\n")
+    shop.wheel("one")
+    running = await grid.send(await grid.job(code, environment=await python(grid, shop.lock("one", "two"))))
+    await grid.until(lambda: grid.log(running, "stdout"))
+    used = next(each.id for each in grid.node.environments.kept() if each.id != first)
+    await forget(grid, used)
+    await asyncio.sleep(0.2)
+    assert not dropped(grid)
+    assert (await grid.finished(running)).status == "succeeded"
+    await grid.until(lambda: dropped(grid) == [(used, "invalidated")])
+
+
+async def test_boxes_keep_what_they_show_while_others_get_a_new_one(
+    needs_bubblewrap: None, make_grid: Make, shop: Shop
+) -> None:
+    grid = await make_grid("bubblewrap")
+    shop.wheel("one", one="", later="VALUE = 1\n")
+    environment = await python(grid, shop.lock("one"))
+    code = "import time\nprint('there', flush=True)\ntime.sleep(2)\nimport later\nprint(later.VALUE)"
+    running = await grid.send(await grid.job(code, environment=environment))
+    await grid.until(lambda: grid.log(running, "stdout"))
+    [kept] = grid.node.environments.kept()
+    await forget(grid, kept.id)
+    await grid.until(lambda: dropped(grid) == [(kept.id, "invalidated")])
+    execution, result = await grid.run("import later; print(later.VALUE)", environment=environment)
+    assert result.status == "succeeded"
+    assert [fact["event"] for fact in grid.facts("environment", execution)] == ["built"]
+    assert (await grid.finished(running)).status == "succeeded"
+    assert grid.log(running, "stdout") == b"there\n1\n"
+
+
+async def test_another_process_keeps_it_by_using_it(instant: Grid, shop: Shop) -> None:
+    """As warm interpreters do that outlive the attempt."""
+    [first] = await ids(instant, shop, "one")
+    fd = use(instant.folder / "environments" / first)
+    assert fd is not None
+    instant.environment_bytes_max = 1
+    await instant.end()
+    instant.begin()
+    await ids(instant, shop, "two")
+    await asyncio.sleep(0.2)
+    assert first in [each.id for each in instant.node.environments.kept()]
