@@ -85,7 +85,15 @@ def by_hand(folder: Path, lock: bytes) -> float:
     (folder / "lock").write_bytes(lock)
     began = time.perf_counter()
     subprocess.run([interpreters()[0].program, "-m", "venv", str(folder / "venv")], check=True)
-    pip = [str(folder / "venv/bin/pip"), "install", "-q", "--no-cache-dir", "--require-hashes", "-r", str(folder / "lock")]
+    pip = [
+        str(folder / "venv/bin/pip"),
+        "install",
+        "-q",
+        "--no-cache-dir",
+        "--require-hashes",
+        "-r",
+        str(folder / "lock"),
+    ]
     subprocess.run(pip, check=True, stderr=subprocess.DEVNULL)
     return time.perf_counter() - began
 
