@@ -35,11 +35,14 @@ def born(settings: dict[str, Any], fds: list[int], places: list[int]) -> None:
             os.write(door, b"0")
         order = json.loads(os.pread(order_fd, os.fstat(order_fd).st_size, 0).decode("utf-8", "surrogateescape"))
         _box(order, settings, tree)
+        os.setsid()
         ourselves = os.pidfd_open(os.getpid())
         socket.send_fds(runner, [b"born"], [ourselves])
         os.close(ourselves)
         if not runner.recv(1):
             os._exit(0)
+        if not settings["nested"]:
+            script.filtered(settings)
         child = os.fork()
     except BaseException as error:
         runner.send(json.dumps({"failed": str(error)}).encode())
@@ -52,6 +55,8 @@ def born(settings: dict[str, Any], fds: list[int], places: list[int]) -> None:
         return
     for fd in (out, err, order_fd, tree, *doors):
         os.close(fd)
+    if settings["nested"]:
+        script.filtered(settings)
     _watch(child, runner)
 
 
