@@ -19,6 +19,7 @@ from services.runner.environments.environments import Held
 from services.runner.environments.failures import Unbuildable, Unbuilt
 from services.runner.interpreters import Interpreter
 from services.runner.last_words import last_words
+from services.runner.logs.notice import Notice
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
 from services.runner.parallel import together
@@ -30,6 +31,7 @@ from services.runner.stage import Print, Unfit
 from services.runner.start import Start
 from services.runner.urls import Urls
 from services.runner.watching import watch
+from services.runtime import subjects
 from services.runtime.messages import RunWork, StartedFact
 
 log = logging.getLogger("rgrid.runner")
@@ -171,7 +173,12 @@ class Attempt:
     async def _hold_environment(self) -> None:
         node, job = self._node, self.work.job
         assert self._program is not None
-        self._environment = held = await node.environments.ready(self.work, self._program, self._urls)
+        notice = Notice(node.bus, subjects.log(node.id, self.work.account, self.work.execution), self._spool)
+        try:
+            ready = node.environments.ready(self.work, self._program, self._urls, notice.making)
+            self._environment = held = await ready
+        finally:
+            await notice.over()
         if (
             held is not None
             and job.environment is not None

@@ -22,7 +22,7 @@ from services.runner.download import Downloads
 from services.runner.environments.budget import shrink
 from services.runner.environments.failures import Unbuilt
 from services.runner.environments.folder import read_manifest, whole
-from services.runner.environments.making import Lock, Making, read_lock
+from services.runner.environments.making import Lock, Making, count, read_lock
 from services.runner.environments.shelf import Kept, Shelf
 from services.runner.environments.telling import Telling
 from services.runner.environments.using import alone, use
@@ -76,9 +76,10 @@ class Environments:
         self._chores: set[asyncio.Task[None]] = set()
 
     async def ready(
-        self, work: RunWork, interpreter: Interpreter, urls: Urls, making: Callable[[Lock], None] = lambda _: None
+        self, work: RunWork, interpreter: Interpreter, urls: Urls, making: Callable[[int], None] = lambda _: None
     ) -> Held | None:
-        """The environment of this job, held; None for a job without packages. `making` hears of one that must be made.
+        """The environment of this job, held; None for a job without packages. `making` hears of one that must be
+        made, and of how many packages it has.
 
         Raises Unbuildable (the lock is to blame), Unbuilt (try again later), Damaged, Unavailable, StaleLease, OSError.
         """
@@ -95,7 +96,7 @@ class Environments:
             if fd is not None:
                 os.close(fd)
             lock = await self._lock(wanted, urls)
-            making(lock)
+            making(count(lock))
             event = await self._made(wanted, lock, urls)
         raise Unbuilt("it is thrown away again and again before it can be used")
 

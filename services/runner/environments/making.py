@@ -93,6 +93,11 @@ def read_lock(kind: str, lock: bytes) -> Lock:
     raise Unbuildable(f"{kind!r} is no kind of environment", "It is python or node.")
 
 
+def count(lock: Lock) -> int:
+    """Of the packages in it; some may be for other machines."""
+    return lock.packages if isinstance(lock, NodeLock) else len(lock.packages)
+
+
 def _empty(folder: Path) -> None:
     """What an archive left that was not whole."""
     remove_now(folder)

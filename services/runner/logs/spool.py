@@ -35,7 +35,8 @@ class Spool:
         self._dropped_open: set[str] = set()
         self.chunks = self.size_bytes = self.dropped_lines = self.dropped_bytes = 0
         self.on_first: Callable[[], None] = _nobody_asked
-        """Called when the first chunk is kept."""
+        """Called when the first chunk of the script is kept."""
+        self._heard = False
         self.veil: Veil | None = None
         """What is said passes through it before it is kept anywhere."""
         self.tail = b""
@@ -87,7 +88,8 @@ class Spool:
         except OSError as error:
             self.broken = error.strerror or str(error)
             return
-        if not self.chunks:
+        if stream != OWN and not self._heard:
+            self._heard = True
             self.on_first()
         self.chunks, self.size_bytes, self.offset = chunks, self.size_bytes + len(data), self.offset + len(frames)
 

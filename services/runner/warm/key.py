@@ -43,6 +43,8 @@ class Key:
     network: bool
     secrets: bool
     image: str = ""
+    generation: int = 0
+    """Of the environment, which may be thrown away and made anew in the same place."""
 
 
 def key_of(spec: Spec, here: Iterable[Interpreter]) -> Key | None:
@@ -52,9 +54,9 @@ def key_of(spec: Spec, here: Iterable[Interpreter]) -> Key | None:
     if any(own_interpreter(name) for name in spec.env):
         return None
     variables = tuple(sorted((name, value) for name, value in spec.base_env.items() if not name.startswith(OF_ONE_RUN)))
-    return Key(
-        spec.warm.account, spec.argv[0], spec.environment, variables, spec.network, bool(spec.secrets), spec.image
-    )
+    generation = spec.environment.stat().st_ino if spec.environment else 0
+    about = (spec.environment, variables, spec.network, bool(spec.secrets), spec.image, generation)
+    return Key(spec.warm.account, spec.argv[0], *about)
 
 
 def own_interpreter(name: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
+from services.runner.warm.holding import hatched
 from services.runner.warm.key import Key
 from services.runner.warm.zygote import Hatchery, Zygote, greeted
 
@@ -100,7 +101,7 @@ class Nest:
     async def _hatch(self, key: Key, wanted: Imports, imports: Imports) -> None:
         process = None
         try:
-            process = await self._hatchery.hatch(key, sorted(imports))
+            process = await hatched(self._hatchery, key, sorted(imports))
             hello = await greeted(process)
             if hello.why_not:
                 raise ValueError(hello.why_not)

@@ -27,8 +27,9 @@ class NotBorn(Exception):
 class Process(Protocol):
     """The process of a zygote, however it was started, as the machine's owner sees it."""
 
-    control: socket.socket
-    """Where it takes orders: datagrams that carry descriptors, not blocking."""
+    @property
+    def control(self) -> socket.socket:
+        """Where it takes orders: datagrams that carry descriptors, not blocking."""
 
     async def mount(self, folder: Path) -> int:
         """A descriptor of a mount of `folder` that a fork can put into its box; the caller closes it. Raises OSError."""

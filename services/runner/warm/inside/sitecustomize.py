@@ -10,7 +10,6 @@ import sys as _sys
 
 def _begin() -> None:
     _sys.path.remove("/tmp/zygote")
-    _os.environ.pop("PYTHONPATH")
     control, settings = (int(part) for part in _os.environ.pop("RGRID_ZYGOTE").split(","))
     before = set(_sys.modules)
     own = _sys.modules.pop("sitecustomize")

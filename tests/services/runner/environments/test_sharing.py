@@ -18,7 +18,7 @@ from services.runner.environments.folder import MANIFEST
 from services.runner.sandbox.tree import descendants
 from tests.services.runner.environments.conftest import python
 from tests.services.runner.environments.wheels import Shop
-from tests.services.runner.grid import Grid
+from tests.services.runner.grid import Grid, Make
 
 IMPORT = "import thing; print(thing.VALUE)"
 
@@ -189,3 +189,28 @@ async def test_who_uses_it_finds_it_at_once(instant: Grid, shop: Shop, builds: l
     _, result = await instant.run("pass", environment=environment)
     assert result.status == "succeeded"
     assert len(builds) == 1
+
+
+async def test_a_run_that_waits_for_its_packages_says_so(
+    make_grid: Make, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its script begins, and the log of the script follows it without a gap."""
+    monkeypatch.setattr("services.runner.logs.notice.HELD_SECONDS", 0.05)
+    real = building.make
+
+    async def slow(*arguments: Any) -> None:
+        await asyncio.sleep(0.5)
+        await real(*arguments)
+
+    monkeypatch.setattr(building, "make", slow)
+    grid = await make_grid("process")
+    shop.wheel("thing")
+    environment = await python(grid, shop.lock("thing"))
+    running = await grid.send(await grid.job(IMPORT, environment=environment))
+    await grid.until(lambda: grid.log(running, "rgrid"))
+    assert grid.log(running, "rgrid") == b"environment  1 package: being made ready on the node\n"
+    assert not grid.facts("started", running)
+    result = await grid.finished(running)
+    assert result.status == "succeeded"
+    assert grid.log(running, "stdout") == b"42\n"
+    assert result.log.chunks == len(grid.chunks[running]) == 2

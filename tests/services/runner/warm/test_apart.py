@@ -116,8 +116,8 @@ async def test_the_secrets_of_an_earlier_run_are_nowhere_in_memory(warm: Scripts
 async def test_luck_is_fresh(warm: Scripts) -> None:
     code = """
 import multiprocessing, random, secrets, ssl, tempfile, uuid
-print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.token_hex(4), ssl.RAND_bytes(8))
-print(bytes(multiprocessing.current_process().authkey))
+print(random.random(), uuid.uuid4(), uuid.uuid1(), tempfile.mktemp(), secrets.token_hex(4), ssl.RAND_bytes(8).hex())
+print(bytes(multiprocessing.current_process().authkey).hex())
 """
     said = [(await warm.run(code, imports=("ssl", "multiprocessing", "random"))).stdout.split() for _ in range(3)]
     assert all(len(set(column)) == 3 for column in zip(*said, strict=True))
@@ -157,7 +157,8 @@ async def test_a_run_gets_no_rights_back(warm: Scripts) -> None:
     code = """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
-print([libc.unshare(flag) for flag in (0x10000000, 0x20000, 0x20000000)], libc.mount(b"t", b"/tmp", b"tmpfs", 0, None))
+print([libc.unshare(flag) for flag in (0x10000000, 0x20000, 0x20000000)], end=" ")
+print(libc.mount(b"t", b"/tmp", b"tmpfs", 0, None), flush=True)
 for change in (os.setuid, os.setgid):
     try:
         change(0)
@@ -169,7 +170,7 @@ try:
     print("groups")
 except PermissionError:
     pass
-print(os.system("grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status | cut -f2 | sort -u"))
+print(os.system("grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status | cut -f2 | sort -u"), flush=True)
 """
     assert (await warm.run(code)).stdout == "[-1, -1, -1] -1\n0000000000000000\n0\n"
 
