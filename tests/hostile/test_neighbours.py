@@ -27,16 +27,20 @@ ATTACKS = [
         "other processes",
         "os.path.exists(f'/proc/{sys.argv[1]}/environ')",
         "libc('ptrace', 16, int(sys.argv[1]), None, None) == 0",
+        "call(434, int(sys.argv[1]), 0) >= 0",
+        args=("{runner}",),
+    ),
+    tries(
+        "process 1 of its box",
         "libc('ptrace', 16, 1, None, None) == 0",
         "read('/proc/1/environ')",
         "os.listdir('/proc/1/root/')",
         "os.listdir('/proc/1/fd')",
         "open('/proc/1/mem', 'r+b', 0).read(1)",
-        "call(434, int(sys.argv[1]), 0) >= 0",
         "os.setpriority(os.PRIO_PROCESS, 1, 19) is None",
         "os.sched_setaffinity(1, [0]) is None",
         "__import__('resource').prlimit(1, 7, (1, 1)) is not None",
-        args=("{runner}",),
+        where=("bubblewrap", "warm"),  # in a container it is the same user, and whoever hurts it hurts only itself
     ),
     tries(
         "files of the grid",
