@@ -99,21 +99,38 @@ class KeyBody(Body):
     label: Annotated[str, StringConstraints(max_length=LABEL_CHARS_MAX, pattern=NO_CONTROL)] = ""
 
 
+BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$"
+
+
+def _one_of_them(schema: dict[str, Any]) -> None:
+    """What pydantic cannot say of the body of a secret."""
+    text = {"type": "string", "minLength": 1, "maxLength": VALUE_BYTES_MAX}
+    schema["properties"] = {
+        "value": text,
+        "base64": {"type": "string", "minLength": 4, "pattern": BASE64},
+    }
+    schema["oneOf"] = [{"required": ["value"]}, {"required": ["base64"]}]
+
+
 class SecretValueBody(Body):
     """The value of a secret: `value` is text, `base64` any bytes. One of them, VALUE_BYTES_MAX bytes at most.
 
     What is wrong with it is said without it.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=False, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=False, frozen=True, hide_input_in_errors=True, json_schema_extra=_one_of_them
+    )
     value: Annotated[str | None, Field(repr=False, max_length=VALUE_BYTES_MAX)] = None
     base64: Annotated[str | None, Field(repr=False, max_length=4 * (VALUE_BYTES_MAX // 3 + 1))] = None
 
     @model_validator(mode="before")
     @classmethod
     def _nothing_else(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not data.keys() <= {"value", "base64"}:
-            raise ValueError("there is more in it than `value` or `base64`")
+        if isinstance(data, dict) and not (
+            len(data) == 1 and data.keys() <= {"value", "base64"} and all(data.values())
+        ):
+            raise ValueError("it is either `value` or `base64`, and nothing else")
         return data
 
     @model_validator(mode="after")
@@ -123,8 +140,6 @@ class SecretValueBody(Body):
 
     def content(self) -> bytes:
         """Raises ValueError, without the value."""
-        if (self.value is None) == (self.base64 is None):
-            raise ValueError("it is either `value` or `base64`")
         try:
             content = b64decode(self.base64 or "", validate=True) if self.value is None else self.value.encode()
         except ValueError:

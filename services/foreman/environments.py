@@ -18,7 +18,8 @@ logger = logging.getLogger("rgrid.foreman")
 
 ID = re.compile(r"env_[0-9a-f]{24}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-REASON_CHARS_MAX = 64
+TARGET = re.compile(r"[A-Za-z0-9._+-]{1,200}")
+REASON_CHARS_MAX, PATH_CHARS_MAX = 64, 255
 AMOUNT_MAX = 2**53
 PACKAGES_MAX = 1_000_000
 
@@ -65,8 +66,11 @@ def _nonsense(fact: EnvironmentFact) -> str:
         return "its size or its time is none"
     if not 0 <= fact.packages <= PACKAGES_MAX:
         return f"{fact.packages} packages"
+    if not TARGET.fullmatch(fact.recipe.target):
+        return "its target is none"
     archive = fact.archive
-    if archive and not (SHA256.fullmatch(archive.sha256) and 0 <= archive.size_bytes < AMOUNT_MAX):
+    plain = archive is None or (SHA256.fullmatch(archive.sha256) and len(archive.path) <= PATH_CHARS_MAX)
+    if not plain or (archive and not 0 <= archive.size_bytes < AMOUNT_MAX):
         return "its archive is none"
     return ""
 

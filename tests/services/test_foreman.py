@@ -110,6 +110,7 @@ NEEDY = replace(JOB, environment=PACKAGES)
 RECIPE = recipe_of(PACKAGES, "cpython-3.11.7-linux-x86_64")
 ENV = Ref("a", "environment", environment_id(RECIPE))
 ARCHIVE = FileRef("environment.tar.zst", "c" * 64, 70)
+ODD = replace(RECIPE, target="x\n" * 99)
 BUILT = EnvironmentFact("a", "exec_x", 1, ENV.id, RECIPE, "built", 100, 1200, 6, ARCHIVE)
 HAS_IT = env.EnvironmentBuilt(RECIPE, "n1", 6, 100, 1200, ARCHIVE)
 
@@ -144,6 +145,9 @@ async def test_what_a_node_made_for_its_attempt_is_recorded_once() -> None:
         ("n1", {"took_ms": 2**63}),
         ("n1", {"packages": 2**40}),
         ("n1", {"archive": FileRef("environment.tar.zst", "../x", 7)}),
+        ("n1", {"archive": FileRef("x" * 256, "c" * 64, 7)}),
+        ("n1", {"archive": FileRef("environment.tar.zst", "c" * 64, 2**60)}),
+        ("n1", {"recipe": ODD, "id": environment_id(ODD)}),
     ],
 )
 async def test_what_is_not_the_nodes_to_say_changes_nothing(node: str, change: dict[str, Any]) -> None:

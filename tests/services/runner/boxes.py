@@ -72,6 +72,8 @@ class Scripts(Boxes):
 
     warm: bool = True
     script: str = "main.py"
+    warmed_up: bool = True
+    """Before each script."""
 
     async def start(
         self,
@@ -108,7 +110,7 @@ class Scripts(Boxes):
         return await self.sandbox.start(spec)
 
     async def _warmed_up(self, spec: Spec) -> None:
-        if isinstance(self.sandbox, Warm) and spec.warm is not None:
+        if self.warmed_up and isinstance(self.sandbox, Warm) and spec.warm is not None:
             key = key_of(spec, self.sandbox.interpreters)
             if key is not None:
                 self.sandbox.nest.find(key, spec.warm.imports)

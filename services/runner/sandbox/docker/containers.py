@@ -24,6 +24,9 @@ from services.runner.sandbox.docker.network import network
 from services.runner.sandbox.docker.running import Contained
 from services.runner.sandbox.spawn import close_all
 
+CREATE_SECONDS = 120.0
+"""An engine that takes longer than this for a container does not work."""
+
 
 class Containers:
     """Starts containers of images that are known already; what is left of an earlier life is swept."""
@@ -61,12 +64,15 @@ class Containers:
 
     async def begun(self, wanted: dict[str, Any], name: str) -> DockerContainer:
         """A container that runs; of one that cannot be started nothing is left. Raises what engine.FAILURES names."""
-        container = await self.client.containers.create(wanted, name=f"rgrid-{self.node}-{name}")
+        async with asyncio.timeout(CREATE_SECONDS):
+            container = await self.client.containers.create(wanted, name=f"rgrid-{self.node}-{name}")
         try:
-            await container.start()
+            async with asyncio.timeout(CREATE_SECONDS):
+                await container.start()
         except BaseException:
             with contextlib.suppress(*engine.FAILURES):
-                await container.delete(force=True, v=True)
+                async with asyncio.timeout(CREATE_SECONDS):
+                    await container.delete(force=True, v=True)
             raise
         return container
 

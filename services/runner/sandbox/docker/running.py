@@ -23,7 +23,8 @@ log = logging.getLogger("rgrid.runner")
 
 SIGNAL_BASE = 128
 AGAIN_SECONDS, AGAIN_SECONDS_MAX = 0.05, 1.0
-KILL_SECONDS = 10.0
+KILL_SECONDS, REMOVE_SECONDS = 10.0, 60.0
+KILLED = Exit(SIGNAL_BASE + signal.SIGKILL, signal.SIGKILL)
 
 
 class Contained:
@@ -38,7 +39,8 @@ class Contained:
         self._container, self._desk, self._nested, self._removing = container, desk, nested, removing
         self._meter = Meter(container, nested)
         self._oom = False
-        self._ended: asyncio.Task[Exit] = asyncio.create_task(self._see_end())
+        self._ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._watching = asyncio.create_task(self._watch())
 
     async def wait(self) -> Exit:
         return await asyncio.shield(self._ended)
@@ -50,6 +52,8 @@ class Contained:
         while not self._ended.done():
             await self._signal("SIGKILL")
             await asyncio.wait((self._ended,), timeout=KILL_SECONDS)
+            if self._nothing_left():
+                self._end(KILLED)  # the engine does not say so, but the kernel does
         pause = 0.001
         while not self.gone():
             assert self._nested is not None
@@ -74,14 +78,15 @@ class Contained:
 
     def close(self) -> None:
         self._meter.close()
-        self._ended.cancel()
+        self._watching.cancel()
         self._desk.remove()
         self._removing(self)
 
     async def remove(self) -> None:
         """Take away the container and its group; whatever cannot be is left to the next start of the runner."""
         try:
-            await self._container.delete(force=True, v=True)
+            async with asyncio.timeout(REMOVE_SECONDS):
+                await self._container.delete(force=True, v=True)
         except FAILURES as error:
             if not _is_away(error):
                 log.warning("a container is left behind until this runner starts again: %s", words(error))
@@ -100,6 +105,18 @@ class Contained:
             async with asyncio.timeout(KILL_SECONDS):
                 await self._container.kill(signal=name)
 
+    def _end(self, end: Exit) -> None:
+        if not self._ended.done():
+            self._ended.set_result(end)
+
+    async def _watch(self) -> None:
+        try:
+            self._end(await self._see_end())
+        except Exception as error:
+            log.exception("the end of a container cannot be seen")
+            if not self._ended.done():
+                self._ended.set_exception(error)
+
     async def _see_end(self) -> Exit:
         """An engine that is away for a moment is asked again; one that stays away is not needed once the kernel has nothing."""
         pause = AGAIN_SECONDS
@@ -109,7 +126,7 @@ class Contained:
                 state = (await self._container.show())["State"]
             except FAILURES as error:
                 if _is_away(error) or self._nothing_left():
-                    return Exit(SIGNAL_BASE + signal.SIGKILL, signal.SIGKILL)
+                    return KILLED
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, AGAIN_SECONDS_MAX)
                 continue

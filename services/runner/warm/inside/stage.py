@@ -26,6 +26,7 @@ NONE = -1
 def main(uid: int, box_uid: int, control: int, settings: int, mounts: int, program: str) -> int:
     from services.runner.warm.inside import calls
 
+    _close_all_but(control, settings, mounts)
     plain = calls.NOSUID | calls.NODEV | calls.NOEXEC
     if mounts == NONE:
         calls.mount("proc", "/proc", plain)  # the kernel lets no one mount another below one that is partly covered
@@ -46,6 +47,16 @@ def main(uid: int, box_uid: int, control: int, settings: int, mounts: int, progr
         signal.signal(signal.SIGCHLD, lambda *_: sys.exit(1))
         _mount_for_others(mounts)
     return os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
+
+
+def _close_all_but(*kept: int) -> None:
+    """What the runner had open when it started us must not come to scripts."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 (names, not paths)
+        if int(name) > 2 and int(name) not in kept:
+            try:
+                os.close(int(name))
+            except OSError:
+                pass
 
 
 def _own_users(users: str) -> None:
@@ -111,7 +122,8 @@ def _become(control: int, settings: int, program: str) -> None:
     os.chdir(WORK)
     for fd in (control, settings):
         os.set_inheritable(fd, True)
-    env = {**os.environ, "PYTHONPATH": FOLDER, "RGRID_ZYGOTE": f"{control},{settings}"}
+    path = ":".join(filter(None, (FOLDER, os.environ.get("PYTHONPATH"))))
+    env = {**os.environ, "PYTHONPATH": path, "RGRID_ZYGOTE": f"{control},{settings}"}
     os.execve(program, [program, PLACEHOLDER], env)
 
 
