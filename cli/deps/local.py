@@ -71,6 +71,8 @@ class Follower:
     def follow(self) -> Followed:
         """Raises SyntaxError, ValueError or RecursionError for the script itself; a module that cannot be read is noted."""
         waiting = [(self.script, self.roots[0], TOP)]
+        if self.script.stat().st_size > SOURCE_BYTES_MAX:
+            raise ValueError(f"it is larger than {SOURCE_BYTES_MAX >> 20} MiB, so its imports are not known")
         self.read[self.script] = imports_of(self.script.read_bytes())
         while waiting:
             path, root, need = waiting.pop()
