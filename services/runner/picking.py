@@ -20,7 +20,7 @@ async def picked(sandbox: Sandbox, job: Job) -> Interpreter:
     except LookupError:
         there = ", ".join(runtimes(inside)) or "nothing that runs scripts"
         message = f"The image {job.image} has no {job.needs}; it has: {there}."
-        raise ImageRefused("IMAGE_UNFIT", message, "Use an image that has it, or another --python.") from None
+        raise ImageRefused("IMAGE_UNFIT", message, "Use an image that has it, or one of another version.") from None
     if job.environment is not None and found.target not in targets(sandbox.interpreters):
         message = f"Its packages are made for the images of the node, and {job.image} is another one."
         raise ImageRefused(
