@@ -128,3 +128,9 @@ def test_a_script_that_is_too_large_is_not_read(monkeypatch):
     tree({"main.py": "import numpy, helper", "helper.py": ""})
     seen = found(Path("main.py"))
     assert seen.wanted is None and "is larger than" in seen.followed.unread[Path("main.py")]
+
+
+def test_ones_own_search_path_counts_within_the_project(monkeypatch, tmp_path):
+    tree({"jobs/main.py": "import inner, outer", "lib/inner.py": "", str(tmp_path / "elsewhere/outer.py"): ""})
+    monkeypatch.setenv("PYTHONPATH", f"lib:{tmp_path / 'elsewhere'}:")
+    assert follow("jobs/main.py")[:2] == (["lib/inner.py"], {"outer": TOP})
