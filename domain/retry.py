@@ -8,7 +8,7 @@ PLATFORM_BACKOFF_SECONDS_MAX = 10.0
 PLATFORM_FAULTS_MAX = 5
 """After so many faults of the platform an execution ends as `lost`: something is wrong that trying again does not mend."""
 RETRIES_MAX = 100
-FUTILE_CODES = frozenset({"ENVIRONMENT_FAILED"})
+FUTILE_CODES = frozenset({"ENVIRONMENT_FAILED", "SECRET_UNAVAILABLE"})
 """Why a script failed that fails the same way again: its retries are spared."""
 
 

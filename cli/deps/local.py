@@ -50,6 +50,8 @@ def roots_of(script: Path) -> list[Path]:
         (each for each in folders_up(beside) if any((each / mark).is_file() for mark in PROJECT_MARKS)), None
     )
     found = [beside]
+    real = Path(os.path.realpath(script)).parent  # where Python looks for a script that is a link
+    found += [real] if real != Path(os.path.realpath(beside)) else []
     for top in (project, root_of(beside)):
         found += [each for each in (top, top / "src") if each not in found and each.is_dir()] if top else []
     return found

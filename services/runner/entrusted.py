@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +35,7 @@ class Entrusted:
         """Raises Withheld, StaleLease."""
         if self._work.job.secrets:
             self._values = await secret_values(self._node.bus, self._node.id, self._work)
-            self.veil = Veil(Forms(forms_of(self._values.values())))
+            self.veil = await asyncio.to_thread(_veil, list(self._values.values()))
 
     def placed(self, spec: Spec) -> Spec:
         """`spec` with the secrets in it. Raises Withheld, OSError."""
@@ -80,3 +81,8 @@ class Entrusted:
         if self._folder is not None:
             memory_folder.remove(self._folder)
         self._values, self._folder = {}, None
+
+
+def _veil(values: list[bytes]) -> Veil:
+    """In a thread: a hundred large values take their time."""
+    return Veil(Forms(forms_of(values)))

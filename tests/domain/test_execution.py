@@ -168,8 +168,9 @@ def test_the_waits_double() -> None:
         story = story.given(assigned(attempt)).when(finish("failed", attempt)).then(failed(attempt, seconds))
 
 
-def test_packages_that_cannot_be_had_are_not_tried_again() -> None:
-    reason = e.Reason("ENVIRONMENT_FAILED", "The index has no such package.")
+@pytest.mark.parametrize("code", ["ENVIRONMENT_FAILED", "SECRET_UNAVAILABLE"])
+def test_packages_and_secrets_that_cannot_be_had_are_not_tried_again(code: str) -> None:
+    reason = e.Reason(code, "There is no such thing.")
     end = replace(result("failed"), reason=reason)
     story = execution.given(submitted(retries=4), CACHED, assigned())
     story.when(replace(finish(), result=end)).then(e.ExecutionFinished(1, end))

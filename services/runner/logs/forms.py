@@ -13,6 +13,8 @@ PART_BYTES_MIN = 8
 """Of a line of the value, or of its base64 within other data."""
 LINES_MAX = 128
 """So many lines of one value are looked for by themselves: a private key has 50."""
+PARTS_MAX = 1024
+"""So many lines in all the values of a run: each is searched for in everything that it says."""
 WRAPPED_CHARS = 76
 """Of a line of base64, as the tool of that name writes it."""
 
@@ -20,20 +22,30 @@ WRAPPED_CHARS = 76
 def forms_of(values: Iterable[bytes]) -> frozenset[bytes]:
     """All byte strings that stand for one of `values`."""
     found: set[bytes] = set()
+    parts: list[bytes] = []
     for value in values:
         bare = value.strip(b"\r\n")
         if len(bare) >= VALUE_BYTES_MIN:
             found.add(bare)
-            found.update(_lines(bare))
             found.update(_written(bare))
+            parts += _lines(bare)
             for each in {bare, value}:
                 found.update(_base64(each))
-    return frozenset(found)
+                parts += _wrapped(each)
+    return frozenset(found.union(parts[:PARTS_MAX]))
 
 
 def _lines(value: bytes) -> list[bytes]:
     lines = [line.strip() for line in value.split(b"\n")[:LINES_MAX]]
     return [line for line in lines if len(line) >= PART_BYTES_MIN]
+
+
+def _wrapped(value: bytes) -> list[bytes]:
+    whole = base64.b64encode(value)
+    if len(whole) <= WRAPPED_CHARS:
+        return []
+    lines = [whole[at : at + WRAPPED_CHARS] for at in range(0, len(whole), WRAPPED_CHARS)]
+    return [line for line in lines[:LINES_MAX] if len(line) >= PART_BYTES_MIN]
 
 
 def _written(value: bytes) -> list[bytes]:
@@ -49,12 +61,9 @@ def _written(value: bytes) -> list[bytes]:
 
 
 def _base64(value: bytes) -> list[bytes]:
-    """By itself, in lines, and wherever it begins in other data: then without the characters that it shares with those."""
+    """By itself, and wherever it begins in other data: then without the characters that it shares with those."""
     whole = base64.b64encode(value)
     found = [whole, whole.rstrip(b"=")]
-    if len(whole) > WRAPPED_CHARS:
-        lines = [whole[at : at + WRAPPED_CHARS] for at in range(0, len(whole), WRAPPED_CHARS)]
-        found += [line for line in lines[:LINES_MAX] if len(line) >= PART_BYTES_MIN]
     for before in range(3):
         first, last = -(-before * 8 // 6), (before + len(value)) * 8 // 6
         inner = base64.b64encode(bytes(before) + value)[first:last]

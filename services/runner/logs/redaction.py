@@ -7,6 +7,10 @@ from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heapreplace
 
 MASK = b"***"
+ROOTS_MAX = 512
+"""Of more forms it is not found out which contain others: that takes longer than it spares."""
+TRIES_MAX = 32
+"""So many places that look like the beginning of a form and are none, and the next one is held back unseen."""
 SHORT = 8
 """Ends of this many bytes and more are looked for by a search, shorter ones in a set."""
 
@@ -19,7 +23,7 @@ class Forms:
         self.longest = len(self.all[-1]) if self.all else 0
         self._roots: list[bytes] = []
         for form in self.all:
-            if not any(root in form for root in self._roots):
+            if len(self.all) > ROOTS_MAX or not any(root in form for root in self._roots):
                 self._roots.append(form)
         self._starts = {form[:size] for form in self.all for size in range(1, min(SHORT, len(form)))}
         self._long = [form for form in self.all if len(form) > SHORT]
@@ -46,7 +50,10 @@ class Forms:
                 heappop(heap)
 
     def pending(self, data: bytes, least: int = 0) -> int:
-        """Where the longest end of `data` begins, not before `least`, that one of them begins with; `len(data)`: nowhere."""
+        """Where the longest end of `data` begins, not before `least`, that one of them begins with; `len(data)`: nowhere.
+
+        For forms that repeat themselves it may be an earlier place: then more is held back, less than the longest form still.
+        """
         size = len(data)
         found = size
         for length in range(min(SHORT - 1, size - least), 0, -1):
@@ -55,8 +62,10 @@ class Forms:
                 break
         for form in self._long:
             at = data.find(form[:SHORT], max(least, size - len(form) + 1), found + SHORT - 1)
+            tries = 0
             while 0 <= at < found:
-                if form.startswith(data[at:]):
+                tries += 1
+                if tries > TRIES_MAX or form.startswith(data[at:]):
                     found = at
                     break
                 at = data.find(form[:SHORT], at + 1, found + SHORT - 1)

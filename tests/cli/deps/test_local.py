@@ -112,3 +112,9 @@ def test_a_package_goes_before_a_module_and_a_compiled_module_is_taken():
 
     tree({"main.py": "import both, fast", "both/__init__.py": "", "both.py": "", f"fast{COMPILED[0]}": ""})
     assert follow()[0] == ["both/__init__.py", f"fast{COMPILED[0]}"]
+
+
+def test_a_script_that_is_a_link_finds_the_modules_beside_its_target():
+    tree({"real/tool.py": "import near", "real/near.py": ""})
+    Path("tool.py").symlink_to("real/tool.py")
+    assert follow("tool.py")[:2] == (["real/near.py"], {})

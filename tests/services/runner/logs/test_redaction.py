@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runner.logs.forms import forms_of
+from services.runner.logs.forms import PARTS_MAX, forms_of
 from services.runner.logs.redaction import MASK, Forms, Redactor
 
 few = st.binary(max_size=60).map(lambda data: bytes(b"abc\n"[each % 4] for each in data))
@@ -115,3 +115,17 @@ def test_values_too_short_to_hide_are_left_alone() -> None:
 
 def test_nothing_that_ends_a_line_is_ever_held() -> None:
     assert all(form.strip(b"\r\n") == form for form in forms_of([b"\nsecret value\n", b"a b c d\r\n"]))
+
+
+def test_forms_that_repeat_themselves_are_held_back_within_the_bound() -> None:
+    form = b"a" * 5000 + b"b"
+    data = (b"a" * 4000 + b"c") * 20 + b"a" * 4900
+    parts = [data[at : at + 777] for at in range(0, len(data), 777)] + [b"a" * 200 + b"b" + b"a" * 10]
+    assert streamed(parts, [form]) == data[:-4900] + b"a" * 100 + MASK + b"a" * 10
+
+
+def test_many_large_values_have_a_bounded_number_of_forms() -> None:
+    values = [b"".join(b"%d line %d of a value\n" % (number, line) for line in range(2000)) for number in range(20)]
+    forms = Forms(forms_of(values))
+    assert len(forms.all) <= PARTS_MAX + 20 * 40
+    assert forms.blotted(b"see " + values[2].splitlines()[5]) == b"see " + MASK
