@@ -25,7 +25,7 @@ def only(warm: Warm) -> Zygote:
 
 
 async def pid_of_zygote(warm: Warm) -> int:
-    """The process below bwrap, T and its first that waits for orders."""
+    """The last in the chain below bwrap: it waits for orders, or a script runs below it."""
     child = only(warm).process._process._child.pid  # type: ignore[attr-defined]
     while below := Path(f"/proc/{child}/task/{child}/children").read_text().split():
         child = int(below[0])
@@ -252,5 +252,5 @@ async def test_its_end_leaves_nothing(warm: Scripts, nest_of: Warm) -> None:
     await until_said(running, b"ready")
     pid = await pid_of_zygote(nest_of)
     await nest_of.close()
-    assert not Path(f"/proc/{pid}").exists()
     assert (await finish(running)).gone
+    assert not Path(f"/proc/{pid}").exists()
