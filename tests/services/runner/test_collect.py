@@ -176,3 +176,73 @@ def test_what_became_something_else_before_it_was_sent_is_not_read(tmp_path: Pat
     for name, size_bytes in (("regular", 5), ("regular", 0), ("fifo", 0), ("fifo", 4), ("link", 4), (".", 4096)):
         with pytest.raises(OSError):
             content(tmp_path / name, size_bytes)
+
+
+def test_what_is_longer_than_a_job_may_write_stays(tmp_path: Path) -> None:
+    """A disk does not feel holes, or a second name of a file; who reads and stores them does."""
+    (tmp_path / "a").write_bytes(b"x" * 600)
+    os.truncate(os.open(tmp_path / "hole", os.O_CREAT | os.O_WRONLY), 10**12)
+    os.link(tmp_path / "a", tmp_path / "z")
+    found = collect(tmp_path, {}, 1000)
+    assert [file.path for file in found.files] == ["a"]
+    assert [each.path for each in found.refused] == ["hole", "z"]
+    assert "holes" in found.refused[0].reason
+
+
+def test_more_names_than_can_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.runner.collect.LOOKED_AT_MAX", 5)
+    for name in ("b/1", "b/2", "b/3", "c/1", "c/2"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    found = collect(tmp_path, {})
+    assert (len(found.files), [each.path for each in found.refused]) == (3, ["c/"])
+
+
+def test_a_path_that_could_not_be_opened_again(tmp_path: Path) -> None:
+    name, fd = "d" * 250, os.open(tmp_path, os.O_RDONLY)
+    for _ in range(16):
+        os.mkdir(name, dir_fd=fd)
+        fd = os.open(name, os.O_RDONLY, dir_fd=fd)
+    os.close(os.open("far", os.O_CREAT, dir_fd=fd))
+    found = collect(tmp_path, {})
+    assert found.files == [] and "longer than" in found.refused[0].reason
+
+
+def test_a_name_that_changes_hands_meanwhile_leads_nowhere(tmp_path: Path) -> None:
+    """Whoever still holds the folder swaps what is looked at for a link, again and again: nothing outside is touched."""
+    work, outside = tmp_path / "work", tmp_path / "outside"
+    work.mkdir()
+    outside.mkdir(mode=0o500)
+    (outside / "secret").write_text("s")
+    (outside / "secret").chmod(0o440)
+    script = f"""
+import ctypes, os
+libc = ctypes.CDLL(None)
+os.chdir({str(work)!r})
+os.mkdir("d", 0o100); open("f", "w").write("x"); os.chmod("f", 0o044)
+os.symlink({str(outside)!r}, "other-d"); os.symlink({str(outside / "secret")!r}, "other-f")
+print("on", flush=True)
+while True:
+    for name in ("d", "f"):
+        libc.renameat2(-100, name.encode(), -100, b"other-" + name.encode(), 2)
+"""
+    swapping = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    try:
+        assert swapping.stdout is not None and swapping.stdout.readline() == b"on\n"
+        hashes = {file.sha256 for _ in range(2000) for file in collect(work, {}).files}
+    finally:
+        swapping.kill()
+        swapping.communicate()
+    assert hashes <= {hashlib.sha256(b"x").hexdigest()}
+    assert (outside.stat().st_mode & 0o777, (outside / "secret").stat().st_mode & 0o777) == (0o500, 0o440)
+
+
+def test_what_became_something_else_before_it_was_sent_is_not_read(tmp_path: Path) -> None:
+    regular = tmp_path / "regular"
+    regular.write_bytes(b"four")
+    assert content(regular, 4) == b"four"
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(regular)
+    for name, size_bytes in (("regular", 5), ("regular", 0), ("fifo", 0), ("fifo", 4), ("link", 4), (".", 4096)):
+        with pytest.raises(OSError):
+            content(tmp_path / name, size_bytes)
