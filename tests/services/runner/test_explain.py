@@ -43,8 +43,3 @@ def test_a_signal_that_only_the_exit_code_tells_of_is_not_claimed() -> None:
 def test_a_signal_without_a_name() -> None:
     status, reason = ended(Exit(128 + 40, 40), False, Limits())
     assert (status, reason.code) == ("failed", "SIGNAL") and "signal 40" in reason.message
-
-
-def test_a_signal_without_a_name() -> None:
-    status, reason = explain.ended(Exit(128 + 40, 40), False, Limits())
-    assert (status, reason.code) == ("failed", "SIGNAL") and "signal 40" in reason.message
