@@ -86,6 +86,8 @@ class Environments:
         """
         if work.job.environment is None:
             return None
+        if interpreter in self._making.here and not os.access(interpreter.program, os.X_OK):
+            raise Unbuilt(f"{interpreter.program} is gone from it; start its runner again")
         wanted, event = Wanted.of(work, work.job.environment, interpreter), FOUND
         path = self._shelf.path(wanted.id)
         for _ in range(TRIES_MAX):
