@@ -75,13 +75,13 @@ def write(script: str, as_json: bool) -> int:
     from .deps.edit import edit
     from .deps.found import found
     from .deps.interpreter import lowest
-    from .deps.locking import locked
+    from .deps.newer import locked_from
 
     path = python_script(script)
     seen = found(path)
     if seen.wanted is None:
         return told(path, [], False, as_json)
-    lock = locked(seen.wanted, path, lowest(seen.requires_python, "")).lock
+    lock = locked_from(seen.wanted, path, lowest(seen.requires_python, ""))[0].lock
     wanted = [f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "") for pin in lock.pins]
     return told(path, wanted, edit(path, wanted) if wanted else False, as_json)
 

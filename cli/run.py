@@ -131,7 +131,7 @@ def command(
     from .deps.interpreter import named
 
     typed, version = named(str(options["runtime"])) if options.get("runtime") else ("", "")
-    _, runtime = checked(script, typed)
+    _, runtime = checked(script, typed, version)
     check_packages(options)
     from .deps.ready import ready
     from .job.folder import check_folder

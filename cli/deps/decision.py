@@ -43,6 +43,8 @@ class Decision:
     constraints: list[str] = field(default_factory=list)
     left_out: list[Need] = field(default_factory=list)
     environment: str = ""
+    python: str = ""
+    """The version of the person's Python, where pins come from it."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -73,6 +75,7 @@ def decide(script: Path, followed: Followed) -> Decision:
         raise unknown_import(script, sorted(unknown, key=lambda need: need.line), here, installed, unread)
     made.picked = sorted(packages.values(), key=lambda each: normal(each.package))
     pinned = {normal(each.package) for each in made.picked if each.origin == ENVIRONMENT}
+    made.python = here.minor if here and pinned else ""
     closure = installed.closure(pinned)
     made.constraints = sorted(each.pin for name, each in closure.items() if name not in pinned and not each.origin)
     made.left_out = [need for need in made.left_out if need.module not in there]

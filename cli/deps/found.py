@@ -40,8 +40,10 @@ def found(script: Path, requirements: str = "", *, packages: bool = True) -> Fou
     made = Found(script)
     try:
         made.followed = Follower(script).follow()
-    except (SyntaxError, ValueError, RecursionError, OSError) as wrong:
-        made.followed.unread[script] = str(getattr(wrong, "msg", "") or wrong)
+    except SyntaxError:  # of a script for our Python it was told before
+        made.followed.unread[script] = "it is written for a newer Python than this one, so its imports are not known"
+    except (ValueError, RecursionError, OSError) as wrong:
+        made.followed.unread[script] = str(wrong)
     if not packages:
         return made
     made.wanted = declared(script, requirements)

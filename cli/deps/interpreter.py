@@ -54,9 +54,11 @@ def fitting(requires: str, source: str) -> Callable[[str], bool]:
     return lambda minor: any(wanted.contains(f"{minor}.{patch}", prereleases=True) for patch in (99, 0, *range(1, 30)))
 
 
-def choose(requires: str, source: str, chosen: str, offered: Callable[[], Iterable[str]]) -> str:
+def choose(requires: str, source: str, chosen: str, offered: Callable[[], Iterable[str]], alike: str = "") -> str:
     """The Python to ask for; empty where whatever a node prefers will do. `offered`: the `runtimes` of the nodes, asked
-    only if need be. Raises UsageProblem (NO_INTERPRETER)."""
+    only if need be. `alike`: the Python that the pins come from, better than others. Raises UsageProblem (NO_INTERPRETER)."""
+    if not chosen and alike and alike != text_of(sys.version_info[:2]) and f"python{alike}" in offered():
+        chosen = alike if always(requires) or fitting(requires, source)(alike) else ""
     if always(requires):
         return chosen
     fits = fitting(requires, source)
@@ -72,7 +74,7 @@ def choose(requires: str, source: str, chosen: str, offered: Callable[[], Iterab
         there = ", ".join(map(text_of, have)) or "none from 3.11 on that fits"
         raise UsageProblem(
             f"{clean(source)} needs Python {clean(requires)}; the nodes have {there}.",
-            f"Widen requires-python in {clean(source)}, or install such a Python on a node and name it in RGRID_PYTHONS.",
+            f"Allow another one in {clean(source)}, or install such a Python on a node and name it in RGRID_PYTHONS.",
             code="NO_INTERPRETER",
         )
     if have and good == have:

@@ -44,14 +44,22 @@ class Followed:
 
 
 def roots_of(script: Path) -> list[Path]:
-    """Where modules of one's own are looked for: beside the script, then in the project's folder and in its `src`."""
+    """Where modules of one's own are looked for: beside the script, then in the project's folder and in its `src`, then
+    where the person's PYTHONPATH leads to in this folder or the project."""
     beside = Path(os.path.abspath(script.parent))  # noqa: PTH100
     project = next(
         (each for each in folders_up(beside) if any((each / mark).is_file() for mark in PROJECT_MARKS)), None
     )
     found = [beside]
+    real = Path(os.path.realpath(script)).parent  # where Python looks for a script that is a link
+    found += [real] if real != Path(os.path.realpath(beside)) else []
     for top in (project, root_of(beside)):
         found += [each for each in (top, top / "src") if each not in found and each.is_dir()] if top else []
+    within = [each for each in (project, root_of(beside), Path.cwd()) if each]
+    for name in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        path = Path(os.path.abspath(name))  # noqa: PTH100
+        if path not in found and path.is_dir() and any(path.is_relative_to(each) for each in within):
+            found.append(path)
     return found
 
 
@@ -69,6 +77,8 @@ class Follower:
     def follow(self) -> Followed:
         """Raises SyntaxError, ValueError or RecursionError for the script itself; a module that cannot be read is noted."""
         waiting = [(self.script, self.roots[0], TOP)]
+        if self.script.stat().st_size > SOURCE_BYTES_MAX:
+            raise ValueError(f"it is larger than {SOURCE_BYTES_MAX >> 20} MiB, so its imports are not known")
         self.read[self.script] = imports_of(self.script.read_bytes())
         while waiting:
             path, root, need = waiting.pop()

@@ -14,6 +14,12 @@ class Active:
     name: str
     folders: tuple[Path, ...]
 
+    @property
+    def minor(self) -> str:
+        """`3.12`, as its folders say; empty when they do not."""
+        found = [part for folder in self.folders for part in folder.parts if part.startswith("python3.")]
+        return found[0].removeprefix("python") if found else ""
+
 
 def active() -> Active | None:
     """VIRTUAL_ENV, then CONDA_PREFIX, then the python on PATH; None when there is none."""

@@ -15,7 +15,8 @@ from ..wire.blob import entry, of_bytes
 from .found import Found, check_whole, found, origins, shadows, undeclared
 from .installed import normal
 from .interpreter import choose, lowest
-from .locking import Locked, locked
+from .locking import Locked
+from .newer import locked_from
 
 SOURCE_CHARS_MAX = 200
 PYTHON_LOCK, NODE_LOCK = "requirements.lock", "package-lock.json"
@@ -50,10 +51,7 @@ def python(
     made.search = own_modules(made, seen, plan)
     for path, why in seen.followed.unread.items():
         warn(f"{clean(path.name)} goes along unread: {clean(why)}")
-    source = seen.wanted.source if seen.wanted else f"the block in {script.name}"
-    interpreter = choose(seen.requires_python, source, chosen, lambda: offered(api_url, start=not looking))
-    if interpreter:
-        made.fields["interpreter"] = interpreter
+    interpreter = asked_python(made, seen, chosen, api_url, looking)
     if seen.decision:
         made.lines += [("packages", line) for line in origins(seen.decision)]
         if seen.decision.left_out:
@@ -65,12 +63,27 @@ def python(
     for note in seen.wanted.asked.notes:
         warn(note)
     builds = bool(options.get("allow-builds"))
-    answer = locked(seen.wanted, script, lowest(seen.requires_python, interpreter), builds=builds)
+    thought = lowest(seen.requires_python, interpreter)
+    answer, python = locked_from(seen.wanted, script, thought, builds=builds)
+    if python != thought:
+        made.lines.append(("python", f"its packages need {python} or newer"))
+        seen.requires_python = ",".join(filter(None, [seen.requires_python, f">={python}"]))
+        asked_python(made, seen, chosen, api_url, looking)
     put(made, seen, answer, builds)
     brought = {normal(pin.name) for pin in answer.lock.pins}
     cold(made, seen, brought)
     for line in undeclared(seen, brought) if not seen.decision else []:
         warn(f"{clean(seen.wanted.source)}: {clean(line)}")
+
+
+def asked_python(made: Packages, seen: Found, chosen: str, api_url: str, looking: bool) -> str:
+    """The version of Python to ask for, put into the job; empty where any will do. Raises UsageProblem."""
+    source = seen.wanted.source if seen.wanted else f"the block in {seen.script.name}"
+    alike = seen.decision.python if seen.decision else ""
+    found = choose(seen.requires_python, source, chosen, lambda: offered(api_url, start=not looking), alike)
+    if found:
+        made.fields["interpreter"] = found
+    return found
 
 
 def cold(made: Packages, seen: Found, brought: set[str]) -> None:

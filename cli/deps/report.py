@@ -10,7 +10,7 @@ from ..terminal.screen import clean, show
 from .decision import Decision
 from .found import Found, found, origins
 from .interpreter import lowest
-from .locking import locked
+from .newer import locked_from
 from .upward import shown
 
 
@@ -30,7 +30,9 @@ def python_report(script: Path, requirements: str, *, builds: bool, renew: bool)
         **judged(seen.decision),
     }
     if seen.wanted is not None:
-        answer = locked(seen.wanted, script, lowest(seen.requires_python, ""), builds=builds, renew=renew)
+        answer, made["python"] = locked_from(
+            seen.wanted, script, lowest(seen.requires_python, ""), builds=builds, renew=renew
+        )
         pins = answer.lock.pins
         made["packages"] = [{"name": pin.name, "version": pin.version, "marker": pin.marker} for pin in pins]
         made["lock"] = {"known": answer.known, "packages": answer.lock.packages}

@@ -90,6 +90,10 @@ def check(path: Path, line: str) -> None:
 
 def direct(where: str, line: str) -> UsageProblem:
     """Why a package that is named by its place cannot be locked, and what to do instead."""
+    if "file://" in line:
+        frozen = "Did pip freeze write that, in a conda environment? Then: pip list --format=freeze > requirements.txt"
+        text = f"{clean(where)} asks for a file of one machine: {clean(hidden(line))}"
+        return UsageProblem(text, frozen, code="DIRECT_REFERENCE")
     return UsageProblem(
         f"{clean(where)} asks for a place instead of a package: {clean(hidden(line))}",
         "A lock holds names, versions and hashes of an index and no address. Publish it to your index and name it;\n"

@@ -59,6 +59,12 @@ def trouble(said: str, source: str, script: str) -> CliError:
     )
 
 
+def newer_python(problem: CliError) -> str:
+    """`3.12`: the Python that the packages would need; empty when that is not the trouble."""
+    found = [int(minor) for minor in re.findall(r"does not satisfy Python>=3\.(\d+)", problem.hint)]
+    return f"3.{max(found)}" if found else ""
+
+
 def unknown_package(name: str, source: str) -> UsageProblem:
     meant = near(name)
     guess = f"Did you mean {meant}? " if meant else ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+import sys
 import traceback
 import warnings
 from pathlib import Path
@@ -14,6 +16,8 @@ from ..terminal.screen import clean, warn
 RUNTIMES = ("python", "node", "sh")
 BY_EXTENSION = {".py": "python", ".pyw": "python", ".js": "node", ".mjs": "node", ".cjs": "node", ".sh": "sh"}
 SHELLS = ("sh", "bash", "dash", "ksh", "zsh", "ash")
+HEAD_BYTES = 16384
+NEEDS = re.compile(r"(?m)^#\s*requires-python\s*=.*[>=~]=\s*3\.(\d+)")
 SYNTAX_BYTES_MAX = 4 * 1024 * 1024
 KINDS = (
     (stat.S_ISFIFO, "a pipe (FIFO)"),
@@ -23,14 +27,15 @@ KINDS = (
 )
 
 
-def checked(name: str, runtime: str) -> tuple[Path, str]:
-    """The script's path and its runtime; raises UsageProblem naming what is wrong with it."""
+def checked(name: str, runtime: str, version: str = "") -> tuple[Path, str]:
+    """The script's path and its runtime; raises UsageProblem naming what is wrong with it. What is written for a newer
+    Python than ours (`version`, or the script's own block) is not parsed here."""
     path = Path(name)
     check_readable(path, "The script", "Type the path of a script: rgrid run SCRIPT")
     if path.stat().st_size == 0:
         raise UsageProblem(f"The script {clean(path)} is empty (0 bytes).", code="SCRIPT_EMPTY")
     found = runtime or detect(path)
-    if found == "python":
+    if found == "python" and not newer(path, version):
         check_syntax(path)
     return path, found
 
@@ -91,6 +96,15 @@ def interpreter(path: Path) -> str:
     if words and os.path.basename(words[0]) == "env":  # noqa: PTH119 - a word, not a path of ours
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     return words[0].rsplit("/", 1)[-1] if words else ""
+
+
+def newer(path: Path, version: str) -> bool:
+    """Whether a Python newer than ours is asked for."""
+    with path.open("rb") as script:
+        head = script.read(HEAD_BYTES).decode("utf-8", "replace")
+    asked = NEEDS.search(head) if "# /// script" in head else None
+    minors = [version.partition(".")[2], asked[1] if asked else ""]
+    return any(minor.isdecimal() and int(minor) > sys.version_info[1] for minor in minors)
 
 
 def check_syntax(path: Path) -> None:

@@ -31,6 +31,7 @@ from services.runner.reports import Reports
 from services.runner.sandbox.choose import Choice, choose
 from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.find_cgroup import find_groups
+from services.runner.sandbox.metadata import blocked_for
 from services.runner.upload import Uploads
 from services.runner.warm.warm import Warm, warmed
 from services.runtime import subjects
@@ -117,8 +118,11 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
         joined = JoinedFact(id_of("life", secrets.randbits(60)), _offer(settings.node_type, choice))
         gc.freeze()
         gc.set_threshold(GARBAGE_MIN)
-        _joined.set()
-        await Agent(node, Journal(folder / "journal"), joined, settings.heartbeat_seconds, groups).run(stop)
+        async with blocked_for(choice.sandbox.kind) as why:
+            if why:
+                log.warning("scripts with --network can reach the metadata address 169.254.169.254: %s", why)
+            _joined.set()
+            await Agent(node, Journal(folder / "journal"), joined, settings.heartbeat_seconds, groups).run(stop)
     if isinstance(sandbox, Warm):
         await sandbox.close()
     await bus.close()

@@ -9,25 +9,22 @@ from dataclasses import replace
 
 from domain.errors import Invalid, StaleLease, Unavailable
 from domain.execution.events import AttemptResult, Reason
-from services.runner import explain, keep
+from services.runner import explain, faults, keep
 from services.runner.collect import Collected
-from services.runner.disk import DiskFull, wait_for_room
-from services.runner.download import Damaged
+from services.runner.disk import wait_for_room
 from services.runner.ending import CANCELLED, STALE, STOPPED, Ended, Ending, dropped
 from services.runner.entrusted import Entrusted
-from services.runner.environments.environments import Held
-from services.runner.environments.failures import Unbuildable, Unbuilt
 from services.runner.interpreters import Interpreter
 from services.runner.last_words import last_words
 from services.runner.logs.notice import Notice
 from services.runner.logs.spool import Spool
 from services.runner.node import Node
+from services.runner.packages import Packages
 from services.runner.parallel import together
 from services.runner.picking import picked
 from services.runner.prepare import prepare
-from services.runner.sandbox.box import ImageRefused, Spec, StartFailed, Warmth
-from services.runner.secret_values import Withheld
-from services.runner.stage import Print, Unfit
+from services.runner.sandbox.box import Spec, Warmth
+from services.runner.stage import Print
 from services.runner.start import Start
 from services.runner.urls import Urls
 from services.runner.watching import watch
@@ -35,8 +32,6 @@ from services.runtime import subjects
 from services.runtime.messages import RunWork, StartedFact
 
 log = logging.getLogger("rgrid.runner")
-ARCHIVE_SECONDS_MAX = 60.0
-"""How much longer an attempt may take so that its environment, just made, is in the store for other nodes."""
 NOTHING_COMES_HOME = ("CANCELLED", "DISK_LIMIT")
 
 
@@ -52,7 +47,7 @@ class Attempt:
         self._entrusted = Entrusted(node, work)
         self._start: Start | None = None
         self._files: asyncio.Task[dict[str, Print]] | None = None
-        self._environment: Held | None = None
+        self._packages = Packages(node, work, self.folder)
         self._started_at_us: int | None = None
         self._program: Interpreter | None = None
         self.sandbox = node.sandbox.kind
@@ -71,7 +66,7 @@ class Attempt:
         """It will not run here."""
         if self._files is not None:
             await dropped(self._files)
-        self._release()
+        self._packages.release()
 
     @property
     def cause(self) -> str:
@@ -82,48 +77,23 @@ class Attempt:
         """How it ended; None when nobody wants to know (the lease is somebody else's)."""
         try:
             result = await self._run()
-        except Withheld as error:
-            result = self._result(error.status, explain.secret_unavailable(error.message, error.hint))
         except Ended:
             result = self._result(*self._ending.result())
         except StaleLease:
             return None
-        except Unbuildable as error:
-            result = self._result("failed", explain.environment_failed(error.message, error.hint))
-        except Unbuilt as error:
-            result = self._result("lost", explain.environment_unavailable(error.message))
-        except LookupError as error:
-            result = self._result("lost", explain.interpreter_gone(str(error)))
-        except (Invalid, Unavailable) as error:
-            why = explain.input_damaged if isinstance(error, Damaged) else explain.input_unavailable
-            result = self._result("lost", why(error.message))
-        except DiskFull as error:
-            log.warning("%s is not begun: %s", self.work.execution, error)
-            result = self._result("lost", explain.node_disk_full(str(error)))
-        except ImageRefused as error:
-            result = self._result("failed" if error.final else "lost", Reason(error.code, error.message, error.hint))
-        except StartFailed as error:
-            result = self._result("lost", explain.start_failed(str(error)))
-        except OSError as error:
-            log.error("%s attempt %s: %s", self.work.execution, self.work.attempt, error)
-            result = self._result("lost", explain.node_failed(str(error)))
         except Exception as error:
-            log.exception("%s attempt %s", self.work.execution, self.work.attempt)
-            result = self._result("lost", explain.runner_failed(f"{type(error).__name__}: {error}"))
+            result = self._result(*faults.told(self.work.execution, self.work.attempt, error))
         finally:
             self._spool.close()
             self._entrusted.forget()
-            await self._settle()
+            await self._packages.settle(self._ending)
         if self._start is not None:
             await self._start.settled()
         return None if self.cause == STALE else self._entrusted.told(result)
 
     async def _run(self) -> AttemptResult:
         work = self.folder / "work"
-        try:
-            staged = await self._ending.unless_wanted(self._files or self._prepare())
-        except Unfit as error:
-            return self._result("failed", explain.input_damaged(error.message))
+        staged = await self._ending.unless_wanted(self._files or self._prepare())
         if self.work.job.secrets:
             await self._ending.unless_wanted(self._entrusted.fetch())
         self._spool.veil = self._entrusted.veil
@@ -167,37 +137,12 @@ class Attempt:
         async def files() -> None:
             staged.update(await prepare(self._node, self.work.job, self._urls, work))
 
-        await together((files(), self._hold_environment()))
+        notice = Notice(self._node.bus, self._log_subject(), self._spool)
+        await together((files(), self._packages.hold(self._program, self._urls, notice)))
         return staged
 
-    async def _hold_environment(self) -> None:
-        node, job = self._node, self.work.job
-        assert self._program is not None
-        notice = Notice(node.bus, subjects.log(node.id, self.work.account, self.work.execution), self._spool)
-        try:
-            ready = node.environments.ready(self.work, self._program, self._urls, notice.making)
-            self._environment = held = await ready
-        finally:
-            await notice.over()
-        if (
-            held is not None
-            and job.environment is not None
-            and job.environment.kind == "node"
-            and not node.sandbox.confined
-        ):
-            (self.folder / "node_modules").symlink_to(held.path / "node_modules")
-
-    async def _settle(self) -> None:
-        """What other nodes need of its environment is stored before its end is known: then its lease is gone."""
-        if self._environment is not None and not self.cause:
-            settling = asyncio.create_task(self._environment.settled(ARCHIVE_SECONDS_MAX))
-            await asyncio.wait((settling, self._ending.wanted), return_when=asyncio.FIRST_COMPLETED)
-            settling.cancel()
-        self._release()
-
-    def _release(self) -> None:
-        if self._environment is not None:
-            self._environment.close()
+    def _log_subject(self) -> str:
+        return subjects.log(self._node.id, self.work.account, self.work.execution)
 
     def _say_started(self) -> None:
         self._started_at_us = _now_us()
@@ -222,7 +167,7 @@ class Attempt:
         assert self._program is not None
         if not self._node.sandbox.home:
             scratch.mkdir()
-        environment = self._environment.path if self._environment else None
+        environment = self._packages.path
         imports = job.environment.imports if job.environment is not None else ()
         return Spec(
             f"{work.execution}.{work.attempt}",

@@ -23,6 +23,10 @@ ASK_PYTHON = (
 ASK_SECONDS = 10.0
 
 
+class NotHere(LookupError):
+    """No interpreter here is the one that a job needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interpreter:
     """`program` is its path as a script's box sees it; `target` names what packages are made for (empty: it has none).
@@ -74,11 +78,11 @@ def targets(found: Iterable[Interpreter]) -> tuple[str, ...]:
 
 
 def pick(found: Iterable[Interpreter], runtime: str, minor: str) -> Interpreter:
-    """The interpreter for a job; `minor` empty: the preferred one. Raises LookupError when it is not here."""
+    """The interpreter for a job; `minor` empty: the preferred one. Raises NotHere when it is not here."""
     for each in found:
         if each.runtime == runtime and minor in ("", each.minor):
             return each
-    raise LookupError(f"{runtime}{minor} is not on this node")
+    raise NotHere(f"{runtime}{minor} is not on this node")
 
 
 def python_target(version: str, implementation: str = "cpython") -> str:

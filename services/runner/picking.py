@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from domain.execution.job import Job
-from services.runner.interpreters import Interpreter, pick, runtimes, targets
+from services.runner.interpreters import Interpreter, NotHere, pick, runtimes, targets
 from services.runner.sandbox.box import ImageRefused, Sandbox, TakesImages
 
 
 async def picked(sandbox: Sandbox, job: Job) -> Interpreter:
-    """Raises ImageRefused, and LookupError for a runtime that is not here."""
+    """Raises ImageRefused, and NotHere for a runtime that is not here."""
     if not job.image:
         return pick(sandbox.interpreters, job.runtime, job.interpreter)
     if not isinstance(sandbox, TakesImages):
@@ -17,10 +17,10 @@ async def picked(sandbox: Sandbox, job: Job) -> Interpreter:
     inside = await sandbox.interpreters_in(job.image)
     try:
         found = pick(inside, job.runtime, job.interpreter)
-    except LookupError:
+    except NotHere:
         there = ", ".join(runtimes(inside)) or "nothing that runs scripts"
         message = f"The image {job.image} has no {job.needs}; it has: {there}."
-        raise ImageRefused("IMAGE_UNFIT", message, "Use an image that has it, or another --python.") from None
+        raise ImageRefused("IMAGE_UNFIT", message, "Use an image that has it, or one of another version.") from None
     if job.environment is not None and found.target not in targets(sandbox.interpreters):
         message = f"Its packages are made for the images of the node, and {job.image} is another one."
         raise ImageRefused(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 NAMES = (
     *("starting", "commands", "first_line", "lifecycles", "flood", "rebuild", "reads", "transfer", "log_append"),
-    *("batch", "members", "open_at_once", "attempts", "detect", "environments", "docker", "redaction"),
+    *("batch", "members", "open_at_once", "attempts", "warm", "detect", "environments", "docker", "redaction"),
 )
 
 

@@ -35,12 +35,12 @@ KINDS = {
 }
 BY_CHILDREN = """
 import os, time
-for _ in range(100):
+print("begun", flush=True)
+for _ in range(60):
     if os.fork() == 0:
         try:
             while True: os.open("/dev/null", os.O_RDONLY)
         except OSError: time.sleep(1000)
-print("begun", flush=True)
 time.sleep(1000)
 """
 

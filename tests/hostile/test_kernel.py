@@ -55,12 +55,11 @@ ATTACKS = [
     ),
     tries(
         "control groups",
-        "os.listdir('/sys/fs/cgroup')",
         "write('/sys/fs/cgroup/cgroup.procs', b'0')",
         "write('/sys/fs/cgroup/memory/release_agent', b'/tmp/x')",
         "ran('mount', '-t', 'cgroup', '-o', 'memory', 'cgroup', '/tmp')",
         "libc('mount', b'cgroup', b'/tmp', b'cgroup2', 0, None) == 0",
-        "os.listdir('/sys/kernel')",
+        "write('/sys/kernel/mm/transparent_hugepage/enabled', b'never')",
     ),
     tries(
         "views of files",
@@ -93,12 +92,18 @@ ATTACKS = [
         "call(321, 5, struct.pack('=IIQQ', 1, 0, 0, 0) + bytes(100), 120) > 0",
         "call(298, bytes([0, 0, 0, 0, 112, 0, 0, 0]) + bytes(104), 0, -1, -1, 0) > 0",
         "call(323, 1) > 0",
-        "call(425, 8, ctypes.create_string_buffer(120)) > 0",
         "call(313, os.open('/etc/passwd', 0), b'', 0) == 0",
         "call(246, 0, 0, 0, 0) == 0",
         "call(248, b'user', b'mine', b'x', 1, -3) > 0",
         "call(250, 0, -4, 1) > 0",
         "call(300, 0, 0) > 0",
+    ),
+    tries(
+        "what an older engine leaves open",
+        "os.listdir('/sys/fs/cgroup')",
+        "os.listdir('/sys/kernel')",
+        "call(425, 8, ctypes.create_string_buffer(120)) > 0",
+        where=("bubblewrap", "warm"),
     ),
     tries(
         "the machine's clock, name and end",

@@ -17,6 +17,8 @@ BUILTINS = frozenset(COMES_WITH_NODE.split())
 ENDS = ("", ".js", ".mjs", ".cjs", ".json", "/index.js", "/index.mjs", "/index.cjs")
 CODE = (".js", ".mjs", ".cjs")
 FILES_MAX = 5_000
+SOURCE_BYTES_MAX = 1 << 20
+"""Larger files are bundles, which have in them what they import."""
 
 
 @dataclass(slots=True)
@@ -34,7 +36,8 @@ def follow(script: Path) -> Followed:
     seen = set(waiting)
     while waiting and len(seen) < FILES_MAX:
         path = waiting.pop()
-        text = path.read_text("utf-8", "replace") if path.suffix in CODE or path == script.absolute() else ""
+        code = path.suffix in CODE or path == script.absolute()
+        text = path.read_text("utf-8", "replace") if code and path.stat().st_size <= SOURCE_BYTES_MAX else ""
         for name, line in specifiers(text):
             if name.startswith((".", "/")):
                 target = resolved(path.parent, name) if name.startswith(".") else None

@@ -42,7 +42,7 @@ async def make(
         for each in (room, tools, scratch):
             each.mkdir(mode=0o755)
         (room / LOCK).write_text(pins.text)
-        spec = _spec(room, tools, scratch, interpreter, sandbox)
+        spec = await asyncio.to_thread(_spec, room, tools, scratch, interpreter, sandbox)
         done = await _run(sandbox, spec)
         if done.code != 0:
             raise uv_failed(done, builds=True)
@@ -65,7 +65,9 @@ def _spec(room: Path, tools: Path, scratch: Path, interpreter: Interpreter, sand
         shutil.copyfile(certificates, tools / CERTIFICATES)
         (tools / CERTIFICATES).chmod(0o644)
         env["SSL_CERT_FILE"] = f"{shown}/{CERTIFICATES}"
-    for name in ("HOME", "PATH", "XDG_CONFIG_HOME", "SSL_CERT_DIR"):
+    if sandbox.confined:
+        env["UV_FIND_LINKS"] = ",".join(each for each in env.get("UV_FIND_LINKS", "").split(",") if _shown(each))
+    for name in ("HOME", "PATH", "XDG_CONFIG_HOME", "SSL_CERT_DIR", "UV_CONFIG_FILE", "UV_NO_CONFIG"):
         env.pop(name, None)
     home = sandbox.home or str(scratch)
     argv = [f"{shown}/uv", "pip", "install", *CALM, "--no-config", "--cache-dir", "cache", *ONLY_THIS]
@@ -73,6 +75,11 @@ def _spec(room: Path, tools: Path, scratch: Path, interpreter: Interpreter, sand
     base = {"PATH": PATH, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8"}
     name = f"build.{secrets.token_hex(6)}"
     return Spec(name, tuple(argv), room, scratch, LIMITS, True, env, base, environment=tools, image=interpreter.image)
+
+
+def _shown(place: str) -> bool:
+    """A box shows no folders of the node but its programs."""
+    return place.startswith(("http://", "https://", "/usr/"))
 
 
 async def _run(sandbox: Sandbox, spec: Spec) -> Done:

@@ -22,7 +22,8 @@ from services.runner.download import Downloads
 from services.runner.environments.budget import shrink
 from services.runner.environments.failures import Unbuilt
 from services.runner.environments.folder import read_manifest, whole
-from services.runner.environments.making import Lock, Making, count, read_lock
+from services.runner.environments.lockfile import Lock, read_lock
+from services.runner.environments.making import Making
 from services.runner.environments.shelf import Kept, Shelf
 from services.runner.environments.telling import Telling
 from services.runner.environments.using import alone, use
@@ -85,6 +86,8 @@ class Environments:
         """
         if work.job.environment is None:
             return None
+        if interpreter in self._making.here and not os.access(interpreter.program, os.X_OK):
+            raise Unbuilt(f"{interpreter.program} is gone from it; start its runner again")
         wanted, event = Wanted.of(work, work.job.environment, interpreter), FOUND
         path = self._shelf.path(wanted.id)
         for _ in range(TRIES_MAX):
@@ -96,7 +99,7 @@ class Environments:
             if fd is not None:
                 os.close(fd)
             lock = await self._lock(wanted, urls)
-            making(count(lock))
+            making(lock.packages)
             event = await self._made(wanted, lock, urls)
         raise Unbuilt("it is thrown away again and again before it can be used")
 
@@ -119,7 +122,8 @@ class Environments:
         self._cache.hold(blob.sha256)
         try:
             await self._downloads.fetch([BlobRef(blob.sha256, blob.size_bytes)], urls)
-            return read_lock(wanted.packages.kind, self._cache.path(blob.sha256).read_bytes())
+            content = self._cache.path(blob.sha256).read_bytes()
+            return await asyncio.to_thread(read_lock, wanted.packages.kind, content)
         finally:
             self._cache.release(blob.sha256)
 

@@ -12,10 +12,9 @@ import aiohttp
 
 from services.runner.cleaning import remove_now
 from services.runner.environments import boxed, npm, python
-from services.runner.environments.failures import Unbuildable
 from services.runner.environments.fetch import fetched
 from services.runner.environments.folder import Manifest, finish, size_bytes, whole
-from services.runner.environments.lockfile import NodeLock, Pins, read_node_lock, read_pins
+from services.runner.environments.lockfile import Lock, NodeLock
 from services.runner.environments.shelf import Shelf
 from services.runner.environments.using import alone
 from services.runner.environments.wanted import BUILT, FETCHED, FOUND, Wanted
@@ -24,8 +23,6 @@ from services.runner.sandbox.box import Sandbox
 from services.runner.urls import Urls
 
 log = logging.getLogger("rgrid.runner")
-
-Lock = Pins | NodeLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +79,6 @@ class Making:
         program, version = wanted.interpreter.program, wanted.interpreter.version
         manifest = Manifest(wanted.recipe, program, version, packages, size_bytes(beside), took_ms)
         finish(beside, manifest, wanted.interpreter)
-
-
-def read_lock(kind: str, lock: bytes) -> Lock:
-    """Raises Unbuildable."""
-    if kind == "node":
-        return read_node_lock(lock)
-    if kind == "python":
-        return read_pins(lock)
-    raise Unbuildable(f"{kind!r} is no kind of environment", "It is python or node.")
-
-
-def count(lock: Lock) -> int:
-    """Of the packages in it; some may be for other machines."""
-    return lock.packages if isinstance(lock, NodeLock) else len(lock.packages)
 
 
 def _empty(folder: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from services.runner.environments.blame import uv_failed
 from services.runner.environments.bytecode import compiled
-from services.runner.environments.failures import Unbuilt
 from services.runner.environments.folder import point, site_packages
 from services.runner.environments.lockfile import Pins
 from services.runner.environments.scripts import move_scripts
@@ -56,8 +55,6 @@ async def make(
 def _place(folder: Path, interpreter: Interpreter, here: Sequence[Interpreter]) -> list[str]:
     """Into it as into any venv; for an interpreter that only boxes have, by what is known of it."""
     if interpreter in here:
-        if not os.access(interpreter.program, os.X_OK):
-            raise Unbuilt(f"{interpreter.program} is gone from the node; start its runner again")
         return ["--python", str(folder / "bin" / "python")]
     own = next(each for each in here if each.runtime == "python")
     system = f"{platform.machine()}-unknown-linux-{'musl' if 'musl' in interpreter.target else 'gnu'}"

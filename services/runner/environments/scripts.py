@@ -21,8 +21,7 @@ def move_scripts(folder: Path, programs: Sequence[str]) -> None:
         first, rest = _first_line(path.read_bytes())
         if any(program.encode() in first for program in programs):
             moved[path.name] = PYTHON + rest
-            _write(path, PYTHON + rest)
-            path.chmod(0o755)
+            _write(path, PYTHON + rest, 0o755)
     for record in folder.glob("lib/python3.*/site-packages/*.dist-info/RECORD") if moved else ():
         if record.is_file() and not record.is_symlink():
             _record(record, moved)
@@ -45,10 +44,11 @@ def _record(path: Path, moved: dict[str, bytes]) -> None:
         if line.startswith(b"../../../bin/") and name in moved:
             digest = base64.urlsafe_b64encode(hashlib.sha256(moved[name]).digest()).rstrip(b"=")
             lines[number] = b"../../../bin/%s,sha256=%s,%d\n" % (name.encode(), digest, len(moved[name]))
-    _write(path, b"".join(lines))
+    _write(path, b"".join(lines), 0o644)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, mode: int) -> None:
     """A new file: the old one may be in the cache of the tool too."""
     path.unlink()
     path.write_bytes(data)
+    path.chmod(mode)

@@ -28,6 +28,7 @@ AT_ITS_START = (
 """What an interpreter or a library looks at when it is loaded: how the names begin."""
 AT_ITS_START_TOO = ("LANG", "LANGUAGE", "TMPDIR")
 THREADS = "_NUM_THREADS"
+IMPORTABLE = ("py", "pyc", "so")
 OF_ONE_RUN = "RGRID_"
 """Variables of the runner that differ from run to run."""
 
@@ -68,9 +69,10 @@ def beside(spec: Spec) -> set[str]:
     """Names of modules that lie beside the script: it would get them rather than those of its interpreter."""
     folder = (spec.folder / spec.argv[1]).parent
     try:
-        return {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208 (names, not paths)
+        names = [name.partition(".") for name in os.listdir(folder)]  # noqa: PTH208 (names, not paths)
     except OSError:
         return set()
+    return {name for name, dot, rest in names if not dot or rest.endswith(IMPORTABLE)}
 
 
 def _python(spec: Spec, here: Iterable[Interpreter]) -> bool:

@@ -97,6 +97,7 @@ def test_a_home_folder_is_not_looked_into(folder, monkeypatch):
             *("DIRECT_REFERENCE", "a (tool.uv.sources)"),
         ),
         ({"requirements.txt": "a @ https://x/y.whl"}, "DIRECT_REFERENCE", "asks for a place instead of a package"),
+        ({"requirements.txt": "numpy @ file:///croot/numpy_1/work"}, "DIRECT_REFERENCE", "a file of one machine"),
         ({"requirements.txt": "git+ssh://git@x/y"}, "DIRECT_REFERENCE", "asks for a place"),
         ({"requirements.txt": "-e git+https://x/y#egg=z"}, "DIRECT_REFERENCE", "asks for a place"),
         ({"requirements.txt": "./missing-1.0.whl"}, "DIRECT_REFERENCE", "asks for a place"),

@@ -78,3 +78,10 @@ def test_a_lock_serves_from_the_oldest_python_on():
     assert [lowest("", ""), lowest(">=3.9", ""), lowest(">=3.13,<4", ""), lowest(">=3.9", "3.12")] == [
         *("3.11", "3.11", "3.13", "3.12"),
     ]
+
+
+def test_the_python_that_pins_come_from_is_asked_for_where_a_node_has_it():
+    assert choose("", "x", "", lambda: ["python3.12", "python3.95"], "3.95") == "3.95"
+    assert choose("<3.90", "x", "", lambda: ["python3.12", "python3.95"], "3.95") == "3.12"
+    assert choose("", "x", "", lambda: HAVE, "3.95") == ""
+    assert choose("", "x", "3.12", never, "3.95") == "3.12" and choose("", "x", "", never, OWN) == ""

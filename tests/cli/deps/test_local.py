@@ -112,3 +112,25 @@ def test_a_package_goes_before_a_module_and_a_compiled_module_is_taken():
 
     tree({"main.py": "import both, fast", "both/__init__.py": "", "both.py": "", f"fast{COMPILED[0]}": ""})
     assert follow()[0] == ["both/__init__.py", f"fast{COMPILED[0]}"]
+
+
+def test_a_script_that_is_a_link_finds_the_modules_beside_its_target():
+    tree({"real/tool.py": "import near", "real/near.py": ""})
+    Path("tool.py").symlink_to("real/tool.py")
+    assert follow("tool.py")[:2] == (["real/near.py"], {})
+
+
+def test_a_script_that_is_too_large_is_not_read(monkeypatch):
+    import cli.deps.local as module
+    from cli.deps.found import found
+
+    monkeypatch.setattr(module, "SOURCE_BYTES_MAX", 10)
+    tree({"main.py": "import numpy, helper", "helper.py": ""})
+    seen = found(Path("main.py"))
+    assert seen.wanted is None and "is larger than" in seen.followed.unread[Path("main.py")]
+
+
+def test_ones_own_search_path_counts_within_the_project(monkeypatch, tmp_path):
+    tree({"jobs/main.py": "import inner, outer", "lib/inner.py": "", str(tmp_path / "elsewhere/outer.py"): ""})
+    monkeypatch.setenv("PYTHONPATH", f"lib:{tmp_path / 'elsewhere'}:")
+    assert follow("jobs/main.py")[:2] == (["lib/inner.py"], {"outer": TOP})

@@ -185,3 +185,11 @@ def test_a_module_in_the_place_of_another_is_there_before_anything_is_loaded(sai
         Path("s.py").write_text(f"import {name}\n")
         Path(f"{name}.py").write_text("")
         assert json.loads(said("run", "s.py", "--dry-run", "--json")[1])["plan"].get("cold") is cold
+
+
+def test_a_script_for_a_newer_python_is_not_judged_by_ours(said):
+    Path("s.py").write_text("# /// script\n# requires-python = '>=3.99'\n# dependencies = []\n# ///\nnew syntax here\n")
+    code, out, err = said("run", "s.py", "--dry-run", "--runtime", "python3.99")
+    assert code == 0 and "python3.99" in out and "s.py goes along unread: it is written for a newer Python" in err
+    Path("s.py").write_text("new syntax here\n")
+    assert said("run", "s.py", "--dry-run")[0] == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.deps.trouble import trouble
+from cli.deps.trouble import newer_python, trouble
 
 NO_ANSWER = "error: No solution found when resolving dependencies\n  cause: "
 OLDER = "  × No solution found when resolving dependencies:\n  ╰─▶ "
@@ -61,6 +61,15 @@ def test_a_complaint_is_understood(said, code, words):
     assert found.code == code, text
     assert [each for each in words if each not in text] == []
     assert "secret" not in text and "\x1b" not in text
+
+
+def test_a_python_that_is_too_old_is_read_off():
+    said = "does not satisfy Python>=3.12 and numpy==2.5.5 depends on Python>=3.12, we can conclude"
+    assert (
+        newer_python(trouble(NO_ANSWER + "Because the requested Python version (>=3.11) " + said, "x", "s.py"))
+        == "3.12"
+    )
+    assert newer_python(trouble("error: x", "x", "s.py")) == ""
 
 
 def test_settings_of_pip_are_not_uvs(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 import cli.deps.locking as locking
 from cli.deps.declared import declared
 from cli.deps.locking import locked
+from cli.deps.newer import locked_from
 from cli.deps.uv import find_uv, settings_hash
 from cli.errors import CliError
 
@@ -101,3 +102,9 @@ def test_without_a_network_it_is_said(monkeypatch):
     with pytest.raises(CliError) as caught:
         lock()
     assert caught.value.code == "INDEX_UNREACHABLE"
+
+
+def test_packages_that_need_a_newer_python_are_locked_for_it():
+    Path("requirements.txt").write_text("numpy==2.5.0\n")
+    answer, python = locked_from(declared(S, ""), S, "3.11")
+    assert (answer.lock.packages, python) == (1, "3.12")

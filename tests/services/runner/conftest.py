@@ -53,6 +53,8 @@ async def chosen(request: pytest.FixtureRequest, folder: Path, groups: Groups | 
     kind = "bubblewrap" if request.param == "warm" else request.param
     if kind == "bubblewrap":
         request.getfixturevalue("needs_bubblewrap")
+    if request.param == "docker":
+        (folder / "images").symlink_to(request.getfixturevalue("known_images"))
     wanted = ContainersWanted(NODES[0] if groups is not None else f"{NODES[0]}-bare")
     choice = await choose(kind, folder, groups, interpreters(), wanted)
     if request.param == "warm":

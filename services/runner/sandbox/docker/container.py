@@ -16,6 +16,20 @@ from services.runner.sandbox.rlimits import FILES_MAX
 WORK = "/work"
 NODE_LABEL, ATTEMPT_LABEL = "rgrid.node", "rgrid.attempt"
 NO_NETWORK = "none"
+MASKED = (
+    *(
+        "/proc/acpi",
+        "/proc/asound",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/sched_debug",
+        "/proc/scsi",
+    ),
+    *("/proc/timer_list", "/proc/timer_stats", "/proc/kallsyms", "/proc/interrupts"),
+    *("/sys/dev", "/sys/firmware", "/sys/fs", "/sys/kernel", "/sys/module", "/sys/power"),
+)
+"""What tells of the machine, and is nobody's business in a container; those that a kernel lacks do no harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,7 @@ def _host(spec: Spec, image: Image, desk: Desk, terms: Terms, network: str) -> d
         "ReadonlyRootfs": True,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges"],
+        "MaskedPaths": list(MASKED),
         "Init": True,
         "IpcMode": "private",
         "Memory": limits.memory_bytes,

@@ -14,10 +14,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.runner.sandbox.docker.entry import as_pairs, as_shell
+from services.runner.sandbox import seccomp_install
+from services.runner.sandbox.docker.entry import FILTER, as_pairs, as_shell
+from services.runner.sandbox.seccomp import program as filter_program
 from services.runner.sandbox.spawn import close_all
 
 MEMORY = Path("/dev/shm")
+INSTALLS = Path(seccomp_install.__file__)
 PIPE_BYTES = 256 * 1024
 
 
@@ -42,6 +45,8 @@ class Desk:
             self.stdout, self.stderr = self._pipe("out"), self._pipe("err")
             self._write(self.desk / "env", as_pairs(env))
             self._write(self.desk / "env.sh", as_shell(env))
+            self._write(self.desk / FILTER, filter_program() or b"")
+            self._write(self.desk / INSTALLS.name, INSTALLS.read_bytes())
             for name, value in secrets.items():
                 self._write(self.secrets / name, value)
         except OSError:

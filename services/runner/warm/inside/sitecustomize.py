@@ -23,7 +23,8 @@ def _begin() -> None:
         if error.name != "sitecustomize":
             raise
     _sys.modules.setdefault("sitecustomize", own)
-    _sys.path_importer_cache.pop("/tmp/zygote", None)
+    for path in [path for path in _sys.path_importer_cache if path.startswith("/tmp/zygote")]:
+        del _sys.path_importer_cache[path]
     serve(control, settings, before)
     if _sys.modules["sitecustomize"] is own:
         del _sys.modules["sitecustomize"]

@@ -28,12 +28,16 @@ class Opened:
 
 
 @pytest.fixture
-async def open_containers(needs_docker: None, tmp_path: Path) -> AsyncIterator[Open]:
-    """`await open_containers(groups=False, images=(...), pulls=False)`; closed in the end."""
+async def open_containers(needs_docker: None, known_images: Path, tmp_path: Path) -> AsyncIterator[Open]:
+    """`await open_containers(groups=False, images=(...), pulls=False)`; closed in the end. `fresh`: nothing is known."""
     opened: list[Docker] = []
     found, _ = find_groups(NODE)
 
-    async def make(*, groups: bool = True, node: str = NODE, folder: Path = tmp_path, **wanted: object) -> Opened:
+    async def make(
+        *, groups: bool = True, node: str = NODE, folder: Path = tmp_path, fresh: bool = False, **wanted: object
+    ) -> Opened:
+        if not fresh and not (folder / "images").exists():
+            (folder / "images").symlink_to(known_images)
         terms = ContainersWanted(node, **wanted)  # type: ignore[arg-type]
         opened.append(await open_docker(terms, folder, found if groups else None))
         return Opened(opened[-1], Boxes(opened[-1], folder))

@@ -57,13 +57,13 @@ async def test_interpreters_come_from_the_images_and_name_them(containers: Opene
 
 
 async def test_an_image_is_asked_once(open_containers: Open, tmp_path: Path) -> None:
-    await open_containers()
+    await open_containers(fresh=True)
     kept = tmp_path / "images" / f"{image_id().removeprefix('sha256:')}.json"
     kept.write_text(kept.read_text().replace("/usr/bin/node", "/usr/bin/nowhere"))
-    again = await open_containers()
+    again = await open_containers(fresh=True)
     assert "/usr/bin/nowhere" in [each.program for each in again.sandbox.interpreters]
     kept.write_text("not json")
-    once_more = await open_containers()
+    once_more = await open_containers(fresh=True)
     assert "/usr/bin/nowhere" not in [each.program for each in once_more.sandbox.interpreters]
 
 

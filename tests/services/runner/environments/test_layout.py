@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,30 @@ async def test_a_second_build_takes_what_the_first_one_fetched(
     _, result = await instant.run("pass", environment=await python(instant, shop.lock("thing", "other")))
     assert result.status == "succeeded"
     assert len(instant.node.environments.kept()) == 2
+
+
+async def test_an_interpreter_that_is_gone_is_named(make_grid: Make, shop: Shop, tmp_path: Path) -> None:
+    grid = await make_grid("process")
+    shop.wheel("thing")
+    environment = await python(grid, shop.lock("thing"))
+    await grid.run("import thing", environment=environment)
+    gone = replace(interpreters()[0], program=str(tmp_path / "gone" / "python3"))
+    grid.sandbox.interpreters = (gone,)
+    grid.node.environments._making = replace(grid.node.environments._making, here=(gone,))
+    _, result = await grid.run("import thing", environment=environment)
+    assert (result.status, result.reason.code) == ("lost", "ENVIRONMENT_UNAVAILABLE")
+    assert f"{gone.program} is gone" in result.reason.message
+
+
+async def test_what_tools_keep_between_builds_is_bounded(make_grid: Make, shop: Shop) -> None:
+    grid = await make_grid("process", environment_bytes_max=1_000_000)
+    for name in ("one", "two"):
+        shop.wheel(name, **{name: f"# {'x' * 2_000_000}\n"})
+        await grid.run(f"import {name}", environment=await python(grid, shop.lock(name)))
+    cache = grid.folder / "environments" / "caches"
+    size = lambda: sum(path.lstat().st_size for path in cache.rglob("*"))  # noqa: E731
+    for _ in range(100):
+        if size() < 1_000_000:
+            break
+        await asyncio.sleep(0.05)
+    assert size() < 1_000_000

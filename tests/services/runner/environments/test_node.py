@@ -85,11 +85,11 @@ GOOD = {"version": "1.0.0", "integrity": "sha512-" + "A" * 86 + "=="}
 @pytest.mark.parametrize(
     ("lock", "word"),
     [
-        (b"no JSON", "cannot be read"),
+        (b"no JSON", "not JSON"),
         (b'{"lockfileVersion": 1, "dependencies": {}}', "version 2 or 3"),
-        (lock_of(thing={"version": "1.0.0", "resolved": "git+ssh://git@somewhere.example/thing.git#0"}), "repository"),
+        (lock_of(thing={"version": "1.0.0", "resolved": "git+ssh://git@somewhere.example/thing.git#0"}), "no hash"),
         (lock_of(thing={"resolved": "../thing", "link": True}), "folder"),
-        (lock_of(thing={**GOOD, "resolved": "file:///etc/thing.tgz"}), "folder"),
+        (lock_of(thing={**GOOD, "resolved": "file:///etc/thing.tgz"}), "registry"),
         (lock_of(thing={"version": "1.0.0", "resolved": "https://somewhere.example/thing.tgz"}), "no hash"),
         (lock_of(**{"../../thing": GOOD}), "folder"),
     ],

@@ -138,10 +138,10 @@ try:
 except OSError as error:
     print(type(error).__name__)
 print(libc.ptrace(16, 1, 0, 0))
-for name in ("mem", "environ", "fd", "root", "cwd"):
+for name in ("mem", "environ", "fd/0", "root", "cwd"):
     try:
         path = f"/proc/1/{name}"
-        os.listdir(path) if name in ("fd", "root", "cwd") else open(path, "rb").read(1)
+        open(path, "rb").read(1) if name in ("mem", "environ") else os.readlink(path)
         print(name)
     except OSError:
         pass
@@ -149,7 +149,7 @@ print("alive", flush=True)
 """
     outcome = await warm.run(code)
     said = outcome.stdout.split("\n")
-    assert "-1" in said and "alive" in said and not {"mem", "environ", "fd", "root", "cwd"} & set(said)
+    assert "-1" in said and "alive" in said and not {"mem", "environ", "fd/0", "root", "cwd"} & set(said)
     assert (await warm.run("print('next')")).warm
 
 
@@ -163,12 +163,12 @@ for change in (os.setuid, os.setgid):
     try:
         change(0)
         print("root")
-    except PermissionError:
+    except OSError:
         pass
 try:
     os.setgroups([0])
     print("groups")
-except PermissionError:
+except OSError:
     pass
 print(os.system("grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status | cut -f2 | sort -u"), flush=True)
 """
