@@ -21,7 +21,7 @@ from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
 from services.runner.environments.budget import shrink
 from services.runner.environments.failures import Unbuilt
-from services.runner.environments.folder import read_manifest, whole
+from services.runner.environments.folder import read_manifest, settle, whole
 from services.runner.environments.lockfile import Lock, read_lock
 from services.runner.environments.making import Making
 from services.runner.environments.shelf import Kept, Shelf
@@ -147,7 +147,16 @@ class Environments:
         event = await self._making.make(wanted, lock, urls)
         if event != FOUND:  # whoever was told that it is here: what there was is gone
             self._telling.dropped(wanted.id, wanted.recipe, "damaged")
+            self._do(self._settle(self._shelf.path(wanted.id)))
         return event
+
+    async def _settle(self, path: Path) -> None:
+        """Not before it is used, and not if it is gone by then."""
+        if (fd := use(path)) is not None:
+            try:
+                await asyncio.to_thread(settle, path)
+            finally:
+                os.close(fd)
 
     def _over(self, environment: str, task: asyncio.Task[str]) -> None:
         if self._tasks.get(environment) is task:

@@ -6,7 +6,8 @@ The manifest is written last, before the folder gets its name; a folder without 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -16,13 +17,16 @@ from services.runner.interpreters import Interpreter
 from services.runtime.plain import from_json, to_json
 
 MANIFEST = "rgrid-environment.json"
-OWN = (MANIFEST, "pyvenv.cfg", "bin/python")
+OWN = (MANIFEST, f"{MANIFEST}.new", "pyvenv.cfg", "bin/python")
 """Files that each node writes for itself: they name its interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a whole environment says of itself. `program` is the interpreter it was made for on this node."""
+    """What a whole environment says of itself. `program` is the interpreter it was made for on this node.
+
+    `life` is that of the machine in which it was made, until all of it is known to be on the disk: then it is empty.
+    """
 
     recipe: Recipe
     program: str
@@ -30,6 +34,7 @@ class Manifest:
     packages: int = 0
     size_bytes: int = 0
     took_ms: int = 0
+    life: str = ""
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -45,6 +50,8 @@ def whole(folder: Path, recipe: Recipe, interpreter: Interpreter) -> Manifest | 
     found = read_manifest(folder)
     if found is None or found.recipe != recipe or found.program != interpreter.program:
         return None
+    if found.life not in ("", life()):
+        return None  # the machine went down before its files were on the disk; some may be empty
     inside = folder / "node_modules" if recipe.kind == "node" else site_packages(folder, interpreter)
     return found if inside.is_dir() and _pointed(folder, recipe, interpreter) else None
 
@@ -53,13 +60,36 @@ def finish(folder: Path, manifest: Manifest, interpreter: Interpreter) -> None:
     """What each node writes for itself; the manifest at last, on disk."""
     if manifest.recipe.kind == "python":
         point(folder, interpreter)
-    (folder / MANIFEST).unlink(missing_ok=True)
-    with open(folder / MANIFEST, "wb", opener=_new) as file:
+    _write_manifest(folder, replace(manifest, life=life()))
+    folder.chmod(0o755)
+
+
+def settle(folder: Path) -> None:
+    """Bring all of it to the disk, so that it outlives the machine's going down. Takes seconds: run it in a thread."""
+    found = read_manifest(folder)
+    if found is not None and found.life:
+        os.sync()
+        _write_manifest(folder, replace(found, life=""))
+
+
+def _write_manifest(folder: Path, manifest: Manifest) -> None:
+    beside = folder / f"{MANIFEST}.new"
+    beside.unlink(missing_ok=True)
+    with open(beside, "wb", opener=_new) as file:
         os.fchmod(file.fileno(), 0o644)
         file.write(to_json(manifest))
         file.flush()
         os.fsync(file.fileno())
-    folder.chmod(0o755)
+    beside.replace(folder / MANIFEST)
+
+
+@cache
+def life() -> str:
+    """Of this machine, from one start to the next."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"
 
 
 def point(folder: Path, interpreter: Interpreter) -> None:

@@ -8,14 +8,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.runner.environments import python as building
-from services.runner.environments.folder import MANIFEST
+from services.runner.environments.folder import MANIFEST, read_manifest
 from services.runner.sandbox.tree import descendants
+from services.runtime.plain import to_json
 from tests.services.runner.environments.conftest import python
 from tests.services.runner.environments.wheels import Shop
 from tests.services.runner.grid import Grid, Make
@@ -94,7 +96,7 @@ os.rename(sys.argv[2], sys.argv[3])
 """
 
 
-@pytest.mark.parametrize("damage", ["manifest", "cut", "interpreter", "packages"])
+@pytest.mark.parametrize("damage", ["manifest", "cut", "interpreter", "packages", "another life"])
 async def test_a_damaged_one_is_never_used(instant: Grid, shop: Shop, builds: list[Path], damage: str) -> None:
     shop.wheel("thing")
     environment = await python(instant, shop.lock("thing"))
@@ -109,8 +111,12 @@ async def test_a_damaged_one_is_never_used(instant: Grid, shop: Shop, builds: li
     elif damage == "interpreter":
         (folder / "bin/python").unlink()
         (folder / "bin/python").symlink_to("/nowhere/python3.11")
-    else:
+    elif damage == "packages":
         (folder / "lib").rename(folder / "gone")
+    if damage == "another life":
+        found = read_manifest(folder)
+        assert found is not None
+        manifest.write_bytes(to_json(replace(found, life="before the power went")))
     instant.archives.clear()
     _, result = await instant.run("print(2)", environment=environment)
     assert result.status == "succeeded"
@@ -214,3 +220,14 @@ async def test_a_run_that_waits_for_its_packages_says_so(
     assert result.status == "succeeded"
     assert grid.log(running, "stdout") == b"42\n"
     assert result.log.chunks == len(grid.chunks[running])
+
+
+async def test_once_it_is_on_the_disk_it_outlives_the_machine_going_down(instant: Grid, shop: Shop) -> None:
+    shop.wheel("thing")
+    await instant.run("pass", environment=await python(instant, shop.lock("thing")))
+    for _ in range(600):
+        if all(not each.manifest.life for each in instant.node.environments.kept()):
+            break
+        await asyncio.sleep(0.05)
+    [kept] = instant.node.environments.kept()
+    assert kept.manifest.life == ""
