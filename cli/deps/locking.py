@@ -7,8 +7,8 @@ import json
 import os
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import CliError
 from ..terminal.formats import count
@@ -17,7 +17,7 @@ from ..wire.grid import home
 from .declared import Declared
 from .expand import expanded
 from .pins import Lock, read_lock
-from .requirements import direct
+from .sound import direct
 from .trouble import trouble
 from .uv import find_uv, identity, settings_hash, uv
 
@@ -29,8 +29,7 @@ OF_PROJECT = ("--no-dev", "--no-emit-project", "--no-emit-local")
 COMPILE = ("--universal", "--generate-hashes", "--no-emit-build-options")
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
+class Locked(NamedTuple):
     """A lock, and whether it was there already (`known`)."""
 
     lock: Lock
