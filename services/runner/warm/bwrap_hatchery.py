@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import os
 import select
 import socket
@@ -17,16 +15,15 @@ from services.runner.sandbox.box import BOX_UID, SECRETS
 from services.runner.sandbox.bubblewrap import WORK, Bubblewrap
 from services.runner.sandbox.cgroup import Group, Groups, empty
 from services.runner.sandbox.rootfs import environment_arguments, network_arguments
-from services.runner.sandbox.seccomp import program as filter_program
 from services.runner.sandbox.spawn import Birth, Child, base_python, close_all, readable
 from services.runner.warm.inside import calls
 from services.runner.warm.inside.stage import FOLDER, FOLDERS, NONE
 from services.runner.warm.key import Key
+from services.runner.warm.program import placed, program, settings_of
 
 ZYGOTE_UID = 64320
 """Who a zygote of root's is on this machine: nobody, and not who the scripts are."""
 MEMORY_BYTES, CPU_MILLIS = 2 * 1024**3, 2000
-INSIDE = Path(__file__).with_name("inside")
 ROOM_BYTES = 256 * 1024
 
 
@@ -81,18 +78,18 @@ class BwrapHatchery:
         control, its_control = _line()
         mounts, its_mounts = (None, None) if self._root else _line()
         settings, quiet = settings_of(imports, nested=not self._root), os.open(os.devnull, os.O_WRONLY)
-        program = {name: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for name, path in _program().items()}
+        files = {name: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for name, path in program().items()}
         group = self._group()
         try:
             inherit = [its_control.fileno(), settings, *([its_mounts.fileno()] if its_mounts else [])]
             argv = [
-                *self._arguments(key, program),
+                *self._arguments(key, files),
                 *(str(fd) for fd in inherit),
                 *([] if its_mounts else [str(NONE)]),
                 key.program,
             ]
             child, inside = await born(
-                Birth(argv, dict(key.variables), quiet, quiet, [*inherit, *program.values()]), group
+                Birth(argv, dict(key.variables), quiet, quiet, [*inherit, *files.values()]), group
             )
         except BaseException:
             for line in (control, mounts):
@@ -102,7 +99,7 @@ class BwrapHatchery:
                 group.remove()
             raise
         finally:
-            close_all(quiet, settings, *program.values())
+            close_all(quiet, settings, *files.values())
             for line in (its_control, its_mounts):
                 if line is not None:
                     line.close()
@@ -115,12 +112,12 @@ class BwrapHatchery:
             return None
         return self._groups.create(f"zygote-{os.getpid()}-{self._count}", Limits(CPU_MILLIS, MEMORY_BYTES))
 
-    def _arguments(self, key: Key, program: dict[str, int]) -> list[str]:
+    def _arguments(self, key: Key, files: dict[str, int]) -> list[str]:
         found = [*self._cold.shell(0), "--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs", "/tmp"]
         found += ["--dir", WORK, *(["--perms", "0755", "--dir", SECRETS] if key.secrets else [])]
         found += environment_arguments(key.environment) if key.environment else []
         found += network_arguments() if key.network else ["--unshare-net"]
-        found += _placed(program)
+        found += placed(files)
         if not self._root:
             found += ["--cap-add", "ALL"]
             self._folders.mkdir(parents=True, exist_ok=True)
@@ -129,42 +126,9 @@ class BwrapHatchery:
         return [*found, "--", *python, str(ZYGOTE_UID), str(BOX_UID)]
 
 
-def settings_of(imports: Sequence[str], *, nested: bool) -> int:
-    """A descriptor from which a zygote reads what it is to be."""
-    settings = {"imports": list(imports), "work": WORK, "nested": nested}
-    settings |= {name: base64.b64encode(each or b"").decode() for name, each in _filters().items()}
-    fd = os.memfd_create("zygote")
-    os.write(fd, json.dumps(settings).encode())
-    return fd
-
-
-def _filters() -> dict[str, bytes | None]:
-    """Of system calls: for scripts, and for the zygote, in which a person's packages run when they are imported."""
-    return {"filter": filter_program(), "own_filter": filter_program(makes_boxes=True)}
-
-
 def _line() -> tuple[socket.socket, socket.socket]:
     """Our end, which does not block, and theirs."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM_BYTES)
     return ours, theirs
-
-
-def _program() -> dict[str, Path]:
-    """What runs in a zygote's box and in no script's, by where it lies there."""
-    files = {f"services/runner/warm/inside/{path.name}": path for path in INSIDE.glob("*.py")}
-    files["sitecustomize.py"] = files.pop("services/runner/warm/inside/sitecustomize.py")
-    files["services/runner/sandbox/seccomp_install.py"] = INSIDE.parent.parent / "sandbox" / "seccomp_install.py"
-    return files
-
-
-def _placed(program: dict[str, int]) -> list[str]:
-    """bwrap's options that copy it into a /tmp that scripts do not see: mounts they would see in their list."""
-    folders = {str(parent) for name in program for parent in Path(name).parents}
-    found: list[str] = []
-    for folder in sorted(folders):
-        found += ["--perms", "0755", "--dir", f"{FOLDER}/{folder}"]
-    for name, fd in program.items():
-        found += ["--perms", "0644", "--file", str(fd), f"{FOLDER}/{name}"]
-    return found

@@ -23,11 +23,12 @@ from services.runner.sandbox.docker.nested import Nested
 from services.runner.sandbox.docker.network import network
 from services.runner.sandbox.docker.resident import LIMITS, Resident, config
 from services.runner.sandbox.docker.sandbox import Docker
-from services.runner.warm.bwrap_hatchery import INSIDE, ZYGOTE_UID, settings_of
+from services.runner.warm.bwrap_hatchery import ZYGOTE_UID
 from services.runner.warm.docker_line import CONTROL, introduced, listening
 from services.runner.warm.inside import calls
 from services.runner.warm.inside.contained import FOLDER
 from services.runner.warm.key import Key
+from services.runner.warm.program import INSIDE, settings_of
 from services.runner.warm.warm import Warm
 
 
