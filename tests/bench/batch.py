@@ -42,9 +42,9 @@ def bare(folder: Path, *command: str) -> float:
     return time.perf_counter() - began
 
 
-def rgrid(grid: GridUnderTest, folder: Path, count: int) -> float:
+def rgrid(grid: GridUnderTest, folder: Path, count: int, *more: str) -> float:
     """Seconds of the whole command; every member must have succeeded."""
-    command = [RGRID, "run", "noop.py", "--batch", "in/*.txt", "--parallel", "2", "-o", "home"]
+    command = [RGRID, "run", "noop.py", "--batch", "in/*.txt", "--parallel", "2", "-o", "home", *more]
     began = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=grid.env, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - began
@@ -61,11 +61,11 @@ def main() -> None:
         warm, folder = Path(name) / "warm", Path(name) / "batch"
         write(warm, WARM_UP)
         write(folder, count)
-        rgrid(grid, warm, WARM_UP)
+        rgrid(grid, warm, WARM_UP, "--cold")
         xargs = bare(folder, "xargs", "-P", "2", "-n", "1", python, "noop.py")
         pids = {part: pid for part, pid in grid.pids.items() if part != "supervisor"}
         before = {part: cpu_seconds(tree(pid)) for part, pid in pids.items()}
-        seconds = rgrid(grid, folder, count)
+        seconds = rgrid(grid, folder, count, "--cold")
         used = {part: (cpu_seconds(tree(pids[part])) - cpu) / count * 1e3 for part, cpu in before.items()}
         ratio = seconds / xargs
         figure(

@@ -41,6 +41,7 @@ def test_the_names_of_benchmarks_are_left_alone() -> None:
         ("RGRID_POSTGRES_DSN", "host=x"),
         ("RGRID_SANDBOX", "podman"),
         ("RGRID_DOCKER_PULL", "always"),
+        ("RGRID_WARM", "perhaps"),
         ("RGRID_DOCKER_RUNTIME", "a b"),
         ("RGRID_NODE_ID", "a.b"),
         ("RGRID_NODE_TYPE", "cx999"),
