@@ -6,6 +6,7 @@ import hashlib
 import os
 import tarfile
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,8 @@ NAME = "environment.tar.zst"
 LEVEL = 3
 WINDOW_BYTES_MAX = 128 * 1024**2
 ENTRIES_MAX = 1_000_000
+WRITERS = 4
+"""The kernel makes the files: several at once."""
 PIECE_BYTES = 1024**2
 MTIME = 315_532_800
 """1980: the beginning of time for zip files, which some packages are made into."""
@@ -80,7 +83,7 @@ def unpack(path: Path, sha256: str, folder: Path, bytes_max: int) -> None:
 
 def _take_all(archive: tarfile.TarFile, source: int, folder: Path) -> None:
     """Folders come before what is in them, and links are made last: nothing is ever written through one."""
-    top, links, folders = os.path.realpath(folder), [], {""}
+    top, files, links, folders = os.path.realpath(folder), [], [], {""}
     for number, info in enumerate(archive):
         name = _checked(info.name, folders)
         if number > ENTRIES_MAX:
@@ -90,11 +93,14 @@ def _take_all(archive: tarfile.TarFile, source: int, folder: Path) -> None:
             os.mkdir(path, 0o755)  # noqa: PTH102 (thousands of them)
             folders.add(name)
         elif info.isreg() and not info.issparse():
-            _write(source, info, path)
+            files.append(info)
         elif info.issym():
             links.append((name, info.linkname))
         else:
             raise BadArchive(f"{name!r} is neither a file nor a folder")
+    with ThreadPoolExecutor(WRITERS) as writers:
+        for _ in writers.map(lambda info: _write(source, info, f"{top}/{info.name}"), files):
+            pass
     for name, goal in links:
         _link(top, name, goal)
 
