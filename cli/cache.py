@@ -42,7 +42,7 @@ def ls(script: str | None = None, gone: bool = False, api_url: str = "", as_json
         return 0
     if not items:
         tell("No built packages are kept." if not script else f"{clean(script)} has needed none lately.")
-        following("rgrid deps SCRIPT")
+        following("rgrid deps show SCRIPT")
         return 0
     head = ("ID", "FOR", "PACKAGES", "SIZE", "BUILT IN", "WHERE", "USED", "BY", "FROM")
     table(head, [row(item) for item in items], right=frozenset({2, 3, 4}), whole=frozenset({0}))

@@ -59,7 +59,7 @@ def show(script: str, requirements: str, allow_builds: bool, renew: bool, as_jso
 def add(script: str, packages: tuple[str, ...], as_json: bool) -> int:
     """Put PACKAGEs into the block at the top of SCRIPT (PEP 723); all else of it stays as it is."""
     from .deps.edit import edit
-    from .deps.requirements import checked as sound
+    from .deps.sound import checked as sound
 
     path = python_script(script)
     wanted = [requirement(each) for each in sound(list(packages), "the command line")]

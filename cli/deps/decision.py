@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import UsageProblem
 from ..terminal.screen import clean
@@ -24,8 +25,7 @@ OTHERS = {
 ENVIRONMENT, TABLE = "your environment", "the table of well-known names"
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(NamedTuple):
     """A package for a module: what is asked of the index (`requirement`), and who said so (`origin`)."""
 
     module: str

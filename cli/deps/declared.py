@@ -16,7 +16,8 @@ from typing import Any
 from ..errors import UsageProblem
 from ..job.config import BLOCK
 from ..terminal.screen import clean
-from .requirements import Requirements, checked, read_requirements, text_of
+from .asked import Requirements
+from .sound import checked, direct, text_of
 from .upward import folders_up, shown
 
 HEAD_CHARS = 4096
@@ -56,6 +57,8 @@ def from_file(path: Path) -> Declared:
         return found
     if path.name.startswith("pylock.") and path.suffix == ".toml":
         return Declared(shown(path), "pylock", path, requires_python=python_of(path))
+    from .requirements import read_requirements
+
     return Declared(shown(path), "requirements", path, read_requirements(path))
 
 
@@ -150,8 +153,6 @@ def check_sources(data: dict[str, Any], where: str) -> None:
     for name, source in sources.items() if isinstance(sources, dict) else ():
         for each in source if isinstance(source, list) else [source]:
             if isinstance(each, dict) and {"git", "url", "path"} & each.keys():
-                from .requirements import direct
-
                 raise direct(where, f"{name} (tool.uv.sources)")
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..errors import UsageProblem
 from ..terminal.screen import clean
+from .asked import Requirements
 from .declared import Declared, in_pyproject, strings, toml
-from .requirements import Requirements, checked
+from .sound import checked
 from .upward import shown
 
 

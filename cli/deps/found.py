@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ..errors import UsageProblem
 from ..terminal.screen import clean
+from .asked import Requirements
 from .decision import ENVIRONMENT, Decision, decide
 from .declared import Declared, block_of, declared
 from .local import Followed, Follower
-from .requirements import Requirements
 from .scan import NESTED, TOP
 from .upward import shown
 

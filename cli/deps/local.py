@@ -6,8 +6,9 @@ import os
 import sys
 from _imp import extension_suffixes
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from .scan import TOP, Import, imports_of
 from .upward import folders_up, root_of
@@ -21,8 +22,7 @@ COMPILED = tuple(extension_suffixes())
 FIXED = frozenset(sys.builtin_module_names) | EARLY
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """A module from outside: who imports it, in which line, how badly (`scan.TOP` ...), and `names` of it."""
 
     module: str
@@ -135,7 +135,7 @@ class Follower:
             names = dict.fromkeys([*(known.names if known else ()), *each.names])
             self.needed[key] = Need(each.module, path, each.line, need, each.unless, tuple(names))
         else:
-            self.needed[key] = replace(known, names=tuple(dict.fromkeys([*known.names, *each.names])))
+            self.needed[key] = known._replace(names=tuple(dict.fromkeys([*known.names, *each.names])))
 
 
 def inside(root: Path, each: Import, *, regular: bool) -> list[Path]:

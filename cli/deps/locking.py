@@ -7,8 +7,8 @@ import json
 import os
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import CliError
 from ..terminal.formats import count
@@ -17,19 +17,19 @@ from ..wire.grid import home
 from .declared import Declared
 from .expand import expanded
 from .pins import Lock, read_lock
-from .requirements import direct
+from .sound import direct
 from .trouble import trouble
 from .uv import find_uv, identity, settings_hash, uv
 
 FORM = 1
 """Of the cached files; another number, and none of the old ones is read."""
-EXPORT = ("--frozen", "--offline", "--no-annotate", "--no-header")
+QUIET = ("--quiet", "--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links")
+EXPORT = ("--frozen", "--offline")
 OF_PROJECT = ("--no-dev", "--no-emit-project", "--no-emit-local")
-COMPILE = ("--universal", "--generate-hashes", "--no-annotate", "--no-header")
+COMPILE = ("--universal", "--generate-hashes", "--no-emit-build-options")
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
+class Locked(NamedTuple):
     """A lock, and whether it was there already (`known`)."""
 
     lock: Lock
@@ -83,13 +83,13 @@ def resolved(
     folder = Path(os.path.abspath(wanted.path.parent))  # noqa: PTH100
     if wanted.form != "requirements":
         which = ["--script", str(script.absolute())] if wanted.form == "script.lock" else [*OF_PROJECT]
-        done = uv(program, ["export", "--quiet", *EXPORT, *which], project_of(wanted, script))
+        done = uv(program, ["export", *QUIET, *EXPORT, *which], project_of(wanted, script))
     else:
         only = [] if builds else ["--only-binary", ":all:"]
         with tempfile.TemporaryDirectory(prefix="rgrid-lock-") as at:
             Path(at, "in.txt").write_text("".join(line + "\n" for line in asked), "utf-8")
             Path(at, "constraints.txt").write_text("".join(line + "\n" for line in constraints), "utf-8")
-            words = ["pip", "compile", "--quiet", *COMPILE, *only, "--python-version", python]
+            words = ["pip", "compile", *QUIET, *COMPILE, *only, "--python-version", python]
             words += ["--constraints", str(Path(at, "constraints.txt"))] if constraints else []
             done = uv(program, [*words, str(Path(at, "in.txt"))], folder)
     if done.returncode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .installed import normal
 
@@ -15,8 +15,7 @@ PIN = re.compile(
 HASH = re.compile(r"--hash[=\s]\s*(\w+):([0-9a-fA-F]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(NamedTuple):
     """One version of a package, where `marker` holds; `hashes` are SHA-256."""
 
     name: str
@@ -29,8 +28,7 @@ class Pin:
         return " \\\n".join([head, *(f"    --hash=sha256:{each}" for each in self.hashes)]) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(NamedTuple):
     """All packages of an environment."""
 
     pins: tuple[Pin, ...]

@@ -9,7 +9,7 @@ from ..errors import UsageProblem
 from ..terminal.screen import clean
 from .declared import toml
 from .pins import Lock, Pin, lock_of
-from .requirements import direct
+from .sound import direct
 from .upward import shown
 
 

@@ -6,6 +6,7 @@ import ast
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .conditions import catching, dotted, gives_up, of_version, suppresses, truth
 
@@ -14,8 +15,7 @@ TOP, NESTED, OPTIONAL = 2, 1, 0
 BY_NAME = ("importlib.import_module", "import_module", "__import__")
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """`import module`, or `from module import names` (`level`: how many dots stand before it)."""
 
     module: str

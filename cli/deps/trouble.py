@@ -8,7 +8,7 @@ import re
 from ..errors import CliError, UsageProblem
 from ..terminal.screen import clean
 from .known import near
-from .requirements import hidden
+from .sound import hidden
 
 LINES_MAX = 6
 NOT_THERE = re.compile(

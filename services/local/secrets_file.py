@@ -42,7 +42,7 @@ def load_secrets(home: Home) -> tuple[Secrets, str]:
         aside = home.secrets.with_name("secrets.json.broken")
         home.secrets.replace(aside)
         note = f"secrets.json was damaged: it is now {aside}, new secrets were generated and a new key issued."
-        note += " What rgrid secret has stored cannot be read without the old file: set it again."
+        note += " The values of secrets cannot be read without the old file: set them again."
     made = Secrets(_password(), _password(), secrets.token_hex(32), secrets.token_hex(32), new_key())
     return save(home, made), note
 

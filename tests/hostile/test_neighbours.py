@@ -32,7 +32,7 @@ ATTACKS = [
         args=("{runner}",),
     ),
     tries(
-        "process 1 of its box",
+        "process one of a box, who is not the script's own",
         "libc('ptrace', 16, 1, None, None) == 0",
         "read('/proc/1/environ')",
         "os.listdir('/proc/1/root/')",

@@ -117,14 +117,15 @@ def expectation(api: Api, body: dict[str, Any], runs: int) -> dict[str, Any]:
 
 def tell(batch: Batch, sent: Sent) -> None:
     """`● submitted   batch_7f3k2m · 2,000 runs · script known · 2,000 inputs (34 MB), 12 uploaded · 3 shared files known`"""
+    packages = batch.shared.packages
     known = "uploaded" if batch.script_blob.sha256 in sent.uploaded else "known"
     words = [str(sent.answer["id"]), count(len(batch.items), "run"), f"script {known}"]
     if batch.members.blobs:
         words.append(arrived(batch.members.blobs, sent.uploaded))
     if batch.shared_blobs:
         words.append(arrived(list(batch.shared_blobs.values()), sent.uploaded, "shared file"))
-    state("busy", "submitted", " · ".join([*words, batch.shared.packages.words]))
-    batch.shared.packages.told()
+    state("busy", "submitted", " · ".join([*words, *([packages.words] if packages.count else [])]))
+    packages.told()
 
 
 def left(answer: dict[str, Any], options: Mapping[str, Any], as_json: bool) -> int:

@@ -52,6 +52,10 @@ async def choose(
     Raises Unavailable when docker or bubblewrap is demanded and does not work here, and when one of them is too slow to tell.
     """
     _keep_descriptors()
+    if wanted != "docker" and containers.traces().exists():
+        from services.runner.sandbox.docker.sweeping import sweep
+
+        await sweep(containers.node)
     if groups is None:
         # so that the first process of a box is ours to wait for, which is how its usage is learned without groups
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)

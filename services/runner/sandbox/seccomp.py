@@ -19,6 +19,7 @@ from services.runner.sandbox.seccomp_calls import (
     MACHINES,
     NEW_NAMESPACES,
     NEW_TIME,
+    OF_BOXES,
     OF_NEIGHBOURS,
     PERSONALITIES,
     PERSONALITY,
@@ -39,15 +40,16 @@ Instruction = tuple[int, int, int, int]
 
 
 @cache
-def program(shared: bool = False, machine: str = "") -> bytes | None:
+def program(shared: bool = False, machine: str = "", makes_boxes: bool = False) -> bytes | None:
     """An array of `struct sock_filter` for this machine (or `machine`); None where its calls are not known.
 
-    `shared`: for scripts beside which others run in the same box; they are not to look into one another.
+    `shared`: for scripts beside which others run in the same box; they are not to look into one another. `makes_boxes`:
+    for a program that is to make namespaces and mounts of its own.
     """
     machine = machine or platform.machine()
     if machine not in MACHINES:
         return None
-    verdicts = _verdicts(list(MACHINES).index(machine), shared)
+    verdicts = _verdicts(list(MACHINES).index(machine), shared, makes_boxes)
     found = [(LOAD, 0, 0, ARCHITECTURE), (EQUAL, 1, 0, MACHINES[machine]), _answer(END), (LOAD, 0, 0, NUMBER)]
     found += _tree(_stretches(verdicts))
     return b"".join(struct.pack("=HBBI", *each) for each in found)
@@ -72,12 +74,15 @@ ALLOWED, REFUSED_RIGHT, NOT_THERE = (
 )
 
 
-def _verdicts(column: int, shared: bool) -> dict[int, list[Instruction]]:
+def _verdicts(column: int, shared: bool, makes_boxes: bool) -> dict[int, list[Instruction]]:
     """What is done about a call, by number, unless it is allowed."""
     names = {**REFUSED, **(OF_NEIGHBOURS if shared else {})}
+    if makes_boxes:
+        names = {name: both for name, both in names.items() if name not in OF_BOXES}
     found = {number: REFUSED_RIGHT for both in names.values() if (number := both[column]) is not None}
-    found[CLONE[column]] = _bits(0, NEW_NAMESPACES)
-    found[UNSHARE[column]] = _bits(0, NEW_NAMESPACES | NEW_TIME)
+    if not makes_boxes:
+        found[CLONE[column]] = _bits(0, NEW_NAMESPACES)
+        found[UNSHARE[column]] = _bits(0, NEW_NAMESPACES | NEW_TIME)
     found[IOCTL[column]] = _values(1, TERMINAL_TRICKS, REFUSED_RIGHT, ALLOWED)
     found[PERSONALITY[column]] = _values(0, PERSONALITIES, ALLOWED, REFUSED_RIGHT)
     found[CLONE3[column]] = found[YOUNGEST + 1] = NOT_THERE

@@ -84,6 +84,9 @@ OF_NEIGHBOURS: dict[str, tuple[int | None, int | None]] = {
 }
 """Looking into other processes: harmless in a box of one's own (debuggers, MPI), not where several share one."""
 
+OF_BOXES = ("mount", "move_mount", "setns")
+"""What a box is made with, beside new namespaces."""
+
 CLONE, UNSHARE, CLONE3 = (56, 220), (272, 97), (435, 435)
 IOCTL, PERSONALITY = (16, 29), (135, 92)
 

@@ -131,11 +131,16 @@ class BwrapHatchery:
 
 def settings_of(imports: Sequence[str], *, nested: bool) -> int:
     """A descriptor from which a zygote reads what it is to be."""
-    calls_filter = base64.b64encode(filter_program() or b"").decode()
-    settings = {"imports": list(imports), "work": WORK, "filter": calls_filter, "nested": nested}
+    settings = {"imports": list(imports), "work": WORK, "nested": nested}
+    settings |= {name: base64.b64encode(each or b"").decode() for name, each in _filters().items()}
     fd = os.memfd_create("zygote")
     os.write(fd, json.dumps(settings).encode())
     return fd
+
+
+def _filters() -> dict[str, bytes | None]:
+    """Of system calls: for scripts, and for the zygote, in which a person's packages run when they are imported."""
+    return {"filter": filter_program(), "own_filter": filter_program(makes_boxes=True)}
 
 
 def _line() -> tuple[socket.socket, socket.socket]:

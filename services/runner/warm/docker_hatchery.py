@@ -8,14 +8,13 @@ import os
 import select
 import shutil
 import socket
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 from aiodocker.containers import DockerContainer
 
 from services.runner.interpreters import Interpreter
-from services.runner.sandbox.box import BOX_UID, StartFailed
+from services.runner.sandbox.box import StartFailed
 from services.runner.sandbox.cgroup import Groups
 from services.runner.sandbox.docker import engine
 from services.runner.sandbox.docker.container import NO_NETWORK
@@ -24,15 +23,12 @@ from services.runner.sandbox.docker.nested import Nested
 from services.runner.sandbox.docker.network import network
 from services.runner.sandbox.docker.resident import LIMITS, Resident, config
 from services.runner.sandbox.docker.sandbox import Docker
-from services.runner.sandbox.spawn import readable
 from services.runner.warm.bwrap_hatchery import INSIDE, ZYGOTE_UID, settings_of
+from services.runner.warm.docker_line import CONTROL, introduced, listening
 from services.runner.warm.inside import calls
-from services.runner.warm.inside.contained import FOLDER, MAPPED, UNSHARED
+from services.runner.warm.inside.contained import FOLDER
 from services.runner.warm.key import Key
 from services.runner.warm.warm import Warm
-
-START_SECONDS = 30.0
-CONTROL = "control"
 
 
 class Contained:
@@ -80,7 +76,7 @@ class DockerHatchery:
         folder = desks(containers.node) / name
         async with contextlib.AsyncExitStack() as undo:
             undo.callback(shutil.rmtree, folder, True)
-            listener = undo.enter_context(_listener(folder))
+            listener = undo.enter_context(listening(folder))
             nested = containers.group(name, LIMITS)
             if nested is not None:
                 undo.callback(nested.remove)
@@ -89,7 +85,7 @@ class DockerHatchery:
             who = Resident(name, argv, ZYGOTE_UID, folder, dict(key.variables), _parts(), key.environment, where)
             container = await containers.begun(config(who, image, containers.terms, self._cold.security), name)
             undo.push_async_callback(container.delete, force=True, v=True)
-            control = await _greeted(listener, settings_of(imports, nested=False))
+            control = await introduced(listener, settings_of(imports, nested=False))
             undo.pop_all()
         listener.close()
         (folder / CONTROL).unlink()
@@ -112,48 +108,6 @@ def warm_containers(cold: Docker, groups: Groups | None) -> Warm | Docker:
     found = WarmContainers(cold, DockerHatchery(cold), groups)
     found._containers = cold
     return found
-
-
-def _listener(folder: Path) -> socket.socket:
-    """Where the zygote calls: a socket in a folder of its own, which nobody else can use."""
-    folder.parent.mkdir(mode=0o700, exist_ok=True)
-    folder.mkdir(mode=0o755)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        listener.bind(f"/proc/self/fd/{place}/{CONTROL}")  # paths of sockets are short
-    finally:
-        os.close(place)
-    path = folder / CONTROL
-    path.chmod(0o600)
-    os.chown(path, ZYGOTE_UID, ZYGOTE_UID)
-    listener.listen(1)
-    listener.setblocking(False)
-    return listener
-
-
-async def _greeted(listener: socket.socket, settings: int) -> socket.socket:
-    """The line to the zygote, whose namespaces have users from now on. Raises OSError, TimeoutError."""
-    control: socket.socket | None = None
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            control, _ = await asyncio.get_running_loop().sock_accept(listener)
-            control.setblocking(False)
-            pid, *_ = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-            socket.send_fds(control, [b"settings"], [settings])
-            await readable(control.fileno())
-        if control.recv(16) != UNSHARED:
-            raise OSError("the container may not make namespaces")
-        for name in ("uid_map", "gid_map"):
-            Path(f"/proc/{pid}/{name}").write_text(f"0 {ZYGOTE_UID} 1\n{BOX_UID} {BOX_UID} 1\n")
-        control.send(MAPPED)
-    except BaseException:
-        if control is not None:
-            control.close()
-        raise
-    finally:
-        os.close(settings)
-    return control
 
 
 def _parts() -> dict[str, Path]:

@@ -108,3 +108,9 @@ def test_packages_that_need_a_newer_python_are_locked_for_it():
     Path("requirements.txt").write_text("numpy==2.5.0\n")
     answer, python = locked_from(declared(S, ""), S, "3.11")
     assert (answer.lock.packages, python) == (1, "3.12")
+
+
+def test_settings_of_uv_that_would_name_hosts_are_overruled():
+    Path("uv.toml").write_text("[pip]\nemit-index-url = true\nemit-build-options = true\nemit-find-links = true\n")
+    Path("requirements.txt").write_text("six==1.17.0\n")
+    assert lock().lock.text().startswith("six==1.17.0 ")

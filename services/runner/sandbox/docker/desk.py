@@ -15,18 +15,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from services.runner.sandbox import seccomp_install
+from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.docker.entry import FILTER, as_pairs, as_shell
 from services.runner.sandbox.seccomp import program as filter_program
 from services.runner.sandbox.spawn import close_all
 
-MEMORY = Path("/dev/shm")
 INSTALLS = Path(seccomp_install.__file__)
 PIPE_BYTES = 256 * 1024
 
 
 def desks(node: str) -> Path:
     """Where the desks of a node stand; `node` differs between two grids on one machine."""
-    return MEMORY / f"rgrid-{node}"
+    return ContainersWanted(node).traces()
 
 
 class Desk:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import secrets
 import shutil
 from pathlib import Path
@@ -18,6 +17,7 @@ from services.runner.sandbox.docker import refused
 from services.runner.sandbox.docker.containers import Containers
 from services.runner.sandbox.docker.engine import FAILURES, NOT_FOUND
 from services.runner.sandbox.docker.image import ASK_PYTHON, QUESTIONS, Image, Kept, answered, unasked
+from services.runner.sandbox.docker.names import REFERENCE, by_version, with_tag
 from services.runner.sandbox.spawn import close_all
 
 REPOSITORIES = ("rgrid/python", "rgrid/node")
@@ -25,10 +25,6 @@ REPOSITORIES = ("rgrid/python", "rgrid/node")
 ASK_LIMITS = Limits(cpu_millis=1000, memory_bytes=512 * 1024**2, timeout_seconds=30, disk_bytes=1024**2)
 ANSWER_BYTES_MAX = 64 * 1024
 PULL_SECONDS = 30 * 60.0
-REFERENCE = re.compile(
-    r"(?:[A-Za-z0-9][\w.:-]*/)*[A-Za-z0-9][\w.-]*(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?|sha256:[0-9a-f]{64}"
-)
-"""Names of images: nothing else gets into a path of the engine's API."""
 
 
 class Images:
@@ -78,7 +74,7 @@ class Images:
             raise refused.not_here(name)
         try:
             async with asyncio.timeout(PULL_SECONDS):
-                await self._client.images.pull(_with_tag(name))
+                await self._client.images.pull(with_tag(name))
         except FAILURES as error:
             raise refused.not_pulled(name, error) from error
         return await self._client.images.inspect(name)
@@ -87,7 +83,7 @@ class Images:
         """Newest version first."""
         found = await self._client.images.list(filters={"reference": list(REPOSITORIES)})
         names = [tag for each in found for tag in each.get("RepoTags") or ()]
-        return sorted(names, key=_order)
+        return sorted(names, key=by_version)
 
     async def _known(self, image: Image, machine: str) -> Image:
         """With what is in it: looked up by its digest, or asked, once however many want to know."""
@@ -143,13 +139,3 @@ def _read(fd: int) -> str:
         return os.read(fd, ANSWER_BYTES_MAX).decode(errors="replace")
     except OSError:
         return ""
-
-
-def _order(name: str) -> tuple[str, list[int]]:
-    repository, _, tag = name.rpartition(":")
-    return repository, [-int(part) for part in tag.split(".") if part.isdigit()]
-
-
-def _with_tag(name: str) -> str:
-    """Without one the engine would fetch all there are."""
-    return name if "@" in name or ":" in name.rpartition("/")[2] else f"{name}:latest"

@@ -42,7 +42,7 @@ def born(settings: dict[str, Any], fds: list[int], places: list[int]) -> None:
         if not runner.recv(1):
             os._exit(0)
         if not settings["nested"]:
-            script.filtered(settings)
+            script.filtered(settings["filter"])
         child = os.fork()
     except BaseException as error:
         runner.send(json.dumps({"failed": str(error)}).encode())
@@ -56,7 +56,7 @@ def born(settings: dict[str, Any], fds: list[int], places: list[int]) -> None:
     for fd in (out, err, order_fd, tree, *doors):
         os.close(fd)
     if settings["nested"]:
-        script.filtered(settings)
+        script.filtered(settings["filter"])
     _watch(child, runner)
 
 

@@ -23,7 +23,7 @@ def become(order: dict[str, Any], settings: dict[str, Any], out: int, err: int, 
         os.umask(0o022)
         _without_rights(order["uid"], settings["nested"])
         if settings["nested"]:
-            filtered(settings)
+            filtered(settings["filter"])
         _variables(order["env"])
         _fresh_seeds()
         _fresh_main()
@@ -36,10 +36,10 @@ def become(order: dict[str, Any], settings: dict[str, Any], out: int, err: int, 
         os._exit(127)
 
 
-def filtered(settings: dict[str, Any]) -> None:
+def filtered(calls_filter: str) -> None:
     """From here on without the system calls that no honest script needs; it cannot be undone."""
-    if settings["filter"]:
-        seccomp_install.install(base64.b64decode(settings["filter"]))
+    if calls_filter:
+        seccomp_install.install(base64.b64decode(calls_filter))
 
 
 def _streams(out: int, err: int) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 
-from services.runner.warm.inside import birth, calls, names, warming
+from services.runner.warm.inside import birth, calls, names, script, warming
 
 FDS_MAX = 16
 ORDER = b"fork"
@@ -25,6 +25,7 @@ def serve(control_fd: int, settings_fd: int, before: set[str]) -> None:
     calls.drop_bounding_set()
     control = socket.socket(fileno=control_fd)
     own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    script.filtered(settings["own_filter"])
     hello = warming.warm(settings["imports"], before)
     for name in [name for name in sys.modules if name == "services" or name.startswith("services.")]:
         del sys.modules[name]

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from services.runner.interpreters import interpreters
 from services.runner.sandbox.box import BOX_UID, PIDS_MAX, StartFailed
+from services.runner.sandbox.choose import choose
+from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.docker.desk import desks
 from services.runner.sandbox.docker.network import why_open
 from services.runner.sandbox.spawn import readable
@@ -187,6 +190,13 @@ async def test_leftovers_of_an_earlier_life_are_swept_and_those_of_other_nodes_a
     assert first.gone() and not second.gone()
     await finish(first, end=True)
     await finish(second, end=True)
+
+
+async def test_leftovers_are_swept_by_a_life_that_runs_no_containers(containers: Opened, tmp_path: Path) -> None:
+    left = await containers.boxes.start("import time; time.sleep(1000)")
+    choice = await choose("process", tmp_path, None, interpreters(), ContainersWanted(NODE))
+    assert of_node() == [] and choice.sandbox.kind == "process"
+    await finish(left, end=True)
 
 
 async def test_nothing_is_left_of_a_run(containers: Opened) -> None:

@@ -15,7 +15,7 @@ from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import ImageRefused, Spec
 from services.runner.sandbox.docker.engine import NoEngine, socket_of
 from services.runner.sandbox.docker.image import Image, Kept, answered
-from services.runner.sandbox.docker.images import REFERENCE
+from services.runner.sandbox.docker.names import REFERENCE
 from services.runner.sandbox.docker.refused import not_pulled
 from tests.fixtures.docker import PYTHON_IMAGE, docker, image_id
 from tests.services.runner.boxes import finish

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import signal
 from pathlib import Path
 
 import pytest
 
+from services.runner.sandbox.seccomp_calls import REFUSED
 from services.runner.warm import nest as nests
 from services.runner.warm import zygote as zygotes
 from services.runner.warm.warm import Warm
@@ -23,8 +25,8 @@ def only(warm: Warm) -> Zygote:
 
 
 async def pid_of_zygote(warm: Warm) -> int:
-    """The process below bwrap, T and its first that waits for orders."""
-    child = only(warm).process._child.pid  # type: ignore[attr-defined]
+    """The last in the chain below bwrap: it waits for orders, or a script runs below it."""
+    child = only(warm).process._process._child.pid  # type: ignore[attr-defined]
     while below := Path(f"/proc/{child}/task/{child}/children").read_text().split():
         child = int(below[0])
     return child
@@ -135,6 +137,22 @@ async def test_a_module_that_cannot_be_imported_is_the_scripts_affair(warm: Scri
     assert outcome.stderr.endswith("RuntimeError: broken\n")
 
 
+async def test_packages_make_namespaces_at_most_while_they_are_imported(warm: Scripts, environment: Path) -> None:
+    """In a zygote's own user namespace; the rest of what scripts are refused, they are refused, too."""
+    calls = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+found = [libc.syscall(number, 0, 0, 0, 0, 0) for number in NUMBERS], os.listdir('/work'), os.path.exists('/tmp/attempts')
+found += tuple(line.split()[1] for line in open('/proc/self/status') if line.startswith(('NoNew', 'Seccomp:')))
+"""
+    numbers = [
+        REFUSED[name][platform.machine() != "x86_64"] for name in ("bpf", "io_uring_setup", "keyctl", "open_tree")
+    ]
+    (environment / "lib/site/curious.py").write_text(calls.replace("NUMBERS", str(numbers)))
+    outcome = await warm.run("import curious; print(curious.found)", **using(environment, "curious"))
+    assert (outcome.stdout, outcome.warm) == ("([-1, -1, -1, -1], [], False, '1', '2')\n", True)
+
+
 async def test_a_module_that_ends_its_interpreter(warm: Scripts, environment: Path) -> None:
     outcome = await warm.run("print('cold')", **using(environment, "leaves"))
     assert (outcome.stdout, outcome.warm) == ("cold\n", False)
@@ -161,7 +179,7 @@ async def test_a_run_that_ends_with_its_zygote_did_not_fail_by_itself(warm: Scri
 
 async def pid_of_zygote_above(warm: Warm) -> int:
     """bwrap itself, so that all below it dies."""
-    return only(warm).process._child.pid  # type: ignore[attr-defined,no-any-return]
+    return only(warm).process._process._child.pid  # type: ignore[attr-defined,no-any-return]
 
 
 async def test_a_zygote_that_hangs_costs_time_and_nothing_else(
@@ -234,5 +252,5 @@ async def test_its_end_leaves_nothing(warm: Scripts, nest_of: Warm) -> None:
     await until_said(running, b"ready")
     pid = await pid_of_zygote(nest_of)
     await nest_of.close()
-    assert not Path(f"/proc/{pid}").exists()
     assert (await finish(running)).gone
+    assert not Path(f"/proc/{pid}").exists()
