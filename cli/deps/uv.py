@@ -70,7 +70,7 @@ def settings_hash(folder: Path) -> str:
             digest.update(f"{name}={os.environ[name]}\0".encode("utf-8", "surrogateescape"))
     own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv/uv.toml"
     for path in (own, Path("/etc/uv/uv.toml"), *(each / "uv.toml" for each in folders_up(folder))):
-        if path.is_file():
+        if os.access(path, os.R_OK):
             digest.update(path.read_bytes() + b"\0")
     for path in (each / "pyproject.toml" for each in folders_up(folder)):
         if path.is_file() and b"[tool.uv" in (text := path.read_bytes()):

@@ -28,6 +28,7 @@ if os.fork() == 0:
 print("up", flush=True)
 time.sleep(600)
 """
+BLOCK = '# /// script\n# dependencies = ["six==1.17.0"]\n# ///\n'
 USES = """
 import time
 held = bytearray(200 << 20)
@@ -118,7 +119,7 @@ def nobody(ordinary: OrdinaryUser) -> Iterator[Somebody]:
     desk.mkdir()
     user = pwd.getpwnam("nobody")
     os.chown(desk, user.pw_uid, user.pw_gid)
-    yield Somebody(lambda *arguments: ordinary.python(*RGRID, *arguments), desk)
+    yield Somebody(lambda *arguments: ordinary.python(*RGRID, *arguments, HOME=str(desk)), desk)
     assert ordinary.python("-m", "services.local", "down").returncode == 0
 
 
@@ -154,3 +155,13 @@ def test_without_a_sandbox_it_works_and_the_person_is_told_once(
     grid.kill("runner", signal.SIGKILL)
     assert grid.rgrid("wait", detached.stdout.strip()).returncode == 0
     assert left_of(marker) == ""
+
+
+@requires("ordinary-user")
+@requires("bubblewrap")
+def test_an_ordinary_user_gets_packages(nobody: Somebody) -> None:
+    """Made by nobody, shown to a box by nobody; the second run finds them."""
+    for number in (1, 2):
+        done, doc = nobody.run(f"{BLOCK}import six\nprint(six.__file__, {number})\n")
+        assert (done.returncode, doc["status"]) == (0, "succeeded"), done.stderr
+        assert done.stdout.startswith("/env/lib/") and done.stdout.endswith(f" {number}\n")

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from services.runner.download import Downloads
 from services.runner.environments.budget import shrink
 from services.runner.environments.failures import Unbuilt
 from services.runner.environments.folder import read_manifest, settle, whole
+from services.runner.environments.held import Held
 from services.runner.environments.lockfile import Lock, read_lock
 from services.runner.environments.making import Making
+from services.runner.environments.shared import Shared
 from services.runner.environments.shelf import Kept, Shelf
 from services.runner.environments.telling import Telling
 from services.runner.environments.using import alone, use
@@ -42,27 +45,6 @@ TRIES_MAX = 5
 """So often it may be thrown away between its making and its use; that is more than chance."""
 
 
-class Held:
-    """An environment in use: `path` stays as it is until `close`."""
-
-    def __init__(self, path: Path, fd: int, told: asyncio.Task[None] | None, closed: Callable[[], None]) -> None:
-        self.path, self._fd, self._told, self._closed = path, fd, told, closed
-
-    async def settled(self, seconds: float) -> None:
-        """The control plane knows of it, and has its archive; or that took longer than `seconds`."""
-        if self._told is not None:
-            await asyncio.wait((self._told,), timeout=seconds)
-
-    def close(self) -> None:
-        """The attempt is over."""
-        if self._told is not None:
-            self._told.cancel()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-            self._closed()
-
-
 class Environments:
     """`bytes_max` is the disk budget."""
 
@@ -71,8 +53,7 @@ class Environments:
     ) -> None:
         self._making, self._telling, self._shelf, self._bytes_max = making, telling, making.shelf, bytes_max
         self._cache, self._downloads = cache, downloads
-        self._tasks: dict[str, asyncio.Task[str]] = {}
-        self._askers: dict[str, int] = {}
+        self._shared = Shared()
         self._doomed: dict[str, str] = {}
         self._chores: set[asyncio.Task[None]] = set()
 
@@ -100,7 +81,7 @@ class Environments:
                 os.close(fd)
             lock = await self._lock(wanted, urls)
             making(lock.packages)
-            event = await self._made(wanted, lock, urls)
+            event = await self._shared.done(wanted.id, partial(self._make, wanted, lock, urls))
         raise Unbuilt("it is thrown away again and again before it can be used")
 
     def forget(self, environments: tuple[str, ...], reason: str) -> None:
@@ -127,22 +108,6 @@ class Environments:
         finally:
             self._cache.release(blob.sha256)
 
-    async def _made(self, wanted: Wanted, lock: Lock, urls: Urls) -> str:
-        """Share the making with all who ask meanwhile; it goes on as long as one of them wants it."""
-        task = self._tasks.get(wanted.id)
-        if task is None:
-            task = self._tasks[wanted.id] = asyncio.create_task(self._make(wanted, lock, urls))
-            task.add_done_callback(lambda done: self._over(wanted.id, done))
-        self._askers[wanted.id] = self._askers.get(wanted.id, 0) + 1
-        try:
-            return await asyncio.shield(task)
-        finally:
-            self._askers[wanted.id] -= 1
-            if not self._askers[wanted.id]:
-                del self._askers[wanted.id]
-                if self._tasks.get(wanted.id) is task and task.cancel():
-                    del self._tasks[wanted.id]
-
     async def _make(self, wanted: Wanted, lock: Lock, urls: Urls) -> str:
         event = await self._making.make(wanted, lock, urls)
         if event != FOUND:  # whoever was told that it is here: what there was is gone
@@ -157,12 +122,7 @@ class Environments:
                 await asyncio.to_thread(settle, path)
             finally:
                 os.close(fd)
-
-    def _over(self, environment: str, task: asyncio.Task[str]) -> None:
-        if self._tasks.get(environment) is task:
-            del self._tasks[environment]
-        if not task.cancelled():
-            task.exception()
+                self._released(path.name)
 
     async def _forget(self, environment: str, reason: str) -> None:
         async with alone(self._shelf.lock(environment)):

@@ -10,8 +10,8 @@ import aiohttp
 
 from domain.errors import RgridError
 from services.runner.environments.failures import Unbuildable
-from services.runner.environments.pack import BadArchive, unpack
 from services.runner.environments.tidy import tidy
+from services.runner.environments.unpack import BadArchive, unpack
 from services.runner.urls import Urls
 
 log = logging.getLogger("rgrid.runner")

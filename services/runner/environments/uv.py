@@ -75,6 +75,6 @@ def config_arguments(environ: Mapping[str, str]) -> list[str]:
         return []
     own = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config")
     for path in (own / "uv" / "uv.toml", Path("/etc/uv/uv.toml")):
-        if path.is_file():
+        if os.access(path, os.R_OK):
             return ["--config-file", str(path)]
     return ["--no-config"]

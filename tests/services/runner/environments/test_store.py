@@ -13,7 +13,8 @@ import pytest
 import zstandard
 
 from services.runner.environments import python as building
-from services.runner.environments.pack import BadArchive, pack, unpack
+from services.runner.environments.pack import pack
+from services.runner.environments.unpack import BadArchive, unpack
 from tests.services.runner.environments.conftest import python
 from tests.services.runner.environments.wheels import Shop
 from tests.services.runner.grid import Grid
