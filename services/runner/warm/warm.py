@@ -10,10 +10,10 @@ from pathlib import Path
 
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import BOX_UID, Running, Sandbox, Spec
-from services.runner.sandbox.bubblewrap import PIPE_BYTES, Bubblewrap
+from services.runner.sandbox.bubblewrap import Bubblewrap, output
 from services.runner.sandbox.cgroup import Group, Groups, empty
 from services.runner.sandbox.rlimits import rlimits
-from services.runner.sandbox.spawn import close_all, pipe
+from services.runner.sandbox.spawn import close_all
 from services.runner.warm.bwrap_hatchery import BwrapHatchery
 from services.runner.warm.key import beside, key_of
 from services.runner.warm.nest import Nest
@@ -58,8 +58,8 @@ class Warm:
             if os.geteuid() == 0:
                 os.chown(spec.folder, BOX_UID, BOX_UID)
             group = self._groups.create(spec.name, spec.limits) if self._groups else None
-            out, out_writing = pipe(PIPE_BYTES)
-            err, err_writing = pipe(PIPE_BYTES)
+            out, out_writing = output()
+            err, err_writing = output()
             held += [out_writing, err_writing, await zygote.process.mount(spec.folder)]
             held += group.doors() if group is not None else []
             order = _order(spec, group is not None)
