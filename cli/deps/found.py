@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UsageProblem
+from ..job.block import block_of
 from ..terminal.screen import clean
 from .asked import Requirements
 from .decision import ENVIRONMENT, Decision, decide
-from .declared import Declared, block_of, declared
+from .declared import Declared, declared
 from .local import Followed, Follower
 from .scan import NESTED, TOP
 from .upward import shown
