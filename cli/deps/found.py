@@ -36,8 +36,9 @@ class Found:
         return sorted(name for name in names if len(name) <= IMPORT_CHARS_MAX)[:IMPORTS_MAX]
 
 
-def found(script: Path, requirements: str = "", *, packages: bool = True) -> Found:
-    """Look at `script`. Without `packages` only for modules of one's own. Raises UsageProblem."""
+def found(script: Path, requirements: str = "", *, packages: bool = True, passing: bool = False) -> Found:
+    """Look at `script`. Without `packages` only for modules of one's own; with `passing` modules that nobody knows are
+    passed over. Raises UsageProblem."""
     made = Found(script)
     try:
         made.followed = Follower(script).follow()
@@ -53,7 +54,7 @@ def found(script: Path, requirements: str = "", *, packages: bool = True) -> Fou
         return made
     block = block_of(script)
     made.requires_python = str(block.get("requires-python", "")) if block else ""
-    made.decision = decide(script, made.followed)
+    made.decision = decide(script, made.followed, passing=passing)
     if made.decision.picked:
         lines = [each.requirement for each in made.decision.picked]
         asked = Requirements(lines, made.decision.constraints)
