@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 
 from ..errors import CliError, UsageProblem
-from ..job.config import BLOCK
+from ..job.block import BLOCK, block_of
 from ..terminal.screen import clean
 from .installed import normal
 
@@ -121,6 +121,7 @@ def quoted(text: str) -> str:
 
 def edit(script: Path, packages: list[str]) -> bool:
     """Put `packages` into the block of `script`; whether that changed anything. Raises CliError."""
+    block_of(script)
     try:
         old = script.read_bytes().decode("utf-8", "surrogateescape")
         new = with_packages(old, packages)

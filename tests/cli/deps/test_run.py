@@ -142,6 +142,25 @@ def test_add_and_write(said):
     assert json.loads(said("deps", "add", "s.py", "idna", "--json")[1])["changed"] is False
 
 
+def test_what_was_found_by_imports_goes_into_a_new_block(said):
+    Path("s.py").write_text("import six, yaml, nobody_knows_this\n")
+    code, _, err = said("deps", "add", "s.py", "six>=1", "idna")
+    assert code == 0 and "PyYAML: found by its imports until now" in err
+    assert '# dependencies = [\n#     "PyYAML",\n#     "six>=1",\n#     "idna",\n# ]\n' in Path("s.py").read_text()
+
+
+def test_a_new_block_that_hides_a_file_is_told(said):
+    pinned()
+    Path("s.py").write_text("import six\n")
+    assert "requirements.txt does not" in said("deps", "add", "s.py", "idna")[2]
+
+
+def test_what_is_to_be_typed_next_can_be_pasted(said):
+    Path("my work").mkdir()
+    Path("my work/a b.py").write_text("print(1)\n")
+    assert "rgrid run 'my work/a b.py'" in said("deps", "add", "my work/a b.py", "six")[2]
+
+
 def test_a_node_script_is_shown_too(said):
     Path("m.mjs").write_text("import 'a'")
     Path("package.json").write_text('{"dependencies": {"a": "1"}}')
