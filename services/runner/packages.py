@@ -34,7 +34,7 @@ class Packages:
         try:
             self._held = await self._node.environments.ready(self._work, program, urls, notice.making)
         finally:
-            await notice.over()
+            await notice.over(self._held is not None)
         packages = self._work.job.environment
         if (
             self.path is not None

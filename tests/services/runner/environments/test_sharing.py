@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -200,12 +201,13 @@ async def test_who_uses_it_finds_it_at_once(instant: Grid, shop: Shop, builds: l
 async def test_a_run_that_waits_for_its_packages_says_so(
     make_grid: Make, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before its script begins, and the log of the script follows it without a gap."""
-    monkeypatch.setattr("services.runner.logs.notice.HELD_SECONDS", 0.05)
-    real = building.make
+    """Before its script begins, again while it takes, and at the end; the log of the script follows without a gap."""
+    monkeypatch.setattr("services.runner.logs.notice.HELD_SECONDS", 0.01)
+    monkeypatch.setattr("services.runner.logs.notice.AGAIN_SECONDS", 0.05)
+    real, enough = building.make, asyncio.Event()
 
     async def slow(*arguments: Any) -> None:
-        await asyncio.sleep(0.5)
+        await enough.wait()
         await real(*arguments)
 
     monkeypatch.setattr(building, "make", slow)
@@ -213,11 +215,15 @@ async def test_a_run_that_waits_for_its_packages_says_so(
     shop.wheel("thing")
     environment = await python(grid, shop.lock("thing"))
     running = await grid.send(await grid.job(IMPORT, environment=environment))
-    await grid.until(lambda: grid.log(running, "rgrid"))
-    assert grid.log(running, "rgrid") == b"environment  1 package: being made ready on the node\n"
+    await grid.until(lambda: grid.log(running, "rgrid").count(b"\n") >= 3)
     assert not grid.facts("started", running)
+    enough.set()
     result = await grid.finished(running)
     assert result.status == "succeeded"
+    first, *again, last = grid.log(running, "rgrid").decode().splitlines()
+    assert first == "environment  1 package: being made ready on the node"
+    assert again and all(re.fullmatch(r"environment  still being made ready, \d+ s", line) for line in again)
+    assert re.fullmatch(r"environment  ready after \d+ s", last)
     assert grid.log(running, "stdout") == b"42\n"
     assert result.log.chunks == len(grid.chunks[running])
 
