@@ -75,7 +75,7 @@ class Shelf:
 
         `also_used`: those who use it by a mount keep it, and nobody else comes to it; `sweep` ends it when they are done.
         """
-        path, gone = self.path(environment), self.folder / f"{GONE}{environment}.{secrets.token_hex(4)}"
+        path, gone = self.path(environment), self._gone(environment)
         fd = unused(path)
         try:
             if fd is None and not also_used:
@@ -88,6 +88,11 @@ class Shelf:
         finally:
             if fd is not None:
                 os.close(fd)
+
+    def withdraw(self, environment: str) -> None:
+        """Nobody else comes to it, whoever uses it; takes no time, the rest is for `sweep`."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path(environment).rename(self._gone(environment))
 
     def sweep(self) -> None:
         """What was taken away while it was used, and is used no more."""
@@ -105,6 +110,9 @@ class Shelf:
                 remove_now(path)
         for path in (self.folder / PACKS).iterdir():
             path.unlink(missing_ok=True)
+
+    def _gone(self, environment: str) -> Path:
+        return self.folder / f"{GONE}{environment}.{secrets.token_hex(4)}"
 
     def knows(self, environment: str, account: str) -> bool:
         """The control plane was told that this account's environment is here."""
