@@ -19,7 +19,7 @@ from .locking import Locked
 from .newer import locked_from
 
 SOURCE_CHARS_MAX = 200
-PYTHON_LOCK, NODE_LOCK = "requirements.lock", "package-lock.json"
+PYTHON_LOCK = "requirements.lock"
 
 
 def ready(

@@ -101,7 +101,9 @@ class DockerHatchery:
 class WarmContainers(Warm):
     """Also runs what only a container of its own can: people's own images."""
 
-    _containers: Docker
+    def __init__(self, cold: Docker, groups: Groups | None) -> None:
+        super().__init__(cold, DockerHatchery(cold), groups)
+        self._containers = cold
 
     async def interpreters_in(self, image: str) -> tuple[Interpreter, ...]:
         return await self._containers.interpreters_in(image)
@@ -111,9 +113,7 @@ def warm_containers(cold: Docker, groups: Groups | None) -> Warm | Docker:
     """With zygotes before it where this process may say who is who in their namespaces, and the kernel is the machine's."""
     if os.geteuid() != 0 or cold.runtime:
         return cold
-    found = WarmContainers(cold, DockerHatchery(cold), groups)
-    found._containers = cold
-    return found
+    return WarmContainers(cold, groups)
 
 
 def _parts() -> dict[str, Path]:

@@ -9,6 +9,7 @@ import socket
 import struct
 from pathlib import Path
 
+from services.runner.memory_folder import make_ours
 from services.runner.sandbox.box import BOX_UID
 from services.runner.sandbox.spawn import readable
 from services.runner.warm.bwrap_hatchery import ZYGOTE_UID
@@ -20,7 +21,7 @@ CONTROL = "control"
 
 def listening(folder: Path) -> socket.socket:
     """Where the zygote calls: a socket in a folder of its own, which nobody else can use."""
-    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    make_ours(folder.parent)
     folder.mkdir(mode=0o755)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
