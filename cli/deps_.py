@@ -41,7 +41,7 @@ def show(script: str, requirements: str, allow_builds: bool, renew: bool, as_jso
     if runtime == "sh":
         raise UsageProblem(f"{clean(path)} is a shell script: it has no packages.", "Run it: rgrid run SCRIPT")
     made = (
-        python_report(path, requirements, builds=allow_builds, renew=renew)
+        python_report(path, requirements, builds=allow_builds, renew=renew, telling=not as_json)
         if runtime == "python"
         else node_report(path)
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UsageProblem
-from ..terminal.screen import clean
+from ..terminal.screen import clean, typed
 from .installed import Installed, normal
 from .known import near, packages_of
 from .local import Followed, Need
@@ -144,6 +144,6 @@ def unknown_import(
     ]:
         hints.append(" ".join(meant))
     hints += unread[:1]
-    file = clean(shown(script))
+    file = typed(script)
     hints.append(f"Say which: rgrid deps add {file} PACKAGE      or in a file: rgrid run --requirements FILE {file}")
     return UsageProblem(said, "\n".join(hints), code="UNKNOWN_IMPORT")

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import UsageProblem
 from ..job.block import block_of
-from ..terminal.screen import clean
+from ..terminal.screen import clean, typed
 from .asked import Requirements
 from .sound import checked, direct, text_of
 from .upward import folders_up, shown
@@ -102,7 +102,7 @@ def requirements_in(folder: Path) -> Path | None:
     found = [each for each in found if not any(part in each.stem.lower() for part in ASIDE)]
     if len(found) > 1:
         names = ", ".join(clean(shown(each)) for each in found)
-        hint = f"Say which: rgrid run --requirements {clean(shown(found[0]))} SCRIPT"
+        hint = f"Say which: rgrid run --requirements {typed(shown(found[0]))} SCRIPT"
         raise UsageProblem(f"Which of them is for the script? {names}", hint, code="REQUIREMENTS_INVALID")
     return found[0] if found else None
 

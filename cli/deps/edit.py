@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import CliError, UsageProblem
 from ..job.block import BLOCK, block_of
-from ..terminal.screen import clean
+from ..terminal.screen import clean, typed
 from .installed import normal
 
 CODING = re.compile(r"#.*?coding[:=][ \t]*[-\w.]+")
@@ -150,4 +150,4 @@ def replace(path: Path, content: bytes) -> None:
                 raise
     except OSError as broken:
         text = f"{clean(path)} cannot be written ({broken.strerror})."
-        raise CliError(text, f"Look: ls -l {clean(path)}", code="FILE_UNREADABLE") from None
+        raise CliError(text, f"Look: ls -l {typed(path)}", code="FILE_UNREADABLE") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageProblem
-from ..terminal.screen import clean, warn
+from ..terminal.screen import clean, typed, warn
 from ..wire.grid import home
 from .block import block_of
 
@@ -139,7 +139,7 @@ def from_file(path: Path, *, whole: bool) -> dict[str, Any]:
     except UnicodeDecodeError as wrong:
         raise UsageProblem(
             f"{clean(path)} is not UTF-8 text (byte {wrong.start}).",
-            f"Correct it, or move it away: mv {clean(path)} /tmp/",
+            f"Correct it, or move it away: mv {typed(path)} /tmp/",
         ) from None
     except OSError:
         return {}

@@ -7,6 +7,7 @@ import pytest
 
 from cli.deps.along import take_along
 from cli.deps.local import Follower
+from cli.errors import UsageProblem
 from cli.job.inputs import plan
 from cli.job.packages import Packages
 from cli.main import answer
@@ -159,6 +160,18 @@ def test_what_is_to_be_typed_next_can_be_pasted(said):
     Path("my work").mkdir()
     Path("my work/a b.py").write_text("print(1)\n")
     assert "rgrid run 'my work/a b.py'" in said("deps", "add", "my work/a b.py", "six")[2]
+
+
+def test_a_conflict_is_shown_with_what_was_found(said, monkeypatch):
+    def contradicts(*words, **more):
+        raise UsageProblem("They contradict each other.", code="PACKAGE_CONFLICT")
+
+    Path("requirements.txt").write_text("six<1\nsix>2\n")
+    Path("s.py").write_text("import six\n")
+    monkeypatch.setattr("cli.deps.report.locked_from", contradicts)
+    code, out, err = said("deps", "show", "s.py")
+    assert code == 2 and "asked       six<1, six>2" in out and "imports     six · s.py:1" in out
+    assert "They contradict each other" in err
 
 
 def test_a_node_script_is_shown_too(said):
