@@ -79,12 +79,13 @@ def to_the_end(wire: Api, execution: str, lines: Lines, which: dict[str, Any]) -
     from .wire.follow import Follower, check_complete
 
     with Interrupts() as interrupts:
-        sink = Watch(wire, execution, interrupts, reading=True).sink()
+        watch = Watch(wire, execution, interrupts, reading=True)
+        sink = watch.sink()
         if lines.per_line or lines.since:
             sink.chunk = lines.chunk
         cursor = {name: which[name] for name in ("attempt", "stream", "tail")}
         follower = Follower(wire, execution, sink, interrupts, only=bool(which["attempt"]), **cursor)
-        end = follower.follow()
+        end = watch.followed(follower)
         lines.flush()
     if end is None:
         return EXIT_CANCELLED

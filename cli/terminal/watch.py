@@ -14,6 +14,7 @@ from ..wire.transport import Api, query_string, segment
 from .formats import between, duration
 from .outcome import ENDED, closing, exit_code, next_after, with_id
 from .screen import clean, detail, interactive, state, tell
+from .waiting import Waiting
 
 COST_SECONDS_MAX = 2.0
 UNBOXED = "the script can read and change what the grid's user can, and has network; rgrid doctor says why"
@@ -33,6 +34,7 @@ class Watch:
         self.back = f"rgrid attach {execution}"
         self.attempts: set[int] = set()
         self.cancelling = self.warned = False
+        self.waiting = Waiting()
 
     def sink(self) -> Sink:
         return Sink(self.on_chunk, self.on_state, self.on_attempt)
@@ -40,8 +42,11 @@ class Watch:
     def on_chunk(self, head: dict[str, Any], data: memoryview) -> None:
         """The script's bytes as they are; our own notices to stderr."""
         if head["stream"] == "rgrid":
-            tell(f"! {clean(bytes(data).decode('utf-8', 'replace').strip())}")
+            notice = bytes(data).decode("utf-8", "replace").strip()
+            if self.waiting.heard(notice, time.time() - head.get("at_us", 0) / 1e6):
+                tell(f"! {clean(notice)}")
             return
+        self.waiting.stop()
         sink = self.out if head["stream"] == "stdout" else self.err
         sink.write(data)
         sink.flush()
@@ -49,6 +54,8 @@ class Watch:
     def on_state(self, word: dict[str, Any]) -> None:
         """A line per change of state or of the reason to wait."""
         status, reason = str(word.get("status", "")), word.get("reason") or {}
+        if status == "running":
+            self.waiting.stop()
         key = f"{status} {reason.get('code', '')} {word.get('attempt') or ''}"
         if self.quiet or key == self.last or status in ENDED or status == "provisioning":
             return
@@ -82,6 +89,7 @@ class Watch:
 
     def on_attempt(self, word: dict[str, Any]) -> None:
         """The first attempt is no news; a second one is."""
+        self.waiting.stop()
         attempt = int(word["attempt"])
         if attempt > 1 and attempt not in self.attempts and not self.quiet:
             where = f" on {clean(word['node_id'])}" if word.get("node_id") else ""
@@ -91,10 +99,7 @@ class Watch:
     def follow(self, **cursor: Any) -> dict[str, Any] | None:
         """To the end: the document of the ended execution. None: the person detached."""
         follower = Follower(self.api, self.execution, self.sink(), self.interrupts, **cursor)
-        while True:
-            end = follower.follow()
-            if end is not None:
-                break
+        while (end := self.followed(follower)) is None:
             if not self.interrupted():
                 return None
         doc = self.final(end)
@@ -102,6 +107,13 @@ class Watch:
         if doc.get("status") in ("succeeded", "failed", "timed_out"):
             check_complete(follower)
         return doc
+
+    def followed(self, follower: Follower) -> dict[str, Any] | None:
+        """The end frame; None: an interrupt came first. Nothing that moves is left on the terminal."""
+        try:
+            return follower.follow()
+        finally:
+            self.waiting.stop()
 
     def interrupted(self) -> bool:
         """What Ctrl-C means: True to go on following (it is being cancelled), False to leave."""
