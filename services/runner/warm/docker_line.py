@@ -36,6 +36,12 @@ def listening(folder: Path) -> socket.socket:
     return listener
 
 
+def peer(control: socket.socket) -> int:
+    """The process that called, as this process counts."""
+    pid, *_ = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid)
+
+
 async def introduced(listener: socket.socket, settings: int) -> socket.socket:
     """The line to the zygote, whose namespaces have users from now on. Raises OSError, TimeoutError."""
     control: socket.socket | None = None
@@ -43,7 +49,7 @@ async def introduced(listener: socket.socket, settings: int) -> socket.socket:
         async with asyncio.timeout(START_SECONDS):
             control, _ = await asyncio.get_running_loop().sock_accept(listener)
             control.setblocking(False)
-            pid, *_ = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            pid = peer(control)
             socket.send_fds(control, [b"settings"], [settings])
             await readable(control.fileno())
         if control.recv(16) != UNSHARED:

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 from domain.execution.events import Usage
@@ -18,6 +17,7 @@ from services.runner.sandbox.boxed import SIGNAL_BASE, over, remove_soon
 from services.runner.sandbox.cgroup import Group, empty, kill_each
 from services.runner.sandbox.spawn import close_all, readable
 from services.runner.sandbox.tree import descendants
+from services.runner.warm.proof import pid_of
 from services.runner.warm.zygote import NotBorn, Zygote
 
 WORD_BYTES = 4096
@@ -45,9 +45,9 @@ class Forked:
     async def begin(self) -> None:
         """Let the script run, once the box is known to be under its limits. Raises NotBorn, OSError."""
         pid = pid_of(self._init_fd)
+        if pid <= 0:
+            raise NotBorn("it ended at once")
         if self._group is not None and pid not in self._group.pids():
-            if pid <= 0:
-                raise NotBorn("it ended at once")
             await asyncio.to_thread(self._group.add, pid)
         try:
             self._line.send(b"x")
@@ -110,11 +110,3 @@ class Forked:
         init = pid_of(self._init_fd)
         pids = self._group.pids() if self._group is not None else descendants(init)
         return [pid for pid in pids if pid != init]
-
-
-def pid_of(pidfd: int) -> int:
-    """The process behind a descriptor, as this process counts; 0 or less once it is gone."""
-    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
-        if line.startswith("Pid:"):
-            return int(line.partition(":")[2])
-    return 0
