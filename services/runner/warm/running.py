@@ -39,8 +39,8 @@ class Forked:
         self._zygote, self._killed = zygote, False
         self._began = time.monotonic()
         self._said: dict[str, Any] | None = None
-        self._heard = asyncio.create_task(self._listen())
         self._over = asyncio.create_task(self._until_over())
+        self._heard = asyncio.create_task(self._listen())
 
     async def begin(self) -> None:
         """Let the script run, once the box is known to be under its limits. Raises NotBorn, OSError."""
@@ -72,6 +72,7 @@ class Forked:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
         await asyncio.shield(self._over)
+        await asyncio.shield(self._heard)
         if self._group is not None:
             await empty(self._group)
 
@@ -98,13 +99,18 @@ class Forked:
             remove_soon(self._group)
 
     async def _listen(self) -> None:
-        await readable(self._line.fileno())
+        """Until it has spoken, or is over: somebody else may hold its end of the line."""
+        speaking = asyncio.create_task(readable(self._line.fileno()))
+        await asyncio.wait({speaking, self._over}, return_when=asyncio.FIRST_COMPLETED)
+        speaking.cancel()
         with contextlib.suppress(OSError, ValueError):
             self._said = json.loads(self._line.recv(WORD_BYTES))
 
     async def _until_over(self) -> None:
-        await readable(self._init_fd)
-        self._zygote.run_over()
+        try:
+            await readable(self._init_fd)
+        finally:
+            self._zygote.run_over()
 
     def pids(self) -> list[int]:
         init = pid_of(self._init_fd)

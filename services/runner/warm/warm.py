@@ -10,6 +10,7 @@ from pathlib import Path
 
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import BOX_UID, Running, Sandbox, Spec
+from services.runner.sandbox.boxed import remove_soon
 from services.runner.sandbox.bubblewrap import Bubblewrap, output
 from services.runner.sandbox.cgroup import Group, Groups, empty
 from services.runner.sandbox.rlimits import rlimits
@@ -69,7 +70,7 @@ class Warm:
             close_all(out, err)
             if group is not None:
                 await empty(group)
-                group.remove()
+                remove_soon(group)
             if isinstance(error, OSError):
                 raise NotBorn(str(error)) from error
             raise
@@ -78,10 +79,14 @@ class Warm:
         running = Forked(init, line, group, (out, err), zygote)
         try:
             await running.begin()
-        except BaseException:
-            await running.kill(0)
-            close_all(out, err)
-            running.close()
+        except BaseException as error:
+            try:
+                await running.kill(0)
+            finally:
+                close_all(out, err)
+                running.close()
+            if isinstance(error, OSError):
+                raise NotBorn(str(error)) from error
             raise
         return running
 

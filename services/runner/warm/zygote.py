@@ -107,7 +107,8 @@ class Zygote:
     async def fork(self, order: int, descriptors: Sequence[int]) -> tuple[int, socket.socket]:
         """A pidfd of process 1 of the new box, and the line to it; `descriptors` follow `order`. Raises NotBorn.
 
-        Packages can make a zygote say anything: that the pidfd is of such a process is the kernel's word. The box waits for a byte on the line before anything of the script runs, and for `run_over` to be called in the end.
+        Packages can make a zygote say anything: that the pidfd is of such a process is the kernel's word.
+        The box waits for a byte on the line before anything of the script runs, and for `run_over` to be called in the end.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)

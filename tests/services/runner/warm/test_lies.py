@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from services.runner.sandbox.find_cgroup import find_groups
+from services.runner.warm.running import Forked
 from services.runner.warm.warm import Warm
-from tests.services.runner.boxes import BASE_ENV, Scripts
+from services.runner.warm.zygote import NotBorn
+from tests.services.runner.boxes import BASE_ENV, Scripts, finish
 from tests.services.runner.conftest import NODES
 
 LIES = {
@@ -52,3 +56,33 @@ async def test_what_a_zygote_sends_as_its_box(warm: Scripts, nest_of: Warm, tmp_
     assert not nest_of.nest.warm
     groups = find_groups(NODES[0])[0]
     assert groups is None or os.getpid() not in [pid for group in groups.leftovers() for pid in group.pids()]
+
+
+async def test_a_line_that_the_zygote_keeps_open(warm: Scripts, nest_of: Warm, tmp_path: Path) -> None:
+    """A run whose process 1 was killed is over, whoever could still speak for it."""
+    keeping = "import os\nclose, os.close = os.close, lambda fd: None if fd > 2 else close(fd)\n"
+    running = await warm.start("import time; time.sleep(1000)", **lying(tmp_path, keeping))
+    assert running.warm
+    outcome = await finish(running, end=True)
+    assert (outcome.exit.signal, outcome.gone) == (signal.SIGKILL, True)
+    (zygote,) = nest_of.nest.warm.values()
+    assert zygote.living == 0
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EBADF, "no pidfd"), NotBorn("it ended at once")])
+async def test_a_box_that_does_not_begin_leaves_nothing(
+    warm: Scripts, nest_of: Warm, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    await warm.run("")
+    (zygote,) = nest_of.nest.warm.values()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    async def begin(self: Forked) -> None:
+        raise error
+
+    monkeypatch.setattr(Forked, "begin", begin)
+    outcome = await warm.run("print('cold')")
+    assert (outcome.stdout, outcome.warm, zygote.living) == ("cold\n", False, 0)
+    assert not nest_of.nest.warm
+    await asyncio.gather(*nest_of.nest._tasks)
+    assert len(list(Path("/proc/self/fd").iterdir())) < before
