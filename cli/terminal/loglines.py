@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .. import SCHEMA_VERSION
+from .passing import passed
 from .screen import clean, tell
 
 LINE_BYTES_MAX = 1 << 20
@@ -71,12 +72,8 @@ class Lines:
         """Bytes as they are, to the stream they came from; rgrid's own notices to stderr."""
         if stream == "rgrid":
             tell(f"! {clean(data.decode('utf-8', 'replace').strip())}")
-        elif stream == "stdout":
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
         else:
-            sys.stderr.buffer.write(data)
-            sys.stderr.buffer.flush()
+            passed(data, sys.stdout.buffer if stream == "stdout" else sys.stderr.buffer)
 
     def records(self, pieces: Iterable[bytes]) -> None:
         """The gateway's ndjson: an object a line of the log, or a named gap."""

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from .passing import fresh
+
 COLOURS = {"good": "32", "bad": "31", "busy": "36", "warn": "33", "stopped": "33", "quiet": "2"}
 MARKS = {"good": "✔", "bad": "✘", "busy": "●", "warn": "●", "stopped": "✘", "quiet": "●"}
 PLAIN_MARKS = {"✔": "+", "✘": "x", "●": "*", "·": "-", "€": "EUR ", "…": "...", "—": "-", "→": "->"}
@@ -57,9 +59,9 @@ def tell(line: str) -> None:
 
 
 def put(text: str) -> None:
-    """`text` on stderr at once; a closed stderr is nobody's fault."""
+    """`text` on stderr at once, on a fresh line; a closed stderr is nobody's fault."""
     try:
-        sys.stderr.write(text)
+        sys.stderr.write(fresh() + text)
         sys.stderr.flush()
     except (BrokenPipeError, ValueError, OSError):
         pass

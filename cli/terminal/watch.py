@@ -13,6 +13,7 @@ from ..wire.interrupt import SECOND_WITHIN_SECONDS, Interrupts
 from ..wire.transport import Api, query_string, segment
 from .formats import between, duration
 from .outcome import ENDED, closing, exit_code, next_after, with_id
+from .passing import passed
 from .screen import clean, detail, interactive, state, tell
 from .waiting import Waiting
 
@@ -33,6 +34,8 @@ class Watch:
         self.last = ""
         self.back = f"rgrid attach {execution}"
         self.attempts: set[int] = set()
+        self.running: set[int | None] = set()
+        self.assigned: dict[str, Any] = {}
         self.cancelling = self.warned = False
         self.waiting = Waiting()
 
@@ -47,15 +50,16 @@ class Watch:
                 tell(f"! {clean(notice)}")
             return
         self.waiting.stop()
-        sink = self.out if head["stream"] == "stdout" else self.err
-        sink.write(data)
-        sink.flush()
+        if not self.quiet and self.assigned.get("attempt") == head["attempt"]:
+            self.say_running(self.assigned)  # whoever speaks runs; the event that says so comes a moment later
+        passed(data, self.out if head["stream"] == "stdout" else self.err)
 
     def on_state(self, word: dict[str, Any]) -> None:
         """A line per change of state or of the reason to wait."""
         status, reason = str(word.get("status", "")), word.get("reason") or {}
         if status == "running":
             self.waiting.stop()
+        self.assigned = word if status == "provisioning" else {}
         key = f"{status} {reason.get('code', '')} {word.get('attempt') or ''}"
         if self.quiet or key == self.last or status in ENDED or status == "provisioning":
             return
@@ -65,10 +69,15 @@ class Watch:
             if reason.get("hint"):
                 detail("hint", clean(with_id(str(reason["hint"]), {"id": self.execution})))
         elif status == "running" and not word.get("cancelling"):
-            words = [f"on {clean(word.get('node_id') or 'a node')}"]
-            if (word.get("attempt") or 1) == 1 and (waited := self.waited(word)) is not None:
-                words.append(f"waited {duration(waited)}")
-            state("busy", "running", " · ".join(words))
+            self.say_running(word, self.waited(word) if (word.get("attempt") or 1) == 1 else None)
+
+    def say_running(self, word: dict[str, Any], waited: float | None = None) -> None:
+        """Once for each attempt: where, and how many seconds it waited if that is known."""
+        if word.get("attempt") in self.running:
+            return
+        self.running.add(word.get("attempt"))
+        waits = f" · waited {duration(waited)}" if waited is not None else ""
+        state("busy", "running", f"on {clean(word.get('node_id') or 'a node')}{waits}")
 
     def waited(self, word: dict[str, Any]) -> float | None:
         """Seconds from submit to start, as the log has them; None when the grid is away just now."""
