@@ -13,6 +13,7 @@ import pytest
 from services.runner.sandbox.find_cgroup import find_groups
 from services.runner.warm.running import Forked
 from services.runner.warm.warm import Warm
+from services.runner.warm.word import Word
 from services.runner.warm.zygote import NotBorn
 from tests.services.runner.boxes import BASE_ENV, Scripts, finish
 from tests.services.runner.conftest import NODES
@@ -86,3 +87,34 @@ async def test_a_box_that_does_not_begin_leaves_nothing(
     assert not nest_of.nest.warm
     await asyncio.gather(*nest_of.nest._tasks)
     assert len(list(Path("/proc/self/fd").iterdir())) < before
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *(b"", b"{", b"[]", b"7", b"null", b"[" * 4096, b"9" * 4096, b"\xff", b'{"status": 0}'),
+        *(
+            b'{"status": %s, "cpu_ms": 1, "peak": 1}' % each
+            for each in (b"-1", b"65536", b"1.0", b'"0"', b"true", b"127")
+        ),
+        *(b'{"status": 0, "cpu_ms": %s, "peak": 1}' % each for each in (b"-1", b"1e3", b"1000000000", b"NaN", b"null")),
+        *(b'{"status": 0, "cpu_ms": 1, "peak": %s}' % each for each in (b"-1", b"1" * 30, b"[]", b"Infinity")),
+    ],
+)
+def test_no_word_of_an_end(said: bytes) -> None:
+    with pytest.raises(ValueError):
+        Word.of(said, 1000)
+
+
+def test_a_word_of_an_end() -> None:
+    assert Word.of(b'{"status": 256, "cpu_ms": 900, "peak": 4096}', 1000) == Word(256, 900, 4096)
+    assert Word.of(b'{"status": 9, "cpu_ms": 0, "peak": 0}', 0) == Word(9, 0, 0)
+
+
+async def test_a_box_that_lies_about_its_end_counts_as_killed(bare_warm: Scripts, tmp_path: Path) -> None:
+    untrue = "import resource\nused = resource.getrusage\n"
+    untrue += "class Used:\n    ru_utime, ru_stime, ru_maxrss = 1e9, 0.0, 1\n"
+    untrue += "resource.getrusage = lambda who: Used\n"
+    outcome = await bare_warm.run("print('said')", **lying(tmp_path, untrue))
+    assert (outcome.stdout, outcome.exit.signal, outcome.warm) == ("said\n", signal.SIGKILL, True)
+    assert outcome.usage.cpu_ms == 0
