@@ -21,7 +21,7 @@ import aiohttp
 from domain.errors import Unavailable
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
-from services.runner.environments.budget import shrink
+from services.runner.environments.budget import shrink, shrink_caches
 from services.runner.environments.failures import Unbuilt
 from services.runner.environments.folder import read_manifest, settle, whole
 from services.runner.environments.held import Held
@@ -153,6 +153,7 @@ class Environments:
     async def _shrink(self) -> None:
         for kept in await asyncio.to_thread(shrink, self._shelf, self._bytes_max):
             self._telling.dropped(kept.id, kept.manifest.recipe, "budget")
+        await asyncio.to_thread(shrink_caches, self._shelf, self._bytes_max)
 
     def _do(self, doing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(doing)

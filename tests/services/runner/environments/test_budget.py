@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.runner.environments.using import use
+from services.runner.environments.budget import shrink_caches
+from services.runner.environments.shelf import Shelf
+from services.runner.environments.using import together, use
 from services.runtime import subjects
 from services.runtime.messages import ForgetWork
 from services.runtime.plain import to_json
@@ -155,3 +158,27 @@ async def test_another_process_keeps_it_by_using_it(instant: Grid, shop: Shop) -
     await ids(instant, shop, "two")
     await asyncio.sleep(0.2)
     assert first in [each.id for each in instant.node.environments.kept()]
+
+
+async def test_caches_stay_while_somebody_builds(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    kept = shelf.cache("uv") / "wheel"
+    kept.parent.mkdir()
+    kept.write_bytes(b"x" * 100_000)
+    async with together(shelf.caches), together(shelf.caches):
+        shrink_caches(shelf, 1)
+        assert kept.exists()
+    shrink_caches(shelf, 1_000_000)
+    assert kept.exists()
+    shrink_caches(shelf, 1)
+    assert not kept.exists()
+    assert not list(tmp_path.glob(".gone.*"))
+
+
+def test_files_that_vanish_while_they_are_counted_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.cache("uv").mkdir()
+    walk = [(str(shelf.cache("uv")), [], ["vanished"])]
+    monkeypatch.setattr("services.runner.environments.budget.os.walk", lambda _: walk)
+    shrink_caches(shelf, 1)
+    assert shelf.cache("uv").is_dir()
