@@ -94,7 +94,7 @@ def _mounts(spec: Spec, desk: Desk) -> list[dict[str, Any]]:
         found.append(bind(str(desk.secrets), SECRETS))
     if spec.environment is not None:
         found.append(packages(spec.environment))
-    return found
+    return [*found, *(bind(folder, folder) for folder in spec.shown)]
 
 
 def packages(environment: Path) -> dict[str, Any]:
