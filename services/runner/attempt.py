@@ -103,7 +103,8 @@ class Attempt:
             self._say_started()
             status, reason, end = await watch(self._node, self.work, running, self._spool, self.folder, self._ending)
             result = replace(self._result(status, reason), exit_code=end.code, signal=end.signal, usage=running.usage())
-            result = replace(result, error_line=last_words(result, self._spool.tail))
+            said = last_words(result, self._spool.tail)
+            result = replace(result, error_line=said, reason=explain.with_words(result.reason, said))
         finally:
             await running.kill(0)  # whatever went wrong here: nothing of it goes on
             running.close()

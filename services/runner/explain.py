@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal as signals
+from dataclasses import replace
 
 from domain.execution.events import Reason
 from domain.execution.job import Limits
@@ -27,6 +29,7 @@ HINTS_BY_SIGNAL: dict[int, str] = {
 }
 
 
+MISSING_LIBRARY = re.compile(r"(?P<name>lib[\w.+-]+\.so[\w.]*): cannot open shared object file: No such file")
 KILLED_UNGUARDED = (
     "Something sent SIGKILL. Without control groups the kernel does not say whether memory was short; try --memory."
 )
@@ -55,6 +58,16 @@ def ended(end: Exit, oom: bool, limits: Limits, guarded: bool = True) -> tuple[s
         return "failed", Reason("SIGNAL", message, hint)
     hint = HINTS_BY_CODE.get(end.code, "Its last lines on stderr usually say why: rgrid logs ID --stream stderr")
     return "failed", Reason("EXIT_CODE", f"The script ended with exit code {end.code}.", hint)
+
+
+def with_words(reason: Reason, error_line: str) -> Reason:
+    """The reason of an end, with better advice where the last words of the script allow it."""
+    missing = MISSING_LIBRARY.search(error_line)
+    if missing is None or reason.code != "EXIT_CODE":
+        return reason
+    hint = f"The system library {missing['name']} is missing where the script runs, and packages do not bring it:"
+    hint += " install it on the node, or take an image that has it: rgrid run --image … (with containers)"
+    return replace(reason, hint=hint)
 
 
 def timed_out(limits: Limits) -> Reason:

@@ -33,6 +33,7 @@ AROUND = (
 LOCK_ANEW = "Lock the packages anew: run the script again from its folder."
 BUILDS = "Choose a version that has a wheel, or allow its code to be run, in a box: rgrid run --allow-builds …"
 
+FOLDER = re.compile(r"Failed to read `--find-links` directory: (?P<what>[^\n]+)")
 NO_WHEEL = re.compile(r"Because (?P<what>\S+?) has no (?:usable )?wheels(?P<how> with a matching [^(\n]*)?")
 NOT_FOUND = re.compile(r"Because (?P<what>\S+) was not found in the package registry")
 NO_VERSION = re.compile(r"there is no version of (?P<what>\S+)")
@@ -51,6 +52,9 @@ def uv_failed(done: Done, *, builds: bool = False) -> Unbuildable | Unbuilt:
         return around
     if match := HASH.search(said):
         return Unbuildable(f"what the index has as {match['what']} is not what was locked: its hash differs", LOCK_ANEW)
+    if match := FOLDER.search(said):
+        said = f"the node is set to look for packages in {match['what']}, which cannot be read there"
+        return Unbuildable(said, "Correct UV_FIND_LINKS or PIP_FIND_LINKS there, and start its runner again.")
     if any(each in said for each in AROUND):
         return Unbuilt(f"the packages could not be fetched: {essence(said)}")
     if match := NO_WHEEL.search(said):

@@ -1,6 +1,7 @@
 """Makes a Python environment whose packages may have to be built: their own code runs then, so all of uv runs in a box.
 
-The box has the network, and the settings that lead uv to its index; it has none of the node's folders and no other cache.
+The box has the network, the settings that lead uv to its index, and, to be read, the folders that those name; it has no other
+of the node's folders and no other cache.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain.execution.job import Limits
@@ -24,13 +25,14 @@ from services.runner.environments.python import CALM, LOCK, ONLY_THIS, finish
 from services.runner.environments.tail import Tail
 from services.runner.environments.tidy import tidy
 from services.runner.environments.tool import Done
-from services.runner.environments.uv import find_uv, uv_environment
+from services.runner.environments.uv import find_uv, local_folders, uv_environment
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import ENVIRONMENT, Sandbox, Spec, StartFailed
 
 LIMITS = Limits(2000, 4 * 1024**3, 3600, 10 * 1024**3)
 PATH = "/usr/local/bin:/usr/bin:/bin"
 CERTIFICATES = "certificates.pem"
+TAKEN = ("/", "/dev", "/env", "/etc", "/proc", "/run", "/tmp", "/work")
 
 
 async def make(
@@ -56,7 +58,7 @@ async def make(
 
 def _spec(room: Path, tools: Path, scratch: Path, interpreter: Interpreter, sandbox: Sandbox) -> Spec:
     """Every path as the box sees it: its working folder is the room, the environment that it shows is the tools."""
-    shown = ENVIRONMENT if sandbox.confined else str(tools)
+    place = ENVIRONMENT if sandbox.confined else str(tools)
     shutil.copyfile(find_uv(), tools / "uv")
     (tools / "uv").chmod(0o755)
     env = uv_environment(os.environ)
@@ -64,22 +66,21 @@ def _spec(room: Path, tools: Path, scratch: Path, interpreter: Interpreter, sand
     if certificates and Path(certificates).is_file():
         shutil.copyfile(certificates, tools / CERTIFICATES)
         (tools / CERTIFICATES).chmod(0o644)
-        env["SSL_CERT_FILE"] = f"{shown}/{CERTIFICATES}"
-    if sandbox.confined:
-        env["UV_FIND_LINKS"] = ",".join(each for each in env.get("UV_FIND_LINKS", "").split(",") if _shown(each))
+        env["SSL_CERT_FILE"] = f"{place}/{CERTIFICATES}"
     for name in ("HOME", "PATH", "XDG_CONFIG_HOME", "SSL_CERT_DIR", "UV_CONFIG_FILE", "UV_NO_CONFIG"):
         env.pop(name, None)
     home = sandbox.home or str(scratch)
-    argv = [f"{shown}/uv", "pip", "install", *CALM, "--no-config", "--cache-dir", "cache", *ONLY_THIS]
+    argv = [f"{place}/uv", "pip", "install", *CALM, "--no-config", "--cache-dir", "cache", *ONLY_THIS]
     argv += ["--link-mode", "copy", "--python", interpreter.program, "--prefix", "made", "-r", LOCK]
+    shown = _shown(env) if sandbox.confined else ()
     base = {"PATH": PATH, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8"}
     name = f"build.{secrets.token_hex(6)}"
-    return Spec(name, tuple(argv), room, scratch, LIMITS, True, env, base, environment=tools, image=interpreter.image)
+    return Spec(name, tuple(argv), room, scratch, LIMITS, True, env, base, tools, interpreter.image, shown=shown)
 
 
-def _shown(place: str) -> bool:
-    """A box shows no folders of the node but its programs."""
-    return place.startswith(("http://", "https://", "/usr/"))
+def _shown(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Those that the box does not need for itself."""
+    return tuple(each for each in local_folders(env) if each not in TAKEN)
 
 
 async def _run(sandbox: Sandbox, spec: Spec) -> Done:

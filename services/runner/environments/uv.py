@@ -30,6 +30,7 @@ PIP = {
     "PIP_CERT": ("SSL_CERT_FILE",),
 }
 """Where only pip was told of an index, uv hears of it."""
+PLACES = ("UV_FIND_LINKS", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
 
 
 def find_uv() -> Path:
@@ -67,6 +68,17 @@ def uv_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def _existing(places: list[str]) -> list[str]:
     """pip overlooks a folder that is not there, uv does not."""
     return [place for place in places if "://" in place or Path(place).is_dir()]
+
+
+def local_folders(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Folders of this machine that uv is told to find packages in, by what `uv_environment` said."""
+    found: set[str] = set()
+    for name in PLACES:
+        for place in environment.get(name, "").replace(",", " ").split():
+            path = place.rpartition("file://")[2]
+            if path.startswith("/") and Path(path).is_dir():
+                found.add(os.path.normpath(path))
+    return tuple(sorted(found))
 
 
 def config_arguments(environ: Mapping[str, str]) -> list[str]:

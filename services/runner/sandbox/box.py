@@ -66,6 +66,8 @@ class Spec:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     """Content of the files in SECRETS by name."""
     warm: Warmth | None = None
+    shown: tuple[str, ...] = ()
+    """Further folders of the machine that a confined box shows where they are, read-only: never for a person's script."""
 
 
 @dataclass(frozen=True, slots=True)

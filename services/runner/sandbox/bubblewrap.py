@@ -29,6 +29,7 @@ from services.runner.sandbox.rlimits import rlimits
 from services.runner.sandbox.rootfs import (
     HOSTNAME,
     environment_arguments,
+    folder_arguments,
     make_etc,
     network_arguments,
     program_arguments,
@@ -119,6 +120,7 @@ class Bubblewrap:
         found = [*self.shell(), "--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"]
         found += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp", "--bind", str(spec.folder), WORK]
         found += environment_arguments(spec.environment) if spec.environment else []
+        found += [part for folder in spec.shown for part in folder_arguments(folder)]
         found += SECRETS_FOLDER if spec.secrets else ()
         found += network_arguments() if spec.network else ["--unshare-net"]
         found += [] if self._root else ["--remount-ro", "/dev", "--remount-ro", "/"]

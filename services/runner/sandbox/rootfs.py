@@ -85,10 +85,16 @@ def program_arguments(programs: Iterable[str]) -> list[str]:
     found: list[str] = []
     for prefix in sorted(prefixes):
         if not _below(prefix, "/usr"):
-            for parent in [*Path(prefix).parents][-2::-1]:  # else bwrap gives them the (private) mode they have outside
-                found += ["--perms", "0755", "--dir", str(parent)]
-            found += ["--ro-bind", prefix, prefix]
+            found += folder_arguments(prefix)
     return found
+
+
+def folder_arguments(folder: str) -> list[str]:
+    """The bind of a folder of the machine to where it is."""
+    found: list[str] = []
+    for parent in [*Path(folder).parents][-2::-1]:  # else bwrap gives them the (private) mode they have outside
+        found += ["--perms", "0755", "--dir", str(parent)]
+    return [*found, "--ro-bind", folder, folder]
 
 
 def _prefix_of(program: str) -> str:

@@ -9,15 +9,16 @@ import select
 import shutil
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from aiodocker.containers import DockerContainer
 
 from services.runner.interpreters import Interpreter
-from services.runner.sandbox.box import StartFailed
+from services.runner.sandbox.box import Running, Spec, StartFailed
 from services.runner.sandbox.cgroup import Groups
 from services.runner.sandbox.docker import engine
-from services.runner.sandbox.docker.container import NO_NETWORK
+from services.runner.sandbox.docker.container import HOSTNAME, NO_NETWORK, variables
 from services.runner.sandbox.docker.desk import desks
 from services.runner.sandbox.docker.nested import Nested
 from services.runner.sandbox.docker.network import network
@@ -104,6 +105,12 @@ class WarmContainers(Warm):
     def __init__(self, cold: Docker, groups: Groups | None) -> None:
         super().__init__(cold, DockerHatchery(cold), groups)
         self._containers = cold
+
+    async def start(self, spec: Spec) -> Running:
+        image = self._containers.image(spec.image)
+        if image is not None:
+            spec = replace(spec, base_env={**variables(spec.base_env, image), "HOSTNAME": HOSTNAME})
+        return await super().start(spec)
 
     async def interpreters_in(self, image: str) -> tuple[Interpreter, ...]:
         return await self._containers.interpreters_in(image)

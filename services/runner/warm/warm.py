@@ -63,7 +63,7 @@ class Warm:
             err, err_writing = output()
             held += [out_writing, err_writing, await zygote.process.mount(spec.folder)]
             held += group.doors() if group is not None else []
-            order = _order(spec, group is not None)
+            order = _order(spec, group is not None, self.kind == "docker")
             held.append(order)
             init, line = await zygote.fork(order, held[:-1])
         except BaseException as error:
@@ -102,11 +102,14 @@ def warmed(sandbox: Sandbox, folders: Path, groups: Groups | None) -> Sandbox:
     return sandbox
 
 
-def _order(spec: Spec, grouped: bool) -> int:
-    """A descriptor from which the fork, and nobody else, reads what it is to run."""
-    env = {**spec.base_env, "PWD": "/work", **spec.env}
+def _order(spec: Spec, grouped: bool, contained: bool) -> int:
+    """A descriptor from which the fork, and nobody else, reads what it is to run.
+
+    `contained`: it is to find what the engine gives a process, instead of what bwrap does.
+    """
+    env = {**spec.base_env, **({} if contained else {"PWD": "/work"}), **spec.env}
     order = {"argv": spec.argv, "env": env, "rlimits": rlimits(spec.limits, grouped), "network": spec.network}
-    order |= {"memory_bytes": spec.limits.memory_bytes, "uid": BOX_UID}
+    order |= {"memory_bytes": spec.limits.memory_bytes, "uid": BOX_UID, "contained": contained}
     order |= {"secrets": {name: base64.b64encode(content).decode() for name, content in spec.secrets.items()}}
     fd = os.memfd_create("order")
     data = memoryview(json.dumps(order).encode("utf-8", "surrogateescape"))

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from domain.execution.job import Limits
-from services.runner.explain import ended, timed_out
+from services.runner.explain import ended, timed_out, with_words
 from services.runner.sandbox.box import Exit
 
 GIB = 1024**3
@@ -43,3 +43,18 @@ def test_a_signal_that_only_the_exit_code_tells_of_is_not_claimed() -> None:
 def test_a_signal_without_a_name() -> None:
     status, reason = ended(Exit(128 + 40, 40), False, Limits())
     assert (status, reason.code) == ("failed", "SIGNAL") and "signal 40" in reason.message
+
+
+@pytest.mark.parametrize("kind", ["OSError", "ImportError"])
+def test_a_library_that_the_machine_lacks_is_named_with_what_to_do(kind: str) -> None:
+    _, reason = ended(Exit(1), False, Limits())
+    line = f"{kind}: libgomp.so.1: cannot open shared object file: No such file or directory"
+    better = with_words(reason, line)
+    assert (better.code, better.message) == (reason.code, reason.message)
+    assert "system library libgomp.so.1" in better.hint and "--image" in better.hint
+
+
+def test_other_last_words_change_nothing() -> None:
+    _, reason = ended(Exit(1), False, Limits())
+    assert with_words(reason, "OSError: data.so: cannot open: No such file") == reason
+    assert with_words(reason, "") == reason

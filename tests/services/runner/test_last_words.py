@@ -99,3 +99,10 @@ async def test_the_last_word_is_known_beyond_the_limit_of_the_log(make_grid: Mak
     _, result = await grid.run(code)
     assert result.log.dropped_bytes > 0
     assert result.error_line == "ValueError: at last"
+
+
+async def test_a_library_that_is_missing_is_advised_on(make_grid: Make) -> None:
+    grid = await make_grid("process")
+    _, result = await grid.run("import ctypes; ctypes.CDLL('libnothing.so.1')")
+    assert result.error_line.startswith("OSError: libnothing.so.1")
+    assert "system library libnothing.so.1" in result.reason.hint

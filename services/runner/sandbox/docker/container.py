@@ -14,6 +14,7 @@ from services.runner.sandbox.docker.image import Image
 from services.runner.sandbox.rlimits import FILES_MAX
 
 WORK = "/work"
+HOSTNAME = "rgrid"
 NODE_LABEL, ATTEMPT_LABEL = "rgrid.node", "rgrid.attempt"
 NO_NETWORK = "none"
 MASKED = (
@@ -51,8 +52,8 @@ def config(spec: Spec, image: Image, desk: Desk, terms: Terms, network: str) -> 
         "Cmd": list(spec.argv),
         "WorkingDir": WORK,
         "User": terms.user,
-        "Env": [f"{name}={value}" for name, value in _env(spec.base_env, image).items()],
-        "Hostname": "rgrid",
+        "Env": [f"{name}={value}" for name, value in variables(spec.base_env, image).items()],
+        "Hostname": HOSTNAME,
         "Labels": {NODE_LABEL: terms.node, ATTEMPT_LABEL: spec.name},
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": _host(spec, image, desk, terms, network),
@@ -94,7 +95,7 @@ def _mounts(spec: Spec, desk: Desk) -> list[dict[str, Any]]:
         found.append(bind(str(desk.secrets), SECRETS))
     if spec.environment is not None:
         found.append(packages(spec.environment))
-    return found
+    return [*found, *(bind(folder, folder) for folder in spec.shown)]
 
 
 def packages(environment: Path) -> dict[str, Any]:
@@ -109,8 +110,8 @@ def bind(source: str, target: str, *, writable: bool = False) -> dict[str, Any]:
     return {"Type": "bind", "Source": source, "Target": target, "ReadOnly": not writable, "BindOptions": options}
 
 
-def _env(base: Mapping[str, str], image: Image) -> dict[str, str]:
-    """With the image's own PATH behind what leads to the packages of the run."""
+def variables(base: Mapping[str, str], image: Image) -> dict[str, str]:
+    """What a run begins with, with the image's own PATH behind what leads to the packages of the run."""
     own = (f"{ENVIRONMENT}/", f"{NODE_MODULES}/")
     first = [part for part in base.get("PATH", "").split(":") if part.startswith(own)]
     return {**base, "PATH": ":".join([*first, image.path])} if image.path else dict(base)

@@ -17,6 +17,8 @@ def become(order: dict[str, Any], settings: dict[str, Any], out: int, err: int, 
     """In process 2 of the box. Raises nothing: it ends with 127 instead, as a program that cannot be started does."""
     try:
         _streams(out, err)
+        if order["contained"]:
+            _as_contained(order["uid"])
         for kind, bound in order["rlimits"]:
             resource.setrlimit(kind, (bound, bound))
         os.chdir(settings["work"])
@@ -40,6 +42,12 @@ def filtered(calls_filter: str) -> None:
     """From here on without the system calls that no honest script needs; it cannot be undone."""
     if calls_filter:
         seccomp_install.install(base64.b64decode(calls_filter))
+
+
+def _as_contained(uid: int) -> None:
+    """What the engine and its init do: a process group of its own, and the group of its user once more."""
+    os.setpgid(0, 0)
+    os.setgroups([uid])
 
 
 def _streams(out: int, err: int) -> None:

@@ -40,6 +40,16 @@ open("out.txt", "w").write("x")
 """
 
 
+WHO = """
+import os, sys
+print(sorted(os.environ.items()))
+print(os.getgroups(), os.getpgid(0) == os.getpid(), os.getsid(0), os.uname().nodename)
+for name in ("stdout", "stderr"):
+    with open(f"/dev/{name}", "w") as file:
+        file.write("by name")
+"""
+
+
 @dataclass
 class Scripts:
     """Starts scripts of one account in a sandbox that keeps interpreters warm."""
@@ -63,7 +73,7 @@ class Scripts:
             work,
             Limits(1000, memory, 60, 1024 * MIB),
             env={"GIVEN": "yes"},
-            base_env={"PATH": "/usr/bin:/bin", "HOME": "/tmp"},
+            base_env={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"},
             image=python.image if image is None else image,
             secrets={"token": b"word"},
             warm=Warmth(account),
@@ -100,6 +110,13 @@ async def test_a_warm_start_has_the_walls_of_a_cold_one(scripts: Scripts) -> Non
     assert (work / "out.txt").read_text() == "x"
     assert (await scripts.warm(WALLS))[0].stdout == walls
     assert len(of_node()) == 1
+
+
+async def test_a_script_sees_of_itself_what_it_sees_in_a_cold_start(scripts: Scripts) -> None:
+    cold = await finish(await scripts.start(WHO))
+    warm, _ = await scripts.warm(WHO)
+    assert (cold.warm, warm.warm, warm.stderr) == (False, True, "by name")
+    assert (warm.stdout, warm.stderr) == (cold.stdout, cold.stderr)
 
 
 async def test_ends_and_usage_of_a_warm_start(scripts: Scripts) -> None:

@@ -17,17 +17,10 @@ IMPORT = "import thing; print(thing.MADE_BY)"
 
 
 @pytest.fixture(params=["bubblewrap", "process"])
-async def builder(make_grid: Make, shop: Shop, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Grid:
-    """A node whose boxes see the shop, which lies in a folder of its own instead of behind an index."""
+async def builder(make_grid: Make, shop: Shop, request: pytest.FixtureRequest) -> Grid:
+    """A node whose shop lies in a folder of its own instead of behind an index."""
     if request.param == "bubblewrap":
         request.getfixturevalue("needs_bubblewrap")
-        place = Path("/usr/share") / f"rgrid-tests-{os.getpid()}"
-        if os.geteuid() != 0:
-            pytest.skip("a box sees no folder of ours that this user could make; run the tests as root")
-        place.mkdir(exist_ok=True)
-        request.addfinalizer(lambda: [*(each.unlink() for each in place.iterdir()), place.rmdir()])
-        shop.folder = place
-        monkeypatch.setenv("UV_FIND_LINKS", str(place))
     return await make_grid(request.param)
 
 

@@ -99,6 +99,14 @@ async def test_an_index_that_does_not_answer_is_no_fault_of_the_script(
     assert "127.0.0.1" not in result.reason.message
 
 
+async def test_a_folder_of_packages_that_is_gone_is_named_and_not_tried_again(
+    instant: Grid, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.wheel("thing")
+    monkeypatch.setenv("UV_FIND_LINKS", "/nowhere/wheels")
+    await failed(instant, shop.lock("thing"), "/nowhere/wheels", "UV_FIND_LINKS", "PIP_FIND_LINKS")
+
+
 async def test_without_uv_the_node_says_so(instant: Grid, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.wheel("thing")
     monkeypatch.setattr("services.runner.environments.uv.shutil.which", lambda *_, **__: None)

@@ -7,10 +7,13 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
+
 from services.runner.interpreters import interpreters
 from services.runner.sandbox.box import BOX_UID
 from services.runner.sandbox.choose import choose
 from services.runner.sandbox.spawn import readable
+from tests.fixtures.needs import requires
 from tests.services.runner.boxes import Boxes, finish
 
 
@@ -128,3 +131,19 @@ def _on_command_lines(text: str) -> list[str]:
         except OSError:
             continue
     return found
+
+
+@pytest.mark.parametrize("boxes", ["bubblewrap", pytest.param("docker", marks=requires("docker"))], indirect=True)
+async def test_a_folder_that_the_node_shows_can_be_read_where_it_is(boxes: Boxes, tmp_path: Path) -> None:
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    (shown / "file").write_text("here")
+    code = f"""
+print(open({str(shown / "file")!r}).read())
+try:
+    open({str(shown / "file")!r}, "w")
+except OSError:
+    print("as it was")
+"""
+    outcome = await boxes.run(code, shown=(str(shown),))
+    assert (outcome.stdout, outcome.stderr) == ("here\nas it was\n", "")

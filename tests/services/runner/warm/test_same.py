@@ -71,6 +71,14 @@ async def test_a_script_that_is_not_there(warm: Scripts) -> None:
     assert seen[0] == seen[1]
 
 
+async def test_strings_are_hashed_alike_in_runs_of_one_zygote_and_anew_in_each_cold_run(warm: Scripts) -> None:
+    """As docs/warm-start.md says."""
+    code = "print(hash('x'))"
+    assert len({(await warm.run(code)).stdout for _ in range(3)}) == 1
+    warm.warm = False
+    assert len({(await warm.run(code)).stdout for _ in range(3)}) == 3
+
+
 async def test_what_is_printed_arrives_when_it_is_printed(warm: Scripts) -> None:
     running = await warm.start("import time; print('now'); time.sleep(1000)", base_env=GRID_ENV)
     said = b""
