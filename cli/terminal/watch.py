@@ -59,19 +59,23 @@ class Watch:
                 detail("hint", clean(with_id(str(reason["hint"]), {"id": self.execution})))
         elif status == "running" and not word.get("cancelling"):
             words = [f"on {clean(word.get('node_id') or 'a node')}"]
-            if (word.get("attempt") or 1) == 1 and (waited := self.waited(word)) is not None:
-                words.append(f"waited {duration(waited)}")
+            words += self.begun(word) if (word.get("attempt") or 1) == 1 else []
             state("busy", "running", " · ".join(words))
 
-    def waited(self, word: dict[str, Any]) -> float | None:
-        """Seconds from submit to start, as the log has them; None when the grid is away just now."""
+    def begun(self, word: dict[str, Any]) -> list[str]:
+        """How long it waited from submit to start, as the log has it, and whether its packages were there already;
+        nothing when the grid is away just now."""
         try:
             query = query_string({"min_seq": word.get("sequence")})
             doc = self.api.call("GET", f"/executions/{segment(self.execution)}{query}", patient=False).json()
         except CliError:
-            return None
+            return []
         self.warn_unboxed(doc)
-        return between(doc.get("submitted_at"), doc.get("started_at"))
+        waited = between(doc.get("submitted_at"), doc.get("started_at"))
+        looked_up = (doc.get("cache") or {}).get("environment") or {}
+        known = bool(doc.get("environment")) and looked_up.get("result") == "hit"
+        words = [f"waited {duration(waited)}"] if waited is not None else []
+        return words + (["environment built before"] if known else [])
 
     def warn_unboxed(self, doc: dict[str, Any]) -> None:
         """Say once that nothing kept the script from the machine it ran on."""
