@@ -56,6 +56,8 @@ def put(name: str, extra: tuple[str, ...], file: str | None, api_url: str, as_js
     answer = api(api_url).call("PUT", f"/secrets/{segment(name)}", body).json()
     if len(value.strip(b"\r\n")) < REDACTED_BYTES_MIN:
         warn(f"{name} has fewer than {REDACTED_BYTES_MIN} bytes: it is not taken out of what scripts print.")
+    if b"\0" in value:
+        warn(f"{name} has a zero byte in it, which no variable can hold: take it as a file, --secret {name}=file")
     if as_json:
         emit(answer)
         return 0

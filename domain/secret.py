@@ -19,6 +19,15 @@ NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{NAME_CHARS_MAX - 1}}}")
 
 
+_STEERING = re.compile(r"PATH|HOME|TMPDIR|TEMP|TMP|IFS|ENV|BASH_ENV|NODE_OPTIONS|NODE_PATH|(LD_|PYTHON|RGRID_).*")
+"""Variables that decide how a script starts and what it loads: a value that nobody sees is none for them."""
+
+
+def steers(name: str) -> bool:
+    """Whether a variable of that name would steer the run instead of being read by the script."""
+    return _STEERING.fullmatch(name) is not None
+
+
 def checked_name(name: str) -> str:
     """`name` itself; raises Invalid when it could not be a variable."""
     if not _NAME.fullmatch(name):

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from domain.execution.job import Environment, Job, Limits, SecretRef
 from domain.files import ENTRIES_INLINE_MAX, FILES_MAX, FileSet, file_set
 from domain.retry import RETRIES_MAX
-from domain.secret import PER_RUN_MAX
+from domain.secret import PER_RUN_MAX, steers
 from gateway.fields import (
     ARGS_BYTES_MAX,
     ARGS_MAX,
@@ -62,6 +62,12 @@ class SecretBody(Body):
 
     name: SecretName
     form: Literal["env", "file"] = "env"
+
+    @model_validator(mode="after")
+    def _steers_nothing(self) -> Self:
+        if self.form == "env" and steers(self.name):
+            raise ValueError(f"the variable {self.name} steers how a script starts: take the secret as a file")
+        return self
 
 
 class JobBody(Body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ LIMITS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "timeout": ("timeout_seconds", parse_duration),
 }
 FORMS = ("env", "file")
+STEERING = re.compile(r"PATH|HOME|TMPDIR|TEMP|TMP|IFS|ENV|BASH_ENV|NODE_OPTIONS|NODE_PATH|(LD_|PYTHON|RGRID_).*")
+"""Variables that no secret may stand for; the gateway refuses them too."""
+IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/@-]{0,254}")
 RETRIES_MAX = 100
 PRIORITY_MAX = 1000
 MEMBERS_MAX = 100_000
@@ -44,6 +48,8 @@ def request_of(options: Mapping[str, Any], runtime: str, args: list[str], own: M
         body["secrets"] = secrets_of(options["secret"], body.get("env", {}))
     if options.get("tag"):
         body["tags"] = pairs(options["tag"], "--tag")
+    if options.get("image"):
+        check_image(str(options["image"]))
     check_text(body)
     check_labels(body.get("name", ""), body.get("project", ""), body.get("env", ()), body.get("tags", ()))
     return body
@@ -60,7 +66,19 @@ def secrets_of(items: list[str], env: Mapping[str, str]) -> list[dict[str, str]]
         if name in env:
             raise UsageProblem(f"{clean(name)} is both a --secret and an --env: type one of them.")
         found[secret_name(name)] = form or FORMS[0]
+        if found[name] == "env" and STEERING.fullmatch(name):
+            said = f"--secret {name}: the variable {name} steers how a script starts, so no secret is given under that name."
+            raise UsageProblem(said, f"Take it as a file: --secret {name}=file      Or set it under another name.")
     return [{"name": name, "form": form} for name, form in found.items()]
+
+
+def check_image(image: str) -> None:
+    """Raise UsageProblem for what is no name of an image; whether there is one of that name the node finds out."""
+    if not IMAGE.fullmatch(image):
+        raise UsageProblem(
+            f"--image {clean(image)!r} is no name of an image: small letters and digits first, then also . _ : / @ and -.",
+            "For example: --image python:3.12-slim",
+        )
 
 
 def batch_fields(options: Mapping[str, Any]) -> dict[str, int]:

@@ -69,25 +69,29 @@ class Watch:
             if reason.get("hint"):
                 detail("hint", clean(with_id(str(reason["hint"]), {"id": self.execution})))
         elif status == "running" and not word.get("cancelling"):
-            self.say_running(word, self.waited(word) if (word.get("attempt") or 1) == 1 else None)
+            self.say_running(word, self.begun(word) if (word.get("attempt") or 1) == 1 else [])
 
-    def say_running(self, word: dict[str, Any], waited: float | None = None) -> None:
-        """Once for each attempt: where, and how many seconds it waited if that is known."""
+    def say_running(self, word: dict[str, Any], more: list[str] | None = None) -> None:
+        """Once for each attempt: where, and what more is known of its beginning."""
         if word.get("attempt") in self.running:
             return
         self.running.add(word.get("attempt"))
-        waits = f" · waited {duration(waited)}" if waited is not None else ""
-        state("busy", "running", f"on {clean(word.get('node_id') or 'a node')}{waits}")
+        state("busy", "running", " · ".join([f"on {clean(word.get('node_id') or 'a node')}", *(more or [])]))
 
-    def waited(self, word: dict[str, Any]) -> float | None:
-        """Seconds from submit to start, as the log has them; None when the grid is away just now."""
+    def begun(self, word: dict[str, Any]) -> list[str]:
+        """How long it waited from submit to start, as the log has it, and whether its packages were there already;
+        nothing when the grid is away just now."""
         try:
             query = query_string({"min_seq": word.get("sequence")})
             doc = self.api.call("GET", f"/executions/{segment(self.execution)}{query}", patient=False).json()
         except CliError:
-            return None
+            return []
         self.warn_unboxed(doc)
-        return between(doc.get("submitted_at"), doc.get("started_at"))
+        waited = between(doc.get("submitted_at"), doc.get("started_at"))
+        looked_up = (doc.get("cache") or {}).get("environment") or {}
+        known = bool(doc.get("environment")) and looked_up.get("result") == "hit"
+        words = [f"waited {duration(waited)}"] if waited is not None else []
+        return words + (["environment built before"] if known else [])
 
     def warn_unboxed(self, doc: dict[str, Any]) -> None:
         """Say once that nothing kept the script from the machine it ran on."""

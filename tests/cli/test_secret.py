@@ -72,3 +72,18 @@ def test_a_project_names_secrets_and_a_flag_adds_to_them(tmp_path, monkeypatch: 
     assert config.settings({"secret": ("C", "B=env")}, None)["secret"] == ["A", "C", "B=env"]
     (tmp_path / "rgrid.toml").write_text('[secrets]\nB = "file"\n')
     assert config.settings({}, None)["secret"] == ["B=file"]
+
+
+@pytest.mark.parametrize("name", ["PATH", "HOME", "TMPDIR", "LD_PRELOAD", "PYTHONPATH", "RGRID_HOME"])
+def test_a_secret_steers_no_run(name: str) -> None:
+    with pytest.raises(UsageProblem, match="steers how a script starts") as caught:
+        request.secrets_of([name], {})
+    assert f"--secret {name}=file" in caught.value.hint
+    assert request.secrets_of([f"{name}=file"], {}) == [{"name": name, "form": "file"}]
+
+
+@pytest.mark.parametrize("image", ["Bad Name!!", "-x", "a" * 256])
+def test_what_is_no_name_of_an_image_is_said_in_words(image: str) -> None:
+    with pytest.raises(UsageProblem, match="is no name of an image"):
+        request.check_image(image)
+    request.check_image("ghcr.io/me/App:1@sha256:" + "a" * 64)

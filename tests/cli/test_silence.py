@@ -54,6 +54,19 @@ def test_who_stops_reading_is_told_that_it_goes_on(capfd):
     assert "goes on" in said and "rgrid attach exec_7f3k2m" in said and "rgrid cancel exec_7f3k2m" in said
 
 
+@pytest.mark.parametrize(("packages", "result", "said"), [({}, "hit", False), ({"kind": "python"}, "hit", True)])
+def test_an_environment_that_was_there_is_said_when_it_runs(capfd, packages, result, said):
+    class Known:
+        def call(self, *words, **more):
+            return self
+
+        def json(self):
+            return {**DOC, "environment": packages or None, "cache": {"environment": {"result": result}}}
+
+    Watch(Known(), "exec_7f3k2m", None).on_state({"status": "running", "attempt": 1, "node_id": "n"})
+    assert ("environment built before" in capfd.readouterr().err) is said
+
+
 def test_the_cost_has_a_line_of_its_own_where_the_terminal_is_narrow(capfd, monkeypatch):
     monkeypatch.setattr("cli.terminal.outcome.interactive", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")

@@ -122,6 +122,16 @@ async def test_a_name_is_that_of_a_variable(gateway: GatewayUnderTest, name: str
     assert (await gateway.call("PUT", f"/secrets/{name}", json={"value": VALUE}))[0] in (404, 422)
 
 
+@pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "PYTHONPATH", "RGRID_HOME"])
+async def test_a_secret_steers_no_run(gateway: GatewayUnderTest, name: str) -> None:
+    await set_secret(gateway, name)
+    status, answered = await gateway.call(
+        "POST", "/executions", json=submit_body(secrets=[{"name": name, "form": "env"}])
+    )
+    assert status == 422 and f"the variable {name} steers how a script starts" in str(answered)
+    assert await gateway.submit(secrets=[{"name": name, "form": "file"}])
+
+
 async def test_no_account_has_anothers_secrets(gateway: GatewayUnderTest) -> None:
     done = await set_secret(gateway)
     stranger, _ = await gateway.new_key("other")
