@@ -17,7 +17,7 @@ from ..wire.grid import home
 from .declared import Declared
 from .expand import expanded
 from .pins import Lock, read_lock
-from .sound import direct
+from .sound import check_requirements, direct
 from .trouble import trouble
 from .uv import find_uv, identity, settings_hash, uv
 
@@ -93,6 +93,7 @@ def resolved(
             words += ["--constraints", str(Path(at, "constraints.txt"))] if constraints else []
             done = uv(program, [*words, str(Path(at, "in.txt"))], folder)
     if done.returncode:
+        check_requirements([*asked, *constraints], wanted.source, wanted.path)
         raise trouble(done.stderr or done.stdout, wanted.source, script)
     return done.stdout
 

@@ -64,3 +64,18 @@ def checked(lines: list[str], where: str) -> Iterator[str]:
         if is_place(line):
             raise direct(where, line)
         yield line
+
+
+def check_requirements(lines: list[str], where: str, path: Path) -> None:
+    """Raise UsageProblem for the first of `lines` that is no requirement, with its line in the file `path` if it is there."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for line in lines:
+        try:
+            Requirement(line)
+        except InvalidRequirement:
+            numbers = [n for n, each in enumerate(text_of(path).splitlines(), 1) if line in each]
+            at = f", line {numbers[0]}" if numbers else ""
+            raise problem(
+                path, f"{clean(where)}{at}: {clean(line)} is no requirement.", "Write: name, or name>=1,<2"
+            ) from None

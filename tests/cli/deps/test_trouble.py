@@ -2,7 +2,9 @@
 
 import pytest
 
+from cli.deps.sound import check_requirements
 from cli.deps.trouble import newer_python, trouble
+from cli.errors import UsageProblem
 
 NO_ANSWER = "error: No solution found when resolving dependencies\n  cause: "
 OLDER = "  × No solution found when resolving dependencies:\n  ╰─▶ "
@@ -82,3 +84,12 @@ def test_settings_of_pip_are_not_uvs(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_INDEX_URL", "https://h/simple")
     assert "UV_DEFAULT_INDEX" in trouble("error: dns error", "x", "s.py").hint
+
+
+def test_what_is_no_requirement_is_named_with_the_line_of_the_file(tmp_path):
+    path = tmp_path / "requirements.txt"
+    path.write_text("# all\nsix\nnumpy>=2,,<3 # why\n")
+    check_requirements(["six", "pandas[excel]>=2 ; python_version > '3'"], "requirements.txt", path)
+    with pytest.raises(UsageProblem) as caught:
+        check_requirements(["six", "numpy>=2,,<3"], "requirements.txt", path)
+    assert caught.value.message == "requirements.txt, line 3: numpy>=2,,<3 is no requirement."
