@@ -9,9 +9,9 @@ import click
 from .bulk.environments import ID_CHARS, pages, thrown
 from .errors import UsageProblem
 from .options import DRY_RUN, api, common, emit, example
-from .projects import days
+from .projects import days_of
 from .terminal.formats import brief, count, duration, size
-from .terminal.screen import clean, following, tell
+from .terminal.screen import clean, following, tell, typed
 from .terminal.table import table
 
 UNUSED = "30d"
@@ -42,7 +42,9 @@ def ls(script: str | None = None, gone: bool = False, api_url: str = "", as_json
         return 0
     if not items:
         tell("No built packages are kept." if not script else f"{clean(script)} has needed none lately.")
-        following("rgrid deps show SCRIPT")
+        following(
+            f"rgrid deps show {typed(script)}" if script else f"rgrid {'deps --help' if gone else 'cache ls --all'}"
+        )
         return 0
     head = ("ID", "FOR", "PACKAGES", "SIZE", "BUILT IN", "WHERE", "USED", "BY", "FROM")
     table(head, [row(item) for item in items], right=frozenset({2, 3, 4}), whole=frozenset({0}))
@@ -54,12 +56,18 @@ def ls(script: str | None = None, gone: bool = False, api_url: str = "", as_json
 
 
 @command.command(epilog=example("rgrid cache prune --unused 30d", "rgrid cache prune --unused 1w --dry-run"))
-@click.option("--unused", default=UNUSED, show_default=True, metavar="TIME", help="Not used for so long: 30d, 4w, 1y.")
+@click.option(
+    "--unused",
+    default=UNUSED,
+    show_default=True,
+    metavar="TIME",
+    help="Not used for so long: 1d, 4w, 1y.",
+)
 @DRY_RUN
 @common
 def prune(unused: str, dry_run: bool, api_url: str, as_json: bool) -> int:
     """Throw away what nobody used for long, to spare room. After 30 days it goes by itself."""
-    return thrown(api(api_url), "prune", {"unused_days": days(unused)}, dry_run=dry_run, as_json=as_json)
+    return thrown(api(api_url), "prune", {"unused_days": unused_days(unused)}, dry_run=dry_run, as_json=as_json)
 
 
 @command.command(
@@ -96,6 +104,17 @@ def row(item: dict[str, Any]) -> list[str]:
         str(item.get("script") or "-"),
         str(item.get("source") or "-"),
     ]
+
+
+def unused_days(text: str) -> int:
+    """`30d`, `4w`, `1y` as days; raises UsageProblem."""
+    found = days_of(text)
+    if not found:
+        said = f"--unused {clean(text)!r} is no number of days, weeks or years; a day is the least."
+        raise UsageProblem(
+            said, "For example: rgrid cache prune --unused 7d      All of it: rgrid cache invalidate --all"
+        )
+    return found
 
 
 def plain(script: str | None) -> str | None:

@@ -10,7 +10,7 @@ from .batch.which import found, is_batch
 from .errors import UsageProblem
 from .options import EXECUTION, api, common, emit, example
 from .terminal.formats import count, size
-from .terminal.screen import following, state, tell
+from .terminal.screen import following, state, tell, typed
 
 
 @click.command(
@@ -58,5 +58,5 @@ def command(
         following(f"rgrid status {doc['id']}")
     else:
         state("good", "outputs", f"{shown(folder)} · {count(files, 'file')}, {size(total)}")
-        following(f"ls {shown(folder)}")
+        following(f"ls {typed(shown(folder))}")
     return 0

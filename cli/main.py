@@ -12,7 +12,7 @@ import click
 
 from . import __version__
 from .errors import EXIT_CANCELLED, EXIT_PIPE_CLOSED, EXIT_PLATFORM, EXIT_USAGE, CliError, Interrupted
-from .terminal.screen import clean, failure, tell
+from .terminal.screen import clean, failure, tell, typed
 
 VERBS = {
     "run": "Run a script on the grid: upload, follow, bring the results home.",
@@ -63,7 +63,7 @@ class Verbs(click.Group):
 
             near = difflib.get_close_matches(args[0], VERBS, 1)
             meant = f" Did you mean: rgrid {near[0]}" if near else ""
-            script = f" To run a script: rgrid run {args[0]}" if os.path.exists(args[0]) else ""  # noqa: PTH110
+            script = f" To run a script: rgrid run {typed(args[0])}" if os.path.exists(args[0]) else ""  # noqa: PTH110
             raise click.UsageError(f"There is no verb '{clean(args[0])}'.{meant}{script}")
         return super().resolve_command(ctx, args)
 

@@ -64,10 +64,16 @@ def change(name: str, retention: str, api_url: str, as_json: bool) -> int:
 
 def days(text: str) -> int:
     """`90d`, `12w`, `2y` as days; raises UsageProblem."""
-    found = re.fullmatch(r"(\d{1,6})\s*([dwy])", text.strip().lower())
-    if not found or not int(found[1]):
+    found = days_of(text)
+    if not found:
         raise UsageProblem(f"{text!r} is no time to keep files for; write for example --retention 90d, 12w or 2y.")
-    return int(found[1]) * DAYS[found[2]]
+    return found
+
+
+def days_of(text: str) -> int:
+    """The same; 0 for what is no such time."""
+    found = re.fullmatch(r"(\d{1,6})\s*([dwy])", text.strip().lower())
+    return int(found[1]) * DAYS[found[2]] if found else 0
 
 
 def kept(item: dict[str, Any]) -> str:

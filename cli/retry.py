@@ -10,7 +10,7 @@ import click
 from .errors import CliError, UsageProblem
 from .options import DRY_RUN, api, common, emit, example, filtered, query_of
 from .terminal.outcome import ENDED, FAILURES
-from .terminal.screen import clean, failure, following, state
+from .terminal.screen import clean, failure, following, state, typed
 from .terminal.typed import execution_id
 from .wire.transport import Api, segment
 
@@ -101,7 +101,7 @@ def by_id(
 def one(wire: Api, text: str, statuses: tuple[str, ...], script: Path | None, *, dry_run: bool, as_json: bool) -> str:
     """One execution again; its id, or nothing when it did not end as was asked for."""
     if script:
-        raise UsageProblem(f"{clean(text)} is no batch.", f"A new run of it: rgrid run {clean(script)} …")
+        raise UsageProblem(f"{clean(text)} is no batch.", f"A new run of it: rgrid run {typed(script)} …")
     if statuses or dry_run:
         doc = wire.get(f"/executions/{segment(text)}")
         meant = doc["status"] in (statuses or ENDED)

@@ -14,6 +14,7 @@ from domain.files import FileSet
 def memo_parts(job: Job) -> Mapping[str, str]:
     """The hash of everything that a script can see of its job, by part: script, environment, inputs, arguments, settings.
 
+    What the nodes have (the interpreter, the platform, the images of runtimes) is looked at when a run is to serve again.
     Limits of cpu, memory and time are not part of it: a run that succeeded did so within them.
     """
     script = (job.script.path, job.script.sha256, job.runtime)
@@ -29,6 +30,11 @@ def memo_parts(job: Job) -> Mapping[str, str]:
 def memo_key(job: Job) -> str:
     """One hash of all parts."""
     return _digest(sorted(memo_parts(job).items()))
+
+
+def stands_still(job: Job) -> bool:
+    """Whether what it runs in is the same tomorrow: the name of an image can be given to another one, its digest cannot."""
+    return not job.image or "@sha256:" in job.image
 
 
 def differing(job: Job, other: Job) -> list[str]:

@@ -17,7 +17,7 @@ ATTEMPTS_MAX = 10
 
 
 class Vault:
-    """Stored first, then told: what the log says has a value. A repeat of either half does no harm."""
+    """Set: stored first, then told; removed: told first. What the log says has a value. A repeat of either half does no harm."""
 
     def __init__(self, store: SecretStore, sealer: Sealer, handler: Handler) -> None:
         self._store, self._sealer, self._handler = store, sealer, handler
@@ -32,9 +32,10 @@ class Vault:
             state = await self._account(account)
             check_room(state, name)
             kept = (await self._store.read(account, [name])).get(name)
-            version = kept.sealed.version if kept else 0
-            if kept is None or not self._same(account, name, kept, value):
-                version = max(version, state.secret_versions.get(name, 0)) + 1
+            version, told = kept.sealed.version if kept else 0, state.secret_versions.get(name, 0)
+            removed = name not in state.secrets and version <= told
+            if kept is None or removed or not self._same(account, name, kept, value):
+                version = max(version, told) + 1
                 try:
                     sealed = self._sealer.seal(account, name, version, value)
                     await self._store.write(account, name, sealed, kept.sequence if kept else 0)
@@ -44,13 +45,25 @@ class Vault:
         raise Conflict(f"The secret {name} changes too often.")
 
     async def remove(self, account: str, name: str, actor: str) -> Handled:
-        """Raises NotFound, Unavailable."""
+        """Told first: a name that stands in the log has a value. Raises NotFound, Unavailable.
+
+        A value that is left, since this was cut off, is handed to nobody; the next `set` or `remove` takes it away.
+        """
         state = await self._account(account)
         kept = (await self._store.read(account, [name])).get(name)
+        version = max(kept.sealed.version if kept else 0, state.secrets.get(name, 0))
+        try:
+            done = await self._tell(account, RemoveSecret(name, version), actor)
+        except NotFound:
+            await self._forget(account, name, kept)
+            raise
+        await self._forget(account, name, kept)
+        return done
+
+    async def _forget(self, account: str, name: str, kept: Kept | None) -> None:
+        """The value that was there; a later one stays."""
         if kept is not None:
             await self._store.remove(account, name, kept.sequence)
-        version = max(kept.sealed.version if kept else 0, state.secrets.get(name, 0))
-        return await self._tell(account, RemoveSecret(name, version), actor)
 
     async def versions(self, account: str, names: Sequence[str]) -> dict[str, int]:
         """The versions of the secrets that a run names. Raises Invalid (SECRET_UNKNOWN) when one does not exist."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -25,17 +25,29 @@ class Durations:
     p90: float
 
 
+class Ran(NamedTuple):
+    """A run that succeeded: its `result` as plain data (`from_plain(AttemptResult, ...)`), and the life of its node."""
+
+    id: str
+    result: Doc
+    node_id: str
+    incarnation: str
+
+
 class HistoryQueries(GridQueries):
     """Every account apart."""
 
-    async def memo(self, account: str, keys: Collection[str]) -> dict[str, tuple[str, Doc]]:
-        """By memo key the first run that succeeded and whose files are still there: its id, and its result as plain data
-        (`from_plain(AttemptResult, ...)`)."""
-        sql = """SELECT DISTINCT ON (memo_key) memo_key, id, doc FROM live.executions
+    async def memo(self, account: str, keys: Collection[str]) -> dict[str, Ran]:
+        """By memo key the last run that succeeded, was itself no reuse of another, and whose files are still there."""
+        sql = """SELECT DISTINCT ON (memo_key) memo_key, id, doc, node_id, incarnation FROM live.executions
                  WHERE account = $1 AND memo_key = ANY($2::text[]) AND status = 'succeeded' AND NOT released
-                 ORDER BY memo_key, sequence"""
+                 AND incarnation IS NOT NULL
+                 ORDER BY memo_key, sequence DESC"""
         rows = await self._database.fetch(sql, account, list(keys))
-        return {row["memo_key"]: (row["id"], _result(orjson.loads(row["doc"]))) for row in rows}
+        return {
+            row["memo_key"]: Ran(row["id"], _result(orjson.loads(row["doc"])), row["node_id"], row["incarnation"])
+            for row in rows
+        }
 
     async def durations(self, account: str, script_sha256: str) -> Durations | None:
         """None when no run of this script has succeeded."""

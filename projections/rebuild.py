@@ -19,6 +19,7 @@ from projections.projection import LogReader
 from projections.store import CHANNEL, create, load, lock_writers, stand, write
 from projections.table import Key, Row, Table
 
+CLOSE_SECONDS = 10.0
 NEXT, OLD = "next", "old"
 REBUILD_LOCK = 0x7267_7269_6402
 ROWS_UNWRITTEN_MAX = 20_000
@@ -154,6 +155,14 @@ async def alone(database: Database) -> AsyncIterator[asyncpg.Connection]:
     except asyncpg.DiskFullError as error:
         raise Unavailable("The disk is full: a rebuild needs as much room as the read models take.") from error
     finally:
+        await _let_go(connection)
+
+
+async def _let_go(connection: asyncpg.Connection) -> None:
+    """When it is closed in good order, the server has forgotten its lock: the next one need not be refused."""
+    try:
+        await connection.close(timeout=CLOSE_SECONDS)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         connection.terminate()
 
 

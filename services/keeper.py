@@ -39,12 +39,13 @@ class Keeper:
         return await self._values(wanted.account, [refs[name] for name in wanted.names])
 
     async def _values(self, account: str, refs: list[SecretRef]) -> SecretsGiven:
+        known = (await self._context.load(Ref(account, "account", account)))[0].secrets
         kept = await self._store.read(account, [each.name for each in refs])
         values: dict[str, str] = {}
         for each in refs:
             found = kept.get(each.name)
-            if found is None or found.sealed.version < each.version:
-                return await self._missing(account, each.name)
+            if each.name not in known or found is None or found.sealed.version < each.version:
+                return _missing(each.name, each.name in known)
             try:
                 value = self._sealer.open(account, each.name, found.sealed)
             except Unreadable as error:
@@ -52,18 +53,18 @@ class Keeper:
             values[each.name] = base64.b64encode(value).decode()
         return SecretsGiven(values)
 
-    async def _missing(self, account: str, name: str) -> SecretsGiven:
-        """It was removed, or the replica that answered is behind."""
-        state, _ = await self._context.load(Ref(account, "account", account))
-        if name in state.secrets:
-            return SecretsGiven(error="UNAVAILABLE", message=f"The value of {name} is not there yet.", name=name)
-        return SecretsGiven(error="SECRET_UNKNOWN", message=f"The secret {name} was removed.", name=name)
-
     async def _held(self, ref: Ref, node_id: str, attempt: int) -> Execution | None:
         state: Execution = await self._context.state(ref)
         if not state.held_by(node_id, attempt):
             state, _ = await self._context.load(ref)
         return state if state.held_by(node_id, attempt) else None
+
+
+def _missing(name: str, known: bool) -> SecretsGiven:
+    """It was removed, whether or not its value is gone already; or the replica that answered is behind."""
+    if known:
+        return SecretsGiven(error="UNAVAILABLE", message=f"The value of {name} is not there yet.", name=name)
+    return SecretsGiven(error="SECRET_UNKNOWN", message=f"The secret {name} was removed.", name=name)
 
 
 async def run(context: Context) -> None:

@@ -55,7 +55,7 @@ class Resolver:
 async def _memo(context: Context, item: EventItem, job: Job) -> tuple[Lookup, Reuse | None]:
     """Whether an earlier run serves, and which."""
     account, key = item.ref.account, memo_key(job)
-    reuse = (await reusable(context, account, [key])).get(key)
+    reuse = (await reusable(context, account, [job])).get(key)
     if reuse is not None:
         return memo_lookup(job, reuse.execution_id, None), reuse
     return memo_lookup(job, "", await last_run(context, account, job.script.path, item.position)), None

@@ -9,7 +9,7 @@ from ..errors import UsageProblem
 from ..options import emit
 from ..terminal.formats import count
 from ..terminal.outcome import WORDS
-from ..terminal.screen import clean, following, state, warn
+from ..terminal.screen import clean, following, state, typed, warn
 from ..wire.transport import Api, segment
 from .posting import posted, tell_refused
 from .selection import Selection
@@ -68,7 +68,7 @@ def differing(doc: dict[str, Any], statuses: tuple[str, ...]) -> None:
         kinds = " ".join(sorted({FLAGS.get(status, "--failed") for status in statuses}))
         kinds = "--all" if "--all" in kinds else kinds
         warn(f"{clean(here)} here differs from the script of {doc['id']}; they run that one again, not yours.")
-        warn(f"To run yours: rgrid retry {doc['id']} {kinds} --script {clean(here)}")
+        warn(f"To run yours: rgrid retry {doc['id']} {kinds} --script {typed(here)}")
 
 
 def mended(wire: Api, doc: dict[str, Any], script: Path, *, send: bool) -> dict[str, Any]:

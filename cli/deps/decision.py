@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UsageProblem
-from ..terminal.screen import clean
+from ..terminal.screen import clean, typed
 from .installed import Installed, normal
 from .known import near, packages_of
 from .local import Followed, Need
@@ -48,8 +48,8 @@ class Decision:
     notes: list[str] = field(default_factory=list)
 
 
-def decide(script: Path, followed: Followed) -> Decision:
-    """Raises UsageProblem (UNKNOWN_IMPORT) for a module that neither knows."""
+def decide(script: Path, followed: Followed, *, passing: bool = False) -> Decision:
+    """Raises UsageProblem (UNKNOWN_IMPORT) for a module that neither knows, unless `passing`."""
     if not followed.needs:
         return Decision()
     here = active()
@@ -71,7 +71,7 @@ def decide(script: Path, followed: Followed) -> Decision:
             there.add(need.module)
             for each in picked:
                 packages.setdefault(normal(each.package), each)
-    if unknown:
+    if unknown and not passing:
         raise unknown_import(script, sorted(unknown, key=lambda need: need.line), here, installed, unread)
     made.picked = sorted(packages.values(), key=lambda each: normal(each.package))
     pinned = {normal(each.package) for each in made.picked if each.origin == ENVIRONMENT}
@@ -144,6 +144,6 @@ def unknown_import(
     ]:
         hints.append(" ".join(meant))
     hints += unread[:1]
-    file = clean(shown(script))
+    file = typed(script)
     hints.append(f"Say which: rgrid deps add {file} PACKAGE      or in a file: rgrid run --requirements FILE {file}")
     return UsageProblem(said, "\n".join(hints), code="UNKNOWN_IMPORT")

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageProblem
-from ..job.config import BLOCK
-from ..terminal.screen import clean
+from ..job.block import block_of
+from ..terminal.screen import clean, typed
 from .asked import Requirements
 from .sound import checked, direct, text_of
 from .upward import folders_up, shown
@@ -79,24 +79,6 @@ def in_script(script: Path) -> Declared | None:
     return Declared(where, "requirements", script, Requirements(list(checked(lines, where))), python)
 
 
-def block_of(script: Path) -> dict[str, Any] | None:
-    """The TOML in the block `# /// script`; None when there is none."""
-    found = list(BLOCK.finditer(script.read_text("utf-8", "replace")))
-    if len(found) > 1:
-        text = f"{clean(script)} has {len(found)} blocks '# /// script'."
-        raise UsageProblem(text, "One is allowed: put them together.", code="BLOCK_INVALID")
-    if not found:
-        return None
-    body = "".join(
-        line[2:] if line.startswith("# ") else line[1:] for line in found[0]["body"].splitlines(keepends=True)
-    )
-    try:
-        return tomllib.loads(body.replace("\r\n", "\n"))
-    except tomllib.TOMLDecodeError as wrong:
-        text = f"The block '# /// script' of {clean(script)} is not TOML: {wrong}"
-        raise UsageProblem(text, 'It looks like: # dependencies = ["requests"]', code="BLOCK_INVALID") from None
-
-
 def in_folders(start: Path) -> Declared | None:
     """The nearest folder that declares something."""
     for folder in folders_up(start):
@@ -120,7 +102,7 @@ def requirements_in(folder: Path) -> Path | None:
     found = [each for each in found if not any(part in each.stem.lower() for part in ASIDE)]
     if len(found) > 1:
         names = ", ".join(clean(shown(each)) for each in found)
-        hint = f"Say which: rgrid run --requirements {clean(shown(found[0]))} SCRIPT"
+        hint = f"Say which: rgrid run --requirements {typed(shown(found[0]))} SCRIPT"
         raise UsageProblem(f"Which of them is for the script? {names}", hint, code="REQUIREMENTS_INVALID")
     return found[0] if found else None
 

@@ -9,8 +9,8 @@ import tomllib
 from pathlib import Path
 
 from ..errors import CliError, UsageProblem
-from ..job.config import BLOCK
-from ..terminal.screen import clean
+from ..job.block import BLOCK, block_of
+from ..terminal.screen import clean, typed
 from .installed import normal
 
 CODING = re.compile(r"#.*?coding[:=][ \t]*[-\w.]+")
@@ -121,6 +121,7 @@ def quoted(text: str) -> str:
 
 def edit(script: Path, packages: list[str]) -> bool:
     """Put `packages` into the block of `script`; whether that changed anything. Raises CliError."""
+    block_of(script)
     try:
         old = script.read_bytes().decode("utf-8", "surrogateescape")
         new = with_packages(old, packages)
@@ -149,4 +150,4 @@ def replace(path: Path, content: bytes) -> None:
                 raise
     except OSError as broken:
         text = f"{clean(path)} cannot be written ({broken.strerror})."
-        raise CliError(text, f"Look: ls -l {clean(path)}", code="FILE_UNREADABLE") from None
+        raise CliError(text, f"Look: ls -l {typed(path)}", code="FILE_UNREADABLE") from None

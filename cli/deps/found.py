@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UsageProblem
+from ..job.block import block_of
 from ..terminal.screen import clean
 from .asked import Requirements
 from .decision import ENVIRONMENT, Decision, decide
-from .declared import Declared, block_of, declared
+from .declared import Declared, declared
 from .local import Followed, Follower
 from .scan import NESTED, TOP
 from .upward import shown
@@ -35,8 +36,9 @@ class Found:
         return sorted(name for name in names if len(name) <= IMPORT_CHARS_MAX)[:IMPORTS_MAX]
 
 
-def found(script: Path, requirements: str = "", *, packages: bool = True) -> Found:
-    """Look at `script`. Without `packages` only for modules of one's own. Raises UsageProblem."""
+def found(script: Path, requirements: str = "", *, packages: bool = True, passing: bool = False) -> Found:
+    """Look at `script`. Without `packages` only for modules of one's own; with `passing` modules that nobody knows are
+    passed over. Raises UsageProblem."""
     made = Found(script)
     try:
         made.followed = Follower(script).follow()
@@ -52,7 +54,7 @@ def found(script: Path, requirements: str = "", *, packages: bool = True) -> Fou
         return made
     block = block_of(script)
     made.requires_python = str(block.get("requires-python", "")) if block else ""
-    made.decision = decide(script, made.followed)
+    made.decision = decide(script, made.followed, passing=passing)
     if made.decision.picked:
         lines = [each.requirement for each in made.decision.picked]
         asked = Requirements(lines, made.decision.constraints)

@@ -83,6 +83,21 @@ def choose(requires: str, source: str, chosen: str, offered: Callable[[], Iterab
     return text_of(own if own in good else good[0])
 
 
+def check_offered(runtime: str, version: str, offered: Iterable[str]) -> None:
+    """Raise UsageProblem (NO_INTERPRETER) when none of the nodes has the version that was typed; where nobody can tell
+    what they have, the grid will."""
+    have = [each.removeprefix(runtime) for each in set(offered) if re.fullmatch(rf"{runtime}\d.*", each)]
+    if not have or version in have:
+        return
+    have.sort(key=lambda each: [int(part) for part in re.findall(r"\d+", each)])
+    name = {"python": "Python", "node": "Node"}.get(runtime, runtime)
+    raise UsageProblem(
+        f"No node has {name} {version}; the nodes have {', '.join(have)}.",
+        f"Take one of them: --runtime {runtime}{have[-1]}      Or install it on a node (a Python: name it in RGRID_PYTHONS).",
+        code="NO_INTERPRETER",
+    )
+
+
 def minor_of(runtime: str) -> tuple[int, int] | None:
     """(3, 12) of `python3.12`."""
     found = re.fullmatch(r"python(\d+)\.(\d+)", runtime)

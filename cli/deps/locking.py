@@ -93,7 +93,7 @@ def resolved(
             words += ["--constraints", str(Path(at, "constraints.txt"))] if constraints else []
             done = uv(program, [*words, str(Path(at, "in.txt"))], folder)
     if done.returncode:
-        raise trouble(done.stderr or done.stdout, wanted.source, script.name)
+        raise trouble(done.stderr or done.stdout, wanted.source, script)
     return done.stdout
 
 

@@ -14,12 +14,12 @@ from ..terminal.screen import clean, warn
 from ..wire.blob import entry, of_bytes
 from .found import Found, check_whole, found, origins, shadows, undeclared
 from .installed import normal
-from .interpreter import choose, lowest
+from .interpreter import check_offered, choose, lowest
 from .locking import Locked
 from .newer import locked_from
 
 SOURCE_CHARS_MAX = 200
-PYTHON_LOCK, NODE_LOCK = "requirements.lock", "package-lock.json"
+PYTHON_LOCK = "requirements.lock"
 
 
 def ready(
@@ -28,6 +28,8 @@ def ready(
     """Look at `script`; its own modules go into `plan`. `chosen`: the version typed. Raises CliError."""
     made = Packages()
     if chosen:
+        if not options.get("image"):
+            check_offered(runtime, chosen, offered(api_url, start=not looking))
         made.fields["interpreter"] = chosen
     if runtime == "python":
         python(made, script, chosen, plan, options, api_url, looking)

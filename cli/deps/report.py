@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..errors import CliError
 from ..terminal.formats import count
 from ..terminal.screen import clean, show
 from .decision import Decision
@@ -14,15 +15,19 @@ from .newer import locked_from
 from .upward import shown
 
 
-def python_report(script: Path, requirements: str, *, builds: bool, renew: bool) -> dict[str, Any]:
-    """All of it as JSON. Raises CliError where a run would."""
+def python_report(
+    script: Path, requirements: str, *, builds: bool, renew: bool, telling: bool = False
+) -> dict[str, Any]:
+    """All of it as JSON. Raises CliError where a run would; with `telling`, what was found is printed before that."""
     seen = found(script, requirements)
     made: dict[str, Any] = {
+        "imports": imports(seen),
         "script": shown(script),
         "kind": "python",
         "source": seen.wanted.source if seen.wanted else None,
         "requires_python": seen.requires_python,
         "asked": seen.wanted.asked.asked() if seen.wanted else [],
+        "bounds": seen.wanted.asked.constraints if seen.wanted else [],
         "modules": sorted(shown(path) for path in seen.followed.files),
         "preloaded": seen.preload,
         "packages": [],
@@ -30,13 +35,16 @@ def python_report(script: Path, requirements: str, *, builds: bool, renew: bool)
         **judged(seen.decision),
     }
     if seen.wanted is not None:
-        answer, made["python"] = locked_from(
-            seen.wanted, script, lowest(seen.requires_python, ""), builds=builds, renew=renew
-        )
+        python = lowest(seen.requires_python, "")
+        try:
+            answer, made["python"] = locked_from(seen.wanted, script, python, builds=builds, renew=renew)
+        except CliError:
+            if telling:
+                print_report(made)
+            raise
         pins = answer.lock.pins
         made["packages"] = [{"name": pin.name, "version": pin.version, "marker": pin.marker} for pin in pins]
         made["lock"] = {"known": answer.known, "packages": answer.lock.packages}
-    made["imports"] = imports(seen)
     return made
 
 
@@ -84,6 +92,7 @@ def print_report(made: dict[str, Any]) -> None:
     ]
     rows += [("python", made["requires_python"])] if made.get("requires_python") else []
     rows += [("asked", ", ".join(made["asked"]))] if made.get("asked") else []
+    rows += [("bounds", ", ".join(made["bounds"]))] if made.get("bounds") else []
     rows += [("why", line) for line in made.get("origins") or []]
     rows += [("left out", ", ".join(made["left_out"]))] if made.get("left_out") else []
     if made["lock"]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 from ..errors import CliError, UsageProblem
-from ..terminal.screen import clean
+from ..terminal.screen import clean, typed
 from .known import near
 from .sound import hidden
 
@@ -26,10 +27,10 @@ NETWORK = re.compile(
 PARSE = re.compile(r"Couldn't parse requirement|Failed to parse|not a valid|invalid", re.IGNORECASE)
 
 
-def trouble(said: str, source: str, script: str) -> CliError:
+def trouble(said: str, source: str, script: Path | str) -> CliError:
     """The error of ours for what uv `said` about the packages of `source`."""
     text = "\n".join(line.rstrip() for line in hidden(said).splitlines() if line.strip())
-    source, script = clean(source), clean(script)
+    source, script = clean(source), typed(script)
     unsolved = "No solution found" in text
     if unsolved and (missing := NOT_THERE.search(text)):
         return unknown_package((missing[1] or missing[2]).split("==")[0], source)
@@ -42,7 +43,7 @@ def trouble(said: str, source: str, script: str) -> CliError:
         )
     if unsolved:
         reason = "\n".join(essential(text))
-        hint = f"{reason}\nLoosen one of these in {source}; rgrid deps show {script} shows who asks for what."
+        hint = f"{reason}\nLoosen one of these in {source}; all that is asked for: rgrid deps show {script}"
         return UsageProblem(f"The packages of {source} contradict each other.", hint, code="PACKAGE_CONFLICT")
     if NETWORK.search(text):
         return unreachable(text)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageProblem
-from ..terminal.screen import clean, warn
+from ..terminal.screen import clean, typed, warn
 from ..wire.grid import home
+from .block import block_of
 
 SCALARS: tuple[str, ...] = ("output", "runtime", "cpu", "memory", "disk", "timeout", "retries", "name", "project")
 SCALARS += ("priority", "parallel", "max-failures", "requirements", "image")
@@ -58,7 +58,6 @@ GRID_NAMES += tuple(f"s3_{name}" for name in ("endpoint", "bucket", "access_key"
 GRID_NAMES += ("pythons", "warm", "environment_bytes_max", "docker_images", "docker_runtime", "docker_pull")
 """Variables that set no option of a run."""
 ROOT_MARKS = (".git", ".hg", ".svn", ".jj")
-BLOCK = re.compile(r"(?m)^# /// script[ \t]*\r?\n(?P<body>(?:^#(?: .*|)\r?\n)+)^# ///[ \t]*\r?$")
 
 
 def settings(flags: dict[str, Any], script: Path | None) -> dict[str, Any]:
@@ -113,14 +112,9 @@ def warn_unknown(environment: Mapping[str, str]) -> None:
 def from_script(script: Path) -> dict[str, Any]:
     """`[tool.rgrid]` of the PEP 723 block of a script; empty when it has none."""
     try:
-        text = script.read_text("utf-8", "replace")
+        data = block_of(script) or {}
     except OSError:
         return {}
-    block = BLOCK.search(text)
-    if block is None:
-        return {}
-    body = "".join(line[2:] if line.startswith("# ") else line[1:] for line in block["body"].splitlines(keepends=True))
-    data = parsed(body, f"the block '# /// script' of {script}")
     return table(data.get("tool", {}).get("rgrid", {}), str(script))
 
 
@@ -145,7 +139,7 @@ def from_file(path: Path, *, whole: bool) -> dict[str, Any]:
     except UnicodeDecodeError as wrong:
         raise UsageProblem(
             f"{clean(path)} is not UTF-8 text (byte {wrong.start}).",
-            f"Correct it, or move it away: mv {clean(path)} /tmp/",
+            f"Correct it, or move it away: mv {typed(path)} /tmp/",
         ) from None
     except OSError:
         return {}

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 from ..errors import UsageProblem
-from ..terminal.screen import clean, warn
+from ..terminal.screen import clean, typed, warn
 
 RUNTIMES = ("python", "node", "sh")
 BY_EXTENSION = {".py": "python", ".pyw": "python", ".js": "node", ".mjs": "node", ".cjs": "node", ".sh": "sh"}
@@ -57,7 +57,7 @@ def check_readable(path: Path, what: str, hint: str = "") -> None:
             raise UsageProblem(f"{what} {shown} is {name}, not a regular file.", code="FILE_NOT_REGULAR")
     if not os.access(path, os.R_OK):
         raise UsageProblem(
-            f"{what} {shown} cannot be read (permission denied).", f"chmod u+r {shown}", code="FILE_UNREADABLE"
+            f"{what} {shown} cannot be read (permission denied).", f"chmod u+r {typed(path)}", code="FILE_UNREADABLE"
         )
 
 
@@ -81,7 +81,7 @@ def detect(path: Path) -> str:
     extension = f"the extension '{clean(path.suffix)}'" if path.suffix else "a name without extension"
     raise UsageProblem(
         f"What runs {clean(path)}? rgrid does not know {extension}, and {said}.",
-        f"Say it: rgrid run --runtime python {clean(path)}      The runtimes: {', '.join(RUNTIMES)}",
+        f"Say it: rgrid run --runtime python {typed(path)}      The runtimes: {', '.join(RUNTIMES)}",
         code="RUNTIME_UNKNOWN",
     )
 

@@ -79,6 +79,13 @@ def detail(word: str, text: str) -> None:
     tell(f"  {paint(f'{word:<{COLUMN}}', 'quiet', sys.stderr)} {text}".rstrip())
 
 
+def typed(word: object) -> str:
+    """A path or argument as it stands in a command to type."""
+    import shlex
+
+    return clean(shlex.quote(str(word)))
+
+
 def following(command: str) -> None:
     """The next command to type."""
     detail("next", command)

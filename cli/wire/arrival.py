@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..terminal.formats import count, size
-from ..terminal.screen import clean, detail
+from ..terminal.screen import clean, detail, typed
 from .download import download
 from .transport import Api
 
@@ -35,7 +34,7 @@ def attach_again(name: str, folder: Path | str | None = None, *, remote_only: bo
     if remote_only:
         return f"rgrid attach {name} --remote-only"
     usual = folder is None or (name.startswith("batch_") and Path(folder) == Path("outputs"))
-    return f"rgrid attach {name}" + ("" if usual else f" -o {clean(shlex.quote(str(folder)))}")
+    return f"rgrid attach {name}" + ("" if usual else f" -o {typed(folder)}")
 
 
 def shown(folder: Path) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..terminal.screen import clean
+from ..terminal.screen import clean, typed
 
 
 def unmovable(folder: Path, paths: Iterable[Path]) -> str:
@@ -35,4 +35,4 @@ def is_folder(path: Path) -> bool:
 def way_out(command: str, folder: Path, *, movable: bool) -> str:
     """What to type so that the outputs come home nevertheless; `command` is `rgrid download ID`."""
     other = f"Another folder: {command} -o other"
-    return f"{other}      Overwrite: {command} -o {clean(folder)} --force" if movable else other
+    return f"{other}      Overwrite: {command} -o {typed(folder)} --force" if movable else other

@@ -34,7 +34,10 @@ _SPOT = re.compile(
     r"(?:node_modules/(?:@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+)(?:/node_modules/(?:@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+)*"
 )
 _INTEGRITY = re.compile(r"(?:sha(?:1|256|384|512)-[A-Za-z0-9+/]+={0,2}(?: (?!$)|$))+")
-_RANGE = re.compile(r"[^:/]*|npm:(?:@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+(?:@[^:/]*)?")
+_NAME = r"(?:@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+"
+_PLAIN_RANGE = r"(?!\.)(?![^\n]*\.(?i:tgz|tar|tar\.gz)\Z)[A-Za-z0-9 .*^~<>=|+_-]*"
+_RANGE = re.compile(rf"{_PLAIN_RANGE}|npm:{_NAME}(?:@{_PLAIN_RANGE})?")
+"""Versions, ranges and tags; what begins with a dot or ends like an archive is a file to npm."""
 _WISHES = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 
 
@@ -99,6 +102,8 @@ def _check_wishes(spot: str, entry: Mapping[str, Any]) -> None:
         if not isinstance(named, dict):
             raise _refused(f"the {wish} of {spot[:SHOWN_CHARS]!r} are not described")
         for name, wanted in named.items():
+            if not re.fullmatch(_NAME, name):
+                raise _refused(f"{name[:SHOWN_CHARS]!r} is no name of a package")
             if not isinstance(wanted, str) or not _RANGE.fullmatch(wanted):
                 raise _refused(f"{name[:SHOWN_CHARS]!r} comes from {str(wanted)[:SHOWN_CHARS]!r}, not from a registry")
 
@@ -107,6 +112,9 @@ def _check_entry(spot: str, entry: Mapping[str, Any]) -> None:
     if not _SPOT.fullmatch(spot) or "/../" in f"/{spot}/" or "/./" in f"/{spot}/" or entry.get("link"):
         raise _refused(f"{spot[:SHOWN_CHARS]!r} is a folder of one's own: only packages of a registry can be locked")
     version, integrity, origin = entry.get("version"), entry.get("integrity"), entry.get("resolved")
+    name = entry.get("name", "x")  # of a package that goes by another name here
+    if not isinstance(name, str) or not re.fullmatch(_NAME, name):
+        raise _refused(f"{spot[:SHOWN_CHARS]!r} has {str(name)[:SHOWN_CHARS]!r} as its name")
     if not isinstance(version, str) or not re.fullmatch(r"[A-Za-z0-9.+-]{1,128}", version):
         raise _refused(f"{spot[:SHOWN_CHARS]!r} has no version")
     if entry.get("inBundle") is True and origin is None and integrity is None:

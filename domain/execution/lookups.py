@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 
 from domain.execution.events import Lookup
 from domain.execution.job import Job
-from domain.memo import differing
+from domain.memo import differing, stands_still
 
 NO_DEPENDENCIES = Lookup("hit", "the runtime alone: no dependencies declared")
 
@@ -44,12 +44,17 @@ def memo_lookup(job: Job, reused: str, last: tuple[str, Job] | None) -> Lookup:
     """Whether an earlier run serves: `reused` is its id. If none does, how the `last` run of the same script differs."""
     if reused:
         return Lookup("hit", f"{reused} ran the same and succeeded")
+    if not stands_still(job):
+        return Lookup(
+            "miss", f"the image {job.image} can change: name it by digest (NAME@sha256:…) to have runs reused"
+        )
     if last is None:
         return Lookup("miss", f"{job.script.path} has not run before")
     last_id, last_job = last
     parts = differing(job, last_job)
     if not parts:
-        return Lookup("miss", f"{last_id} ran the same, but it did not succeed, or its files are not kept any longer")
+        why = "it did not succeed, its interpreter or image is no longer that of the nodes, or its files are not kept"
+        return Lookup("miss", f"{last_id} ran the same, but {why}")
     return Lookup("miss", f"other {' and '.join(parts)} than the last run of {job.script.path}, {last_id}")
 
 

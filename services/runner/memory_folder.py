@@ -20,19 +20,28 @@ class NoMemoryFolder(Exception):
 
 
 def make(node_folder: Path, name: str, files: Mapping[str, bytes]) -> Path:
-    """A new folder (0700) with `files` (0400) in it. Raises NoMemoryFolder, OSError."""
+    """A new folder (0700) with `files` (0400) in it. Raises NoMemoryFolder, OSError; nothing is left then."""
     base = _base(node_folder)
-    with contextlib.suppress(FileExistsError):
-        base.mkdir(mode=0o700)
-    found = base.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise PermissionError(f"{base} is not ours alone")
+    make_ours(base)
     folder = base / name
     folder.mkdir(mode=0o700)
-    for each, data in files.items():
-        with open(os.open(folder / each, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as file:  # noqa: PTH123
-            file.write(data)
+    try:
+        for each, data in files.items():
+            with open(os.open(folder / each, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as file:  # noqa: PTH123
+                file.write(data)
+    except BaseException:
+        remove(folder)
+        raise
     return folder
+
+
+def make_ours(folder: Path) -> None:
+    """A folder (0700) in a place where everybody can make one; it may be there. PermissionError: it is not ours alone."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{folder} is not ours alone")
 
 
 def remove(folder: Path) -> None:

@@ -39,6 +39,6 @@ async def known_of(context: Context, account: str, jobs: Sequence[Job], memoize:
     found: Mapping[str, Reuse] = {}
     last = None
     if memoize:
-        found = await reusable(context, account, [memo_key(job) for job in jobs])
+        found = await reusable(context, account, jobs)
         last = await last_run(context, account, script.path, before)
     return Known(seen.script_hash, seen.script_path, seen.inputs, found, last)

@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from cli.cache import row
+from cli.cache import row, unused_days
+from cli.errors import UsageProblem
 from cli.job.estimate import built_words
 from cli.why import runs_in
 from domain.environment.events import EnvironmentInvalidated
@@ -41,7 +42,7 @@ async def used(gateway: GatewayUnderTest) -> str:
 
 async def test_the_list_says_what_there_is(gateway: GatewayUnderTest) -> None:
     code, out, err = await rgrid(gateway, "cache")
-    assert (code, out) == (0, "") and "No built packages are kept" in err
+    assert (code, out) == (0, "") and "No built packages are kept" in err and "rgrid cache ls --all" in err
     id = await used(gateway)
     code, out, err = await rgrid(gateway, "cache")
     assert code == 0
@@ -84,11 +85,17 @@ async def test_what_is_invalidated_is_built_anew(gateway: GatewayUnderTest) -> N
         ["invalidate", "env_1", "--all"],
         ["invalidate", "--all", "--script", "a.py"],
         ["prune", "--unused", "soon"],
-        ["prune", "--unused", "0d"],
     ],
 )
 async def test_who_does_not_say_which_is_told(gateway: GatewayUnderTest, words: list[str]) -> None:
     assert (await rgrid(gateway, "cache", *words))[0] == 2
+
+
+@pytest.mark.parametrize("time", ["1h", "0d", "foo"])
+def test_a_time_that_is_none_is_told_in_words_of_this_verb(time: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        unused_days(time)
+    assert "--unused" in caught.value.message and "rgrid cache prune --unused 7d" in caught.value.hint
 
 
 async def test_what_is_no_environment_is_told(gateway: GatewayUnderTest) -> None:

@@ -156,11 +156,41 @@ def test_a_lock_of_another_version_is_refused(version: object) -> None:
         node(version)
 
 
-@pytest.mark.parametrize("wanted", ["git+https://h.example/x", "file:../x", "user/repo", "https://h.example/x.tgz", 1])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        *(
+            "git+https://h.example/x",
+            "git@h.example:x",
+            "file:../x",
+            "file:x",
+            "user/repo",
+            "https://h.example/x.tgz",
+            1,
+        ),
+        *("http://127.0.0.1:8080", "..", ".", "~\\x", "x.tgz", "X.TAR.GZ", "npm:x@..", "npm:x@http://h.example", "1\n"),
+    ],
+)
 def test_a_wish_that_leads_elsewhere_is_refused(wanted: object) -> None:
     for at in ("", "node_modules/a"):
         with pytest.raises(Invalid):
             node(**{at: {**entry(), "dependencies": {"x": wanted}}})
+
+
+@pytest.mark.parametrize(
+    "wanted", ["", "*", "1.x || >=2.5.0 <3", "~1.2", "^1.2.3-rc.1+b", "latest", "npm:x", "npm:@s/x@^1"]
+)
+def test_a_range_a_tag_or_another_name_is_read(wanted: str) -> None:
+    assert node(root={"dependencies": {"@s/x": wanted}}) == {}
+
+
+def test_a_name_that_is_none_is_refused() -> None:
+    for name in ("x@http://127.0.0.1:8080", "file:x", "../x", "", "x y"):
+        with pytest.raises(Invalid):
+            node(root={"dependencies": {name: "1"}})
+        with pytest.raises(Invalid):
+            node(**{"node_modules/a": entry(name=name)})
+    assert node(**{"node_modules/a": entry(name="@s/x")}) == {"a": "1.2.3"}
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,13 @@ def run_to_end(client: Client, script: bytes, seconds: float = 30, **more: Any) 
 
 
 def processes_of(execution: str) -> list[int]:
-    """Processes of a script that live now, whatever their parents are: the runner names the execution to them."""
-    name = f"RGRID_EXECUTION_ID={execution}".encode()
+    """Processes of a script that live now, whatever their parents are: the runner names the execution to them, or (the
+    variables of a warm one are not to be seen from outside) to their control group."""
+    name, group = f"RGRID_EXECUTION_ID={execution}".encode(), f"/{execution}.".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if name in (folder / "environ").read_bytes().split(b"\0"):
+            named = name in (folder / "environ").read_bytes().split(b"\0")
+            if named or group in (folder / "cgroup").read_bytes():
                 found.append(int(folder.name))
     return found

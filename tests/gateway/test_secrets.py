@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from domain.account import decider
-from domain.errors import WrongState
+from domain.errors import Unavailable, WrongState
 from domain.secret import VALUE_BYTES_MAX
 from gateway.job_schemas import SubmitBody
 from gateway.routes.submit import LATER, fingerprint
@@ -239,6 +239,29 @@ async def test_a_set_that_was_cut_off_between_its_halves_is_healed_by_the_next(g
     assert status == 422
     done = await set_secret(gateway)
     assert (done["version"], done["changed"]) == (1, True)
+
+
+async def test_a_removal_that_was_cut_off_leaves_no_name_without_a_value(
+    gateway: GatewayUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told, but the value is still stored: the next set of the same value counts, and so does the next removal."""
+
+    async def cut(*_: Any) -> None:
+        raise Unavailable("NATS is away.")
+
+    for healed in ("PUT", "DELETE"):
+        await set_secret(gateway)
+        with monkeypatch.context() as patched:
+            patched.setattr(SecretStore, "remove", cut)
+            assert (await gateway.call("DELETE", "/secrets/TOKEN"))[0] == 503
+        state, _ = await gateway.handler.state(Ref(ACCOUNT, "account", ACCOUNT))
+        assert state.secrets == {}
+        if healed == "PUT":
+            assert (await set_secret(gateway))["version"] == 2
+            assert (await gateway.handler.state(Ref(ACCOUNT, "account", ACCOUNT)))[0].secrets == {"TOKEN": 2}
+        else:
+            assert (await gateway.call("DELETE", "/secrets/TOKEN"))[0] == 200
+            assert await SecretStore(gateway.bus).read(ACCOUNT, ["TOKEN"]) == {}
 
 
 async def test_there_is_an_end_to_secrets_before_a_value_is_stored(

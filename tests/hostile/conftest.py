@@ -26,9 +26,21 @@ async def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture
-def ring(sandbox: Arena, request: pytest.FixtureRequest) -> Arena:
-    """The arena of an attack; skipped where its sandbox does not claim to keep the attack."""
-    attack = request.getfixturevalue("attack") if "attack" in request.fixturenames else None
-    if isinstance(attack, Attack) and sandbox.kind not in attack.where:
-        pytest.skip(f"{sandbox.kind} does not claim to keep it")
+def ring(sandbox: Arena) -> Arena:
+    """The arena of an attack."""
     return sandbox
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a sandbox does not claim to keep: by its attack, or by the mark `kept_by` of a test."""
+    left = [item for item in items if not _claimed(item)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if _claimed(item)]
+
+
+def _claimed(item: pytest.Item) -> bool:
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    attack, mark = params.get("attack"), item.get_closest_marker("kept_by")
+    where = attack.where if isinstance(attack, Attack) else mark.args if mark else ()
+    return "sandbox" not in params or not where or params["sandbox"] in where

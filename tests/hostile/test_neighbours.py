@@ -174,9 +174,8 @@ print("mine")
 """
 
 
+@pytest.mark.kept_by("bubblewrap", "warm", "docker")
 async def test_two_at_once_do_not_see_one_another(sandbox: Arena) -> None:
-    if sandbox.kind == "process":
-        pytest.skip("process does not claim to keep it")
     limits = Limits(500, 128 * MIB, 60)
     jobs = [await sandbox.grid.job(PAIR, args=(each,), cold=sandbox.cold, limits=limits) for each in ("one", "two")]
     for execution in [await sandbox.grid.send(job) for job in jobs]:

@@ -140,10 +140,9 @@ while True:
 """
 
 
+@pytest.mark.kept_by("bubblewrap", "warm")  # only boxes with the network of the machine can meet
 async def test_a_folder_in_the_hands_of_another_run(sandbox: Arena) -> None:
     """Where scripts share a network they can share descriptors; the second outlives the first and swaps all it can."""
-    if sandbox.kind not in ("bubblewrap", "warm"):
-        pytest.skip("only boxes with the network of the machine can meet")
     mark = sandbox.kind
     options = {"network": True, "args": (mark,), "cold": sandbox.cold, "limits": Limits(500, 128 * MIB, 60)}
     taker = await sandbox.grid.send(await sandbox.grid.job(TAKES_OVER, **options))

@@ -281,9 +281,9 @@ async def test_an_earlier_run_serves(
     first = world.states[world.members[0]].job
     failed = world.states[world.members[1]].job
     found = await services.memo("local", [memo_key(first), memo_key(failed)])
-    ((key, (execution_id, plain)),) = found.items()
+    ((key, (execution_id, plain, *life)),) = found.items()
     assert (key, execution_id) == (memo_key(first), world.members[0].id)
-    assert await services.memo("other", [key]) == {}
+    assert all(life) and await services.memo("other", [key]) == {}
     result = from_plain(AttemptResult, plain)
     assert (result.status, result.outputs.entries[0].path) == ("succeeded", "out.txt")
     again = Ref("local", "execution", "exec_again")
@@ -293,6 +293,7 @@ async def test_an_earlier_run_serves(
     doc = orjson.loads(await queries.get_execution("local", again.id))
     assert (doc["status"], doc["reused_from"], doc["outputs"]["count"]) == ("succeeded", execution_id, 1)
     assert (doc["started_at"], doc["duration_ms"], doc["attempt"]) == (None, None, 0)
+    assert (await services.memo("local", [key]))[key].id == execution_id, "what reused it knows no node"
     ran = await services.durations("local", JOB.script.sha256)
     assert ran is not None and (ran.runs, ran.p10, ran.p50, ran.p90) == (1, 2.0, 2.0, 2.0)
     assert await services.durations("local", "00" * 32) is None

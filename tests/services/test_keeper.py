@@ -52,7 +52,8 @@ async def answer(
     """What the keeper says about a job with TOKEN at version 1 and OTHER, of an account that has TOKEN at version `known`."""
     secrets = (SecretRef("TOKEN", "env", 1), SecretRef("OTHER", "file", 1))
     bench = Bench(SERVICE)
-    await bench.given(ACCOUNT, a.AccountOpened("a"), *([a.AccountSecretSet("TOKEN", known)] if known else []))
+    told = [a.AccountSecretSet(name, version) for name, version in (("TOKEN", known), ("OTHER", 1)) if version]
+    await bench.given(ACCOUNT, a.AccountOpened("a"), *told)
     await bench.given(
         RUN,
         e.ExecutionSubmitted(Job("python", FileRef("a.py", "1" * 64, 1), secrets=secrets), "f"),
@@ -90,6 +91,7 @@ async def test_a_request_for_too_many_is_refused() -> None:
 
 async def test_a_removed_one_is_said_to_be_gone_and_one_on_its_way_is_asked_for_again() -> None:
     assert (await answer(Store(), "TOKEN", known=0)).error == "SECRET_UNKNOWN"
+    assert (await answer(Store(TOKEN=sealed()), "TOKEN", known=0)).error == "SECRET_UNKNOWN", "its value is still there"
     assert (await answer(Store(), "TOKEN")).error == "UNAVAILABLE"
     assert (await answer(Store(TOKEN=sealed(0)), "TOKEN")).error == "UNAVAILABLE"
 

@@ -18,6 +18,7 @@ from domain.memo import memo_key
 from domain.node.events import NodeJoined
 from domain.node.offer import Offer
 from projections.environment_queries import LastLock
+from projections.history_queries import Ran
 from projections.service_queries import Seen
 from services.resolver import SERVICE as RESOLVER
 from services.resolver import Resolver
@@ -27,6 +28,7 @@ from services.runtime.plain import to_plain
 from services.runtime.service import Service
 from tests.services.shell import Bench
 
+NODE = Ref("grid", "node", "n1")
 RUN, LAST = Ref("a", "execution", "exec_x"), Ref("a", "execution", "exec_last")
 INPUT = FileRef("in.csv", "b" * 64, 3)
 HERE = "cpython-3.11.7-linux-x86_64"
@@ -59,8 +61,8 @@ class Rows:
     async def seen(self, account: str, path: str, sha256: str, hashes: set[str], before: int) -> Seen:
         return Seen(True, True, frozenset(hashes))
 
-    async def memo(self, account: str, keys: Collection[str]) -> dict[str, tuple[str, Any]]:
-        return {key: (id, to_plain(result)) for key, (id, result) in self.served.items() if key in keys}
+    async def memo(self, account: str, keys: Collection[str]) -> dict[str, Ran]:
+        return {key: Ran(id, to_plain(result), "n1", "i1") for key, (id, result) in self.served.items() if key in keys}
 
     async def last_of_script(self, account: str, path: str, before: int) -> str | None:
         return self.last
@@ -98,6 +100,15 @@ def bench() -> Bench:
     return Bench(service, Rows(), Store())
 
 
+async def served(job: Job = JOB, then: str = HERE) -> Bench:
+    """A world in which the same ran before, with that interpreter."""
+    world = bench()
+    world.queries.served = {memo_key(job): ("exec_y", DONE)}
+    for life, target in (("i0", "cpython-3.13.1-linux-x86_64"), ("i1", then), ("i2", HERE)):
+        await world.given(NODE, NodeJoined(life, Offer("local", 1, 1, "process", ("python",), targets=(target,))))
+    return world
+
+
 def submitted(job: Job = JOB, memoize: bool = True) -> e.ExecutionSubmitted:
     return e.ExecutionSubmitted(job, "f", memoize=memoize)
 
@@ -108,8 +119,7 @@ async def resolved(bench: Bench, event: e.ExecutionSubmitted) -> list[Any]:
 
 
 async def test_a_run_that_succeeded_before_serves() -> None:
-    world = bench()
-    world.queries.served = {memo_key(JOB): ("exec_y", DONE)}
+    world = await served()
     cached, finished = await resolved(world, submitted())
     assert cached.memo == e.Lookup("hit", "exec_y ran the same and succeeded")
     assert (finished.reused_from, finished.attempt, finished.result.outputs) == ("exec_y", 0, DONE.outputs)
@@ -118,16 +128,40 @@ async def test_a_run_that_succeeded_before_serves() -> None:
 
 
 async def test_a_run_whose_files_are_gone_does_not_serve() -> None:
-    world = bench()
-    world.queries.served = {memo_key(JOB): ("exec_y", DONE)}
+    world = await served()
     world.store.gone.add(INPUT.sha256)
     (cached,) = await resolved(world, submitted())
     assert cached.memo.result == "miss"
 
 
+async def test_a_run_of_another_interpreter_does_not_serve() -> None:
+    world = await served(then=HERE.replace("11.7", "11.6"))
+    (cached,) = await resolved(world, submitted())
+    assert cached.memo.result == "miss"
+    world = await served(then=HERE.replace("11.7", "11.6"))
+    world.queries.nodes = {}
+    cached, _ = await resolved(world, submitted())
+    assert cached.memo.result == "hit", "nobody is there who would have another one"
+    world = await served()
+    world.queries.nodes["n2"] = NodeJoined(
+        "i9", Offer("local", 1, 1, "process", ("python",), targets=("cpython-3.12.1-linux-x86_64",))
+    )
+    assert (await resolved(world, submitted()))[0].memo.result == "hit", "one of the nodes still has it"
+
+
+async def test_a_run_in_an_image_serves_when_the_image_is_named_by_digest() -> None:
+    job = replace(JOB, image="mine:latest")
+    (cached,) = await resolved(await served(job), submitted(job))
+    assert (
+        cached.memo.reason == "the image mine:latest can change: name it by digest (NAME@sha256:…) to have runs reused"
+    )
+    job = replace(JOB, image=f"mine@sha256:{'a' * 64}")
+    cached, finished = await resolved(await served(job), submitted(job))
+    assert (cached.memo.result, finished.reused_from) == ("hit", "exec_y")
+
+
 async def test_without_being_asked_nothing_serves() -> None:
-    world = bench()
-    world.queries.served = {memo_key(JOB): ("exec_y", DONE)}
+    world = await served()
     (cached,) = await resolved(world, submitted(memoize=False))
     assert cached.memo is None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageProblem
-from ...terminal.screen import clean
+from ...terminal.screen import clean, typed
 from ..upward import folders_up, shown
 
 LOCK = "package-lock.json"
@@ -73,11 +73,11 @@ def without_lock(package: Path) -> UsageProblem:
     other = next((name for name in OTHERS if package.with_name(name).is_file()), "")
     where = clean(shown(package))
     also = f" (there is a {other}; only npm's is understood)" if other else ""
-    folder = clean(shown(package.parent))
-    typed = "npm install --package-lock-only" + ("" if folder == "." else f" --prefix {folder}")
+    folder = shown(package.parent)
+    command = "npm install --package-lock-only" + ("" if folder == "." else f" --prefix {typed(folder)}")
     return UsageProblem(
         f"{where} asks for packages and has no {LOCK} beside it{also}.",
-        f"Make it, which installs nothing: {typed}      Run without packages: --no-deps",
+        f"Make it, which installs nothing: {command}      Run without packages: --no-deps",
         code="LOCKFILE_MISSING",
     )
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections import Counter
 from pathlib import Path
 
 from ...errors import UsageProblem
 from ...terminal.formats import count
-from ...terminal.screen import clean
+from ...terminal.screen import clean, typed
 from .patterns import Walk, fixed_folder
 
 LOOKED_AT_MAX = 10_000
@@ -22,7 +21,7 @@ def nothing_matches(pattern: str) -> UsageProblem:
         missing = next(each for each in [*reversed(Path(folder).parents), Path(folder)] if not each.is_dir())
         return UsageProblem(
             f"Nothing matches {clean(pattern)}: there is no folder {clean(missing)} in {clean(Path.cwd())}.",
-            f"What is there: ls {clean(shlex.quote(str(missing.parent)))}",
+            f"What is there: ls {typed(missing.parent)}",
             code="NO_INPUTS",
         )
     return UsageProblem(

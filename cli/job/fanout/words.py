@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import UsageProblem
+from ...terminal.screen import typed
 from ..script import BY_EXTENSION
 
 OPTION = "--batch"
@@ -67,5 +68,5 @@ def script_among(words: list[str]) -> int:
         return scripts[0]
     if len(words) == 2 and not scripts:
         return 1
-    shown = " ".join(words[:SHOWN]) + (" …" if len(words) > SHOWN else "")
+    shown = " ".join(map(typed, words[:SHOWN])) + (" …" if len(words) > SHOWN else "")
     raise UsageProblem("Which one is the script?", f"It stands before --batch: rgrid run SCRIPT --batch {shown}")

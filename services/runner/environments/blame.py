@@ -44,7 +44,7 @@ NPM_LINE = re.compile(r"^npm (?:error|ERR!) ?(.*)", re.MULTILINE)
 
 
 def uv_failed(done: Done, *, builds: bool = False) -> Unbuildable | Unbuilt:
-    """Why `uv pip install` ended badly."""
+    """Why `uv pip install` ended badly. It answers 1 to what it cannot resolve, 2 to whatever it did not expect."""
     said = COLOUR.sub("", done.said)
     around = _around(done, "uv")
     if around is not None:
@@ -68,7 +68,7 @@ def uv_failed(done: Done, *, builds: bool = False) -> Unbuildable | Unbuilt:
         return Unbuildable(f"{match['what']} could not be built: {essence(said)}", "Choose a version that has a wheel.")
     if match := BROKEN.search(said):
         return Unbuildable(f"{match['what']} is damaged in the index: {essence(said)}", "Choose another version.")
-    return Unbuildable(essence(said), LOCK_ANEW) if done.code in (1, 2) else Unbuilt(essence(said))
+    return Unbuildable(essence(said), LOCK_ANEW) if done.code == 1 else Unbuilt(essence(said))
 
 
 def npm_failed(done: Done) -> Unbuildable | Unbuilt:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from pathlib import Path
 
 from services.runner.cleaning import remove_now
-from services.runner.environments.shelf import CACHES, GONE, Kept, Shelf
-from services.runner.environments.using import busy
+from services.runner.environments.shelf import Kept, Shelf
+from services.runner.environments.using import unused
 
 log = logging.getLogger("rgrid.runner")
 
@@ -28,25 +29,29 @@ def shrink(shelf: Shelf, bytes_max: int) -> list[Kept]:
             total -= each.manifest.size_bytes
             gone.append(each)
             log.info("%s goes: the environments of this node take more than %s bytes", each.id, f"{bytes_max:,}")
-    _shrink_caches(shelf, bytes_max // CACHE_SHARE)
     return gone
 
 
-def _shrink_caches(shelf: Shelf, bytes_max: int) -> None:
-    """All of it, since no tool says what it used last; not while one of them works."""
-    if _own_bytes(shelf.folder / CACHES) <= bytes_max or any(busy(each) for each in shelf.locks()):
+def shrink_caches(shelf: Shelf, bytes_max: int) -> None:
+    """All of it goes, since no tool says what it used last; not while one of them works. `bytes_max` is the whole budget."""
+    if _own_bytes(shelf.caches) <= bytes_max // CACHE_SHARE or (fd := unused(shelf.caches)) is None:
         return
-    for path in (shelf.folder / CACHES).iterdir():
-        gone = shelf.folder / f"{GONE}{path.name}"
-        path.rename(gone)
-        remove_now(gone)
+    gone = []
+    try:
+        for path in shelf.caches.iterdir():
+            gone.append(path.rename(shelf.gone(path.name)))
+    finally:
+        os.close(fd)
+    for each in gone:
+        remove_now(each)
 
 
 def _own_bytes(folder: Path) -> int:
-    """What only the caches hold: a file that an environment has too costs nothing more."""
+    """What only the caches hold: a file that an environment has too costs nothing more. They may change meanwhile."""
     total = 0
     for top, _, files in os.walk(folder):
         for name in files:
-            status = os.lstat(f"{top}/{name}")
-            total += status.st_blocks * 512 if status.st_nlink == 1 else 0
+            with contextlib.suppress(FileNotFoundError):
+                status = os.lstat(f"{top}/{name}")
+                total += status.st_blocks * 512 if status.st_nlink == 1 else 0
     return total

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ import aiohttp
 from domain.errors import Unavailable
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
-from services.runner.environments.budget import shrink
+from services.runner.environments.budget import shrink, shrink_caches
 from services.runner.environments.failures import Unbuilt
 from services.runner.environments.folder import read_manifest, settle, whole
 from services.runner.environments.held import Held
@@ -55,6 +56,7 @@ class Environments:
         self._cache, self._downloads = cache, downloads
         self._shared = Shared()
         self._doomed: dict[str, str] = {}
+        self._holds: Counter[str] = Counter()
         self._chores: set[asyncio.Task[None]] = set()
 
     async def ready(
@@ -76,7 +78,8 @@ class Environments:
             if fd is not None and whole(path, wanted.recipe, interpreter):
                 if event != FOUND:
                     self._do(self._shrink())
-                return Held(path, fd, self._telling.tell(wanted, event, urls), lambda: self._released(wanted.id))
+                self._holds[wanted.id] += 1
+                return Held(path, fd, self._telling.tell(wanted, event, urls), lambda: self._closed(wanted.id))
             if fd is not None:
                 os.close(fd)
             lock = await self._lock(wanted, urls)
@@ -85,7 +88,7 @@ class Environments:
         raise Unbuilt("it is thrown away again and again before it can be used")
 
     def forget(self, environments: tuple[str, ...], reason: str) -> None:
-        """Throw them away; those that are in use without a box of their own, as soon as they are not."""
+        """Throw them away; those that attempts hold, as soon as none does."""
         for each in environments:
             if ID.fullmatch(each):
                 self._do(self._forget(each, reason))
@@ -118,31 +121,39 @@ class Environments:
     async def _settle(self, path: Path) -> None:
         """Not before it is used, and not if it is gone by then."""
         if (fd := use(path)) is not None:
+            self._holds[path.name] += 1
             try:
                 await asyncio.to_thread(settle, path)
             finally:
                 os.close(fd)
-                self._released(path.name)
+                self._closed(path.name)
 
     async def _forget(self, environment: str, reason: str) -> None:
         async with alone(self._shelf.lock(environment)):
             manifest = read_manifest(self._shelf.path(environment))
             if manifest is None:
                 return
-            confined = self._making.sandbox.confined
-            if await asyncio.to_thread(self._shelf.remove, environment, also_used=confined):
+            # An attempt that holds it may not have begun its box; what else uses it is in a box, which keeps what it shows.
+            if self._making.sandbox.confined and not self._holds[environment]:
+                self._shelf.withdraw(environment)
+                await asyncio.to_thread(self._shelf.sweep)
+            if await asyncio.to_thread(self._shelf.remove, environment):
                 self._doomed.pop(environment, None)
                 self._telling.dropped(environment, manifest.recipe, reason)
             else:
                 self._doomed[environment] = reason
 
-    def _released(self, environment: str) -> None:
+    def _closed(self, environment: str) -> None:
+        self._holds[environment] -= 1
+        if not self._holds[environment]:
+            del self._holds[environment]
         if environment in self._doomed:
             self._do(self._forget(environment, self._doomed[environment]))
 
     async def _shrink(self) -> None:
         for kept in await asyncio.to_thread(shrink, self._shelf, self._bytes_max):
             self._telling.dropped(kept.id, kept.manifest.recipe, "budget")
+        await asyncio.to_thread(shrink_caches, self._shelf, self._bytes_max)
 
     def _do(self, doing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(doing)

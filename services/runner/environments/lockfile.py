@@ -11,7 +11,8 @@ from domain.errors import Invalid
 from services.runner.environments.failures import Unbuildable, scrubbed
 
 AGAIN = "Lock the packages anew: run the script again from its folder."
-ABOUT_PACKAGES = ("dependencies", "optionalDependencies", "devDependencies", "peerDependencies", "overrides", "engines")
+ROOT_KEPT = ("dependencies", "optionalDependencies")
+"""Of the script's own entry: what is checked and is installed. `overrides` would lead npm anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def _node_lock(lock: bytes, packages: int) -> NodeLock:
     entries: dict[str, dict[str, Any]] = json.loads(lock)["packages"]
     for entry in entries.values():
         entry.pop("resolved", None)
-    root = {key: value for key, value in entries.get("", {}).items() if key in ABOUT_PACKAGES}
+    root = {key: value for key, value in entries.get("", {}).items() if key in ROOT_KEPT}
     package = {"name": "script", "version": "0.0.0", "private": True, **root}
     plain = {"name": "script", "version": "0.0.0", "lockfileVersion": 3, "requires": True}
     return NodeLock(

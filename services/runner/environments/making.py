@@ -16,7 +16,7 @@ from services.runner.environments.fetch import fetched
 from services.runner.environments.folder import Manifest, finish, size_bytes, whole
 from services.runner.environments.lockfile import Lock, NodeLock
 from services.runner.environments.shelf import Shelf
-from services.runner.environments.using import alone
+from services.runner.environments.using import alone, together
 from services.runner.environments.wanted import BUILT, FETCHED, FOUND, Wanted
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import Sandbox
@@ -62,6 +62,11 @@ class Making:
         if await fetched(self.http, urls, wanted.id, beside, self.bytes_max):
             return FETCHED
         await asyncio.to_thread(_empty, beside)
+        async with together(self.shelf.caches):
+            await self._build(beside, wanted, lock)
+        return BUILT
+
+    async def _build(self, beside: Path, wanted: Wanted, lock: Lock) -> None:
         cache = self.shelf.cache("npm" if wanted.recipe.kind == "node" else "uv")
         if isinstance(lock, NodeLock):
             await npm.make(beside, lock, wanted.interpreter, cache)
@@ -70,7 +75,6 @@ class Making:
         else:
             link = "hardlink" if self.sandbox.confined else "copy"
             await python.make(beside, lock, wanted.interpreter, self.here, cache, link)
-        return BUILT
 
     def _finish(self, beside: Path, wanted: Wanted, lock: Lock, took_ms: int) -> None:
         packages = sum(1 for _ in beside.glob("lib/python3.*/site-packages/*.dist-info"))

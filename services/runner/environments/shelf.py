@@ -43,13 +43,14 @@ class Shelf:
         """Who makes this environment holds it (using.alone)."""
         return self.folder / LOCKS / environment
 
-    def locks(self) -> list[Path]:
-        """Of all that were ever made here."""
-        return list((self.folder / LOCKS).iterdir())
+    @property
+    def caches(self) -> Path:
+        """Who builds holds it with others (using.together), who empties it alone."""
+        return self.folder / CACHES
 
     def cache(self, tool: str) -> Path:
         """What a tool keeps between two builds."""
-        return self.folder / CACHES / tool
+        return self.caches / tool
 
     def pack(self, environment: str) -> Path:
         """A new file to pack an environment into."""
@@ -75,7 +76,7 @@ class Shelf:
 
         `also_used`: those who use it by a mount keep it, and nobody else comes to it; `sweep` ends it when they are done.
         """
-        path, gone = self.path(environment), self.folder / f"{GONE}{environment}.{secrets.token_hex(4)}"
+        path, gone = self.path(environment), self.gone(environment)
         fd = unused(path)
         try:
             if fd is None and not also_used:
@@ -88,6 +89,11 @@ class Shelf:
         finally:
             if fd is not None:
                 os.close(fd)
+
+    def withdraw(self, environment: str) -> None:
+        """Nobody else comes to it, whoever uses it; takes no time, the rest is for `sweep`."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path(environment).rename(self.gone(environment))
 
     def sweep(self) -> None:
         """What was taken away while it was used, and is used no more."""
@@ -105,6 +111,10 @@ class Shelf:
                 remove_now(path)
         for path in (self.folder / PACKS).iterdir():
             path.unlink(missing_ok=True)
+
+    def gone(self, name: str) -> Path:
+        """Where something goes to be removed: `sweep` ends what nobody else did."""
+        return self.folder / f"{GONE}{name}.{secrets.token_hex(4)}"
 
     def knows(self, environment: str, account: str) -> bool:
         """The control plane was told that this account's environment is here."""

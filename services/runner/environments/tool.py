@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.runner.sandbox.spawn import Birth, Child, close_all
+from services.runner.sandbox.shimmed import Order, birth, end_shim, heard
+from services.runner.sandbox.spawn import Child, close_all, pipe
 
 SAID_BYTES_MAX = 256 * 1024
 SECONDS_MAX = 3600.0
-PREPARED = 'test "$PPID" = "$1" || exit 125; umask 022; cd "$2" || exit 125; shift 2; exec "$@"'
-"""Who comes too late to be killed with its parent sees that it has another one."""
+PREPARED = 'umask 022; exec "$@"'
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 COMMON = ("HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS")
 
@@ -28,25 +28,35 @@ class Done:
 
 
 async def run(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> Done:
-    """Run it in `folder`; it is killed when this is cancelled, and when this process is. Raises OSError."""
-    setpriv = shutil.which("setpriv")
-    tied = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
-    command = [*tied, "/bin/sh", "-c", PREPARED, "sh", str(os.getpid()), str(folder), *argv]
-    words = os.memfd_create("words")
+    """Run it in `folder`; it and all that it starts is killed when this is cancelled, and when this process is.
+
+    Raises OSError.
+    """
+    words, (answer, answer_writing), (gate_reading, gate) = os.memfd_create("words"), pipe(), os.pipe()
+    order = Order(["/bin/sh", "-c", PREPARED, "sh", *argv], env, str(folder)).written()
     try:
-        child = Child(Birth(command, env, words, words).spawn())
+        os.write(gate, b"x")
+        child = Child(birth(words, words, order, gate_reading, answer_writing).spawn())
         try:
-            code: int | None = await asyncio.wait_for(child.wait(), SECONDS_MAX)
+            await asyncio.wait_for(child.wait(), SECONDS_MAX)
+            code = _code(answer)
         except TimeoutError:
             code = None
         finally:
-            child.kill()
-            await child.wait()
+            await end_shim(child)
             child.close()
         size = os.fstat(words).st_size
         return Done(code, os.pread(words, SAID_BYTES_MAX, max(0, size - SAID_BYTES_MAX)).decode(errors="replace"))
     finally:
-        close_all(words)
+        close_all(words, answer, answer_writing, gate_reading, gate, order)
+
+
+def _code(answer: int) -> int:
+    """As the shim tells it; one that was killed tells nothing."""
+    said = heard(answer)
+    if "failed" in said:
+        raise OSError(said["failed"])
+    return os.waitstatus_to_exitcode(said.get("status", signal.SIGKILL.value))
 
 
 def surroundings(environ: Mapping[str, str], names: Sequence[str], prefixes: Sequence[str]) -> dict[str, str]:

@@ -65,9 +65,23 @@ async def alone(path: Path) -> AsyncIterator[None]:
         os.close(fd)
 
 
-def _taken(fd: int) -> bool:
+@contextlib.asynccontextmanager
+async def together(folder: Path) -> AsyncIterator[None]:
+    """Work in `folder` beside others; who wants it for itself (`unused`) gets it when all are done."""
+    fd = os.open(folder, FLAGS)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        pause = PAUSE_SECONDS_FIRST
+        while not _taken(fd, fcntl.LOCK_SH):
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, PAUSE_SECONDS_MAX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _taken(fd: int, how: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

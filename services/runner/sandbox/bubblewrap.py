@@ -127,14 +127,22 @@ class Bubblewrap:
         return [*found, "--", *self._drop, *helper(fds.env), *spec.argv]
 
 
+def output() -> tuple[int, int]:
+    """A pipe for what a script says; the script may open it once more, as /dev/stdout."""
+    reading, writing = pipe(PIPE_BYTES)
+    if os.geteuid() == 0:
+        os.fchown(writing, BOX_UID, BOX_UID)
+    return reading, writing
+
+
 class _Pipes:
     """What a start needs open: both outputs, bwrap's word on what it did, the gate that it waits at, the variables, the filter
     of system calls."""
 
     def __init__(self, env: Mapping[str, str], secrets: Mapping[str, bytes]) -> None:
         self.env = handed_over(env, secrets)
-        self.out, self.out_writing = pipe(PIPE_BYTES)
-        self.err, self.err_writing = pipe(PIPE_BYTES)
+        self.out, self.out_writing = output()
+        self.err, self.err_writing = output()
         self.status, self.status_writing = pipe()
         self.gate_reading, self.gate = os.pipe()
         calls = program()

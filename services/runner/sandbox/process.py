@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import time
 from collections.abc import Sequence, Set
-from pathlib import Path
 from typing import Any
 
 from domain.execution.events import Usage
@@ -19,13 +17,12 @@ from services.runner.sandbox.box import Exit, Spec, StartFailed
 from services.runner.sandbox.cgroup import Group, Groups, empty, kill_each
 from services.runner.sandbox.orphans import end_orphans, orphans
 from services.runner.sandbox.rlimits import rlimits
-from services.runner.sandbox.spawn import Birth, Child, base_python, close_all, pipe
+from services.runner.sandbox.shimmed import Order, birth, end_shim, heard
+from services.runner.sandbox.spawn import Child, close_all, pipe
 from services.runner.sandbox.tree import children, descendants
 
 PIPE_BYTES = 256 * 1024
-SHIM = str(Path(__file__).with_name("shim.py"))
 SIGNAL_BASE = 128
-SHIM_SECONDS = 5.0
 
 
 class Process:
@@ -44,12 +41,9 @@ class Process:
         err, err_writing = pipe(PIPE_BYTES)
         answer, answer_writing = pipe()
         gate_reading, gate = os.pipe()
-        order = os.memfd_create("order")
-        os.write(order, json.dumps(_order(spec, group)).encode("utf-8", "surrogateescape"))
-        childs = (order, gate_reading, answer_writing)
+        childs = (_order(spec, group).written(), gate_reading, answer_writing)
         try:
-            argv = [base_python(), "-I", "-S", SHIM, *(str(fd) for fd in childs)]
-            child, inside = await born(Birth(argv, {}, out_writing, err_writing, childs, session=True), group)
+            child, inside = await born(birth(out_writing, err_writing, *childs), group)
         except OSError as error:
             close_all(out, err, answer, gate)
             raise StartFailed(f"the process cannot be made: {error}") from error
@@ -93,19 +87,9 @@ class Plain:
             kill_each(descendants(self._child.pid), signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._child.wait(), grace_seconds)
-        await self._end_shim()
+        await end_shim(self._child)
         self._listen()
         await (empty(self._group) if self._group is not None else end_orphans(self._before))
-
-    async def _end_shim(self) -> None:
-        """It ends its tree first; one that the script stopped, or that takes too long, is ended itself."""
-        self._child.kill(signal.SIGTERM)
-        self._child.kill(signal.SIGCONT)
-        try:
-            await asyncio.wait_for(self._child.wait(), SHIM_SECONDS)
-        except TimeoutError:
-            self._child.kill()
-            await self._child.wait()
 
     def gone(self) -> bool:
         """The whole tree: below the shim, which has ended, or beside it."""
@@ -134,13 +118,10 @@ class Plain:
             self._group.remove()
 
     def _listen(self) -> None:
-        with contextlib.suppress(OSError):
-            for line in os.read(self._answer, 65536).splitlines():
-                self._said |= json.loads(line)
+        self._said |= heard(self._answer)
 
 
-def _order(spec: Spec, group: Group | None) -> dict[str, Any]:
+def _order(spec: Spec, group: Group | None) -> Order:
     """What the shim must know."""
     limits = rlimits(spec.limits, group is not None)
-    env = {**spec.base_env, **spec.env}
-    return {"argv": list(spec.argv), "env": env, "folder": str(spec.folder), "rlimits": limits}
+    return Order(spec.argv, {**spec.base_env, **spec.env}, str(spec.folder), limits)

@@ -1,4 +1,4 @@
-"""The parent of a script that runs without a box: inherits whatever the script leaves behind, and ends all of it.
+"""The parent of a script, or of a tool of the runner, without a box: inherits whatever it leaves behind, and ends all of it.
 
 Run by path, on its own: `python -I -S shim.py <fd of the order> <fd of the gate> <fd of the answer>`. It starts the
 script when a byte comes through the gate, and dies with the runner, taking its whole tree along. A script can kill it
@@ -27,15 +27,14 @@ class Ended(BaseException):
 
 def main(order_fd: int, gate: int, answer: int) -> None:
     signal.signal(signal.SIGTERM, _end)
-    parent = os.getppid()
+    order = json.loads(os.pread(order_fd, os.fstat(order_fd).st_size, 0))
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1)
     for fd in (order_fd, gate, answer):
         os.set_inheritable(fd, False)
-    if os.getppid() != parent or not os.read(gate, 1):
+    if os.getppid() != order["parent"] or not os.read(gate, 1):
         return
-    order = json.loads(os.pread(order_fd, os.fstat(order_fd).st_size, 0))
     script, status = 0, signal.SIGKILL.value
     try:
         script = os.fork() or _become(order, answer)

@@ -34,6 +34,10 @@ class Boxed:
         self._child, self.control, self._mounts, self._group = child, control, mounts, group
         self._asking = asyncio.Lock()
 
+    @property
+    def pid(self) -> int:
+        return self._child.pid if self._child.status is None else 0
+
     async def mount(self, folder: Path) -> int:
         if self._mounts is None:
             return calls.detached(str(folder))

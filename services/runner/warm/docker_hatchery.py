@@ -24,7 +24,7 @@ from services.runner.sandbox.docker.network import network
 from services.runner.sandbox.docker.resident import LIMITS, Resident, config
 from services.runner.sandbox.docker.sandbox import Docker
 from services.runner.warm.bwrap_hatchery import ZYGOTE_UID
-from services.runner.warm.docker_line import CONTROL, introduced, listening
+from services.runner.warm.docker_line import CONTROL, introduced, listening, peer
 from services.runner.warm.inside import calls
 from services.runner.warm.inside.contained import FOLDER
 from services.runner.warm.key import Key
@@ -37,6 +37,11 @@ class Contained:
 
     def __init__(self, container: DockerContainer, control: socket.socket, folder: Path, nested: Nested | None) -> None:
         self._container, self.control, self._folder, self._nested = container, control, folder, nested
+
+    @property
+    def pid(self) -> int:
+        """Of who called when the container began."""
+        return peer(self.control) if self.alive() else 0
 
     async def mount(self, folder: Path) -> int:
         return calls.detached(str(folder))
@@ -96,7 +101,9 @@ class DockerHatchery:
 class WarmContainers(Warm):
     """Also runs what only a container of its own can: people's own images."""
 
-    _containers: Docker
+    def __init__(self, cold: Docker, groups: Groups | None) -> None:
+        super().__init__(cold, DockerHatchery(cold), groups)
+        self._containers = cold
 
     async def interpreters_in(self, image: str) -> tuple[Interpreter, ...]:
         return await self._containers.interpreters_in(image)
@@ -106,9 +113,7 @@ def warm_containers(cold: Docker, groups: Groups | None) -> Warm | Docker:
     """With zygotes before it where this process may say who is who in their namespaces, and the kernel is the machine's."""
     if os.geteuid() != 0 or cold.runtime:
         return cold
-    found = WarmContainers(cold, DockerHatchery(cold), groups)
-    found._containers = cold
-    return found
+    return WarmContainers(cold, groups)
 
 
 def _parts() -> dict[str, Path]:

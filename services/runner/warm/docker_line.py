@@ -9,6 +9,7 @@ import socket
 import struct
 from pathlib import Path
 
+from services.runner.memory_folder import make_ours
 from services.runner.sandbox.box import BOX_UID
 from services.runner.sandbox.spawn import readable
 from services.runner.warm.bwrap_hatchery import ZYGOTE_UID
@@ -20,7 +21,7 @@ CONTROL = "control"
 
 def listening(folder: Path) -> socket.socket:
     """Where the zygote calls: a socket in a folder of its own, which nobody else can use."""
-    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    make_ours(folder.parent)
     folder.mkdir(mode=0o755)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -36,6 +37,12 @@ def listening(folder: Path) -> socket.socket:
     return listener
 
 
+def peer(control: socket.socket) -> int:
+    """The process that called, as this process counts."""
+    pid, *_ = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid)
+
+
 async def introduced(listener: socket.socket, settings: int) -> socket.socket:
     """The line to the zygote, whose namespaces have users from now on. Raises OSError, TimeoutError."""
     control: socket.socket | None = None
@@ -43,7 +50,7 @@ async def introduced(listener: socket.socket, settings: int) -> socket.socket:
         async with asyncio.timeout(START_SECONDS):
             control, _ = await asyncio.get_running_loop().sock_accept(listener)
             control.setblocking(False)
-            pid, *_ = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            pid = peer(control)
             socket.send_fds(control, [b"settings"], [settings])
             await readable(control.fileno())
         if control.recv(16) != UNSHARED:

@@ -22,6 +22,10 @@ class Holding:
     def control(self) -> socket.socket:
         return self._process.control
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def mount(self, folder: Path) -> int:
         return await self._process.mount(folder)
 

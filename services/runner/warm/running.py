@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
 import time
-from pathlib import Path
-from typing import Any
 
 from domain.execution.events import Usage
 from services.runner.sandbox.box import Exit
@@ -18,6 +15,8 @@ from services.runner.sandbox.boxed import SIGNAL_BASE, over, remove_soon
 from services.runner.sandbox.cgroup import Group, empty, kill_each
 from services.runner.sandbox.spawn import close_all, readable
 from services.runner.sandbox.tree import descendants
+from services.runner.warm.proof import pid_of
+from services.runner.warm.word import Word
 from services.runner.warm.zygote import NotBorn, Zygote
 
 WORD_BYTES = 4096
@@ -38,16 +37,16 @@ class Forked:
         self._init_fd, self._line, self._group = init_fd, line, group
         self._zygote, self._killed = zygote, False
         self._began = time.monotonic()
-        self._said: dict[str, Any] | None = None
-        self._heard = asyncio.create_task(self._listen())
+        self._said: Word | None = None
         self._over = asyncio.create_task(self._until_over())
+        self._heard = asyncio.create_task(self._listen())
 
     async def begin(self) -> None:
         """Let the script run, once the box is known to be under its limits. Raises NotBorn, OSError."""
         pid = pid_of(self._init_fd)
+        if pid <= 0:
+            raise NotBorn("it ended at once")
         if self._group is not None and pid not in self._group.pids():
-            if pid <= 0:
-                raise NotBorn("it ended at once")
             await asyncio.to_thread(self._group.add, pid)
         try:
             self._line.send(b"x")
@@ -60,7 +59,7 @@ class Forked:
             await asyncio.shield(self._over)
             ours = self._killed or self.oom() or self._zygote.process.alive()
             return Exit(SIGNAL_BASE + signal.SIGKILL, signal.SIGKILL, started=ours)
-        code = os.waitstatus_to_exitcode(self._said["status"])
+        code = os.waitstatus_to_exitcode(self._said.status)
         return Exit(code) if code >= 0 else Exit(SIGNAL_BASE - code, -code)
 
     async def kill(self, grace_seconds: float) -> None:
@@ -72,6 +71,7 @@ class Forked:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._init_fd, signal.SIGKILL)
         await asyncio.shield(self._over)
+        await asyncio.shield(self._heard)
         if self._group is not None:
             await empty(self._group)
 
@@ -79,11 +79,12 @@ class Forked:
         return over(self._init_fd) and not (self._group and self._group.pids())
 
     def usage(self) -> Usage:
-        wall_ms = int((time.monotonic() - self._began) * 1000)
+        wall_ms = self._wall_ms()
         if self._group is not None:
             return Usage(self._group.cpu_ms() or 0, self._group.memory_peak_bytes(), wall_ms)
-        said = self._said or {}
-        return Usage(said.get("cpu_ms", 0), said.get("peak") or None, wall_ms)
+        if self._said is None:
+            return Usage(0, None, wall_ms)
+        return Usage(self._said.cpu_ms, self._said.peak or None, wall_ms)
 
     def oom(self) -> bool:
         return self._group is not None and self._group.oom_kills() > 0
@@ -98,23 +99,23 @@ class Forked:
             remove_soon(self._group)
 
     async def _listen(self) -> None:
-        await readable(self._line.fileno())
+        """Until it has spoken, or is over: somebody else may hold its end of the line."""
+        speaking = asyncio.create_task(readable(self._line.fileno()))
+        await asyncio.wait({speaking, self._over}, return_when=asyncio.FIRST_COMPLETED)
+        speaking.cancel()
         with contextlib.suppress(OSError, ValueError):
-            self._said = json.loads(self._line.recv(WORD_BYTES))
+            self._said = Word.of(self._line.recv(WORD_BYTES), self._wall_ms())
 
     async def _until_over(self) -> None:
-        await readable(self._init_fd)
-        self._zygote.run_over()
+        try:
+            await readable(self._init_fd)
+        finally:
+            self._zygote.run_over()
+
+    def _wall_ms(self) -> int:
+        return int((time.monotonic() - self._began) * 1000)
 
     def pids(self) -> list[int]:
         init = pid_of(self._init_fd)
         pids = self._group.pids() if self._group is not None else descendants(init)
         return [pid for pid in pids if pid != init]
-
-
-def pid_of(pidfd: int) -> int:
-    """The process behind a descriptor, as this process counts; 0 or less once it is gone."""
-    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
-        if line.startswith("Pid:"):
-            return int(line.partition(":")[2])
-    return 0

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import BOX_UID, Running, Sandbox, Spec
-from services.runner.sandbox.bubblewrap import PIPE_BYTES, Bubblewrap
+from services.runner.sandbox.boxed import remove_soon
+from services.runner.sandbox.bubblewrap import Bubblewrap, output
 from services.runner.sandbox.cgroup import Group, Groups, empty
 from services.runner.sandbox.rlimits import rlimits
-from services.runner.sandbox.spawn import close_all, pipe
+from services.runner.sandbox.spawn import close_all
 from services.runner.warm.bwrap_hatchery import BwrapHatchery
 from services.runner.warm.key import beside, key_of
 from services.runner.warm.nest import Nest
@@ -58,8 +59,8 @@ class Warm:
             if os.geteuid() == 0:
                 os.chown(spec.folder, BOX_UID, BOX_UID)
             group = self._groups.create(spec.name, spec.limits) if self._groups else None
-            out, out_writing = pipe(PIPE_BYTES)
-            err, err_writing = pipe(PIPE_BYTES)
+            out, out_writing = output()
+            err, err_writing = output()
             held += [out_writing, err_writing, await zygote.process.mount(spec.folder)]
             held += group.doors() if group is not None else []
             order = _order(spec, group is not None)
@@ -69,7 +70,7 @@ class Warm:
             close_all(out, err)
             if group is not None:
                 await empty(group)
-                group.remove()
+                remove_soon(group)
             if isinstance(error, OSError):
                 raise NotBorn(str(error)) from error
             raise
@@ -78,10 +79,14 @@ class Warm:
         running = Forked(init, line, group, (out, err), zygote)
         try:
             await running.begin()
-        except BaseException:
-            await running.kill(0)
-            close_all(out, err)
-            running.close()
+        except BaseException as error:
+            try:
+                await running.kill(0)
+            finally:
+                close_all(out, err)
+                running.close()
+            if isinstance(error, OSError):
+                raise NotBorn(str(error)) from error
             raise
         return running
 

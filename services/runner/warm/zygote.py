@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from services.runner.sandbox.spawn import close_all, readable
 from services.runner.warm.key import Key
+from services.runner.warm.proof import is_box, pid_of
 
 WARM_SECONDS = 60.0
 BIRTH_SECONDS = 10.0
@@ -30,6 +31,10 @@ class Process(Protocol):
     @property
     def control(self) -> socket.socket:
         """Where it takes orders: datagrams that carry descriptors, not blocking."""
+
+    @property
+    def pid(self) -> int:
+        """The process from which all that it forks comes, as this process counts; 0 once it has ended."""
 
     async def mount(self, folder: Path) -> int:
         """A descriptor of a mount of `folder` that a fork can put into its box; the caller closes it. Raises OSError."""
@@ -102,6 +107,7 @@ class Zygote:
     async def fork(self, order: int, descriptors: Sequence[int]) -> tuple[int, socket.socket]:
         """A pidfd of process 1 of the new box, and the line to it; `descriptors` follow `order`. Raises NotBorn.
 
+        Packages can make a zygote say anything: that the pidfd is of such a process is the kernel's word.
         The box waits for a byte on the line before anything of the script runs, and for `run_over` to be called in the end.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -117,6 +123,8 @@ class Zygote:
             said, fds, _, _ = socket.recv_fds(ours, 4096, 1, socket.MSG_CMSG_CLOEXEC)
             if said != b"born" or len(fds) != 1:
                 raise NotBorn(said.decode(errors="replace") or "it is gone")
+            if not is_box(pid_of(fds[0]), self.process.pid):
+                raise NotBorn("what it sent is no box that it forked")
         except BaseException as error:
             ours.close()
             close_all(*fds)

@@ -105,7 +105,13 @@ def test_a_home_folder_is_not_looked_into(folder, monkeypatch):
         ({"requirements.txt": "-r absent.txt"}, "FILE_MISSING", "absent.txt cannot be read"),
         ({"requirements.txt": "--wat\n"}, "REQUIREMENTS_INVALID", "an option that rgrid does not know: --wat"),
         ({"sub/s.py": "# /// script\n# dependencies = [\n# ///\n"}, "BLOCK_INVALID", "is not TOML"),
-        ({"sub/s.py": BLOCK + "\n\n" + BLOCK}, "BLOCK_INVALID", "has 2 blocks"),
+        ({"sub/s.py": '"""x"""\n# /// script\n# a = 1\n# b = =\n# ///\n'}, "BLOCK_INVALID", "(line 4)"),
+        ({"sub/s.py": BLOCK + "\n\n" + BLOCK}, "BLOCK_INVALID", "has 2 blocks '# /// script', in lines 1 and 7."),
+        ({"sub/s.py": "# /// script\n# a = 1\nimport six\n"}, "BLOCK_INVALID", "in line 1 of sub/s.py has no end"),
+        ({"sub/s.py": "# /// script\n# a = 1"}, "BLOCK_INVALID", "has no end"),
+        ({"sub/s.py": "\n#/// script\n# a = 1\n# ///\n"}, "BLOCK_INVALID", "Line 2 of sub/s.py is '#/// script'"),
+        ({"sub/s.py": "# /// script\n#a = 1\n# ///\n"}, "BLOCK_INVALID", "Line 2 of sub/s.py"),
+        ({"sub/s.py": "# /// script\n# a = 1\n#///\n"}, "BLOCK_INVALID", "Line 3 of sub/s.py"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_what_to_do(files, code, said):

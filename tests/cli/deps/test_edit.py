@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cli.deps.edit import edit, uncommented, with_packages
 from cli.errors import CliError
-from cli.job.config import BLOCK
+from cli.job.block import BLOCK
 
 NAMES = st.sampled_from(["requests", "numpy>=2", "Pillow==11.0", "uvicorn[standard]", 'tomli; python_version < "3.11"'])
 LINES = st.lists(
@@ -84,7 +84,7 @@ def test_bytes_that_are_no_text_and_the_permissions_survive(tmp_path):
 def test_a_block_that_is_broken_is_left_alone(tmp_path):
     script = Path(tmp_path / "s.py")
     script.write_text("# /// script\n# dependencies = [\n# ///\n")
-    with pytest.raises(CliError, match="was not changed"):
+    with pytest.raises(CliError, match="is not TOML"):
         edit(script, ["six"])
     assert script.read_text() == "# /// script\n# dependencies = [\n# ///\n"
 

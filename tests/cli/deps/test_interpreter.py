@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from cli.deps.interpreter import choose, lowest, named
+from cli.deps.interpreter import check_offered, choose, lowest, named
 from cli.errors import UsageProblem
 
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -85,3 +85,16 @@ def test_the_python_that_pins_come_from_is_asked_for_where_a_node_has_it():
     assert choose("<3.90", "x", "", lambda: ["python3.12", "python3.95"], "3.95") == "3.12"
     assert choose("", "x", "", lambda: HAVE, "3.95") == ""
     assert choose("", "x", "3.12", never, "3.95") == "3.12" and choose("", "x", "", never, OWN) == ""
+
+
+def test_a_version_that_no_node_has_is_refused_at_once():
+    check_offered("python", "3.12", HAVE)
+    check_offered("python", "3.12", [])
+    check_offered("node", "20", HAVE)
+    for runtime, version, said in [
+        ("python", "3.14", "No node has Python 3.14; the nodes have 3.11, 3.12, 3.13."),
+        ("node", "22", "No node has Node 22; the nodes have 20."),
+    ]:
+        with pytest.raises(UsageProblem) as caught:
+            check_offered(runtime, version, HAVE)
+        assert caught.value.message == said and caught.value.code == "NO_INTERPRETER"

@@ -7,6 +7,7 @@ import pytest
 
 from cli.deps.along import take_along
 from cli.deps.local import Follower
+from cli.errors import UsageProblem
 from cli.job.inputs import plan
 from cli.job.packages import Packages
 from cli.main import answer
@@ -140,6 +141,37 @@ def test_add_and_write(said):
         '#!/usr/bin/env python3\n# /// script\n# dependencies = [\n#     "six>=1",\n#     "idna",\n# ]\n# ///\n\nprint(1)\n'
     )
     assert json.loads(said("deps", "add", "s.py", "idna", "--json")[1])["changed"] is False
+
+
+def test_what_was_found_by_imports_goes_into_a_new_block(said):
+    Path("s.py").write_text("import six, yaml, nobody_knows_this\n")
+    code, _, err = said("deps", "add", "s.py", "six>=1", "idna")
+    assert code == 0 and "PyYAML: found by its imports until now" in err
+    assert '# dependencies = [\n#     "PyYAML",\n#     "six>=1",\n#     "idna",\n# ]\n' in Path("s.py").read_text()
+
+
+def test_a_new_block_that_hides_a_file_is_told(said):
+    pinned()
+    Path("s.py").write_text("import six\n")
+    assert "requirements.txt does not" in said("deps", "add", "s.py", "idna")[2]
+
+
+def test_what_is_to_be_typed_next_can_be_pasted(said):
+    Path("my work").mkdir()
+    Path("my work/a b.py").write_text("print(1)\n")
+    assert "rgrid run 'my work/a b.py'" in said("deps", "add", "my work/a b.py", "six")[2]
+
+
+def test_a_conflict_is_shown_with_what_was_found(said, monkeypatch):
+    def contradicts(*words, **more):
+        raise UsageProblem("They contradict each other.", code="PACKAGE_CONFLICT")
+
+    Path("requirements.txt").write_text("six<1\nsix>2\n")
+    Path("s.py").write_text("import six\n")
+    monkeypatch.setattr("cli.deps.report.locked_from", contradicts)
+    code, out, err = said("deps", "show", "s.py")
+    assert code == 2 and "asked       six<1, six>2" in out and "imports     six · s.py:1" in out
+    assert "They contradict each other" in err
 
 
 def test_a_node_script_is_shown_too(said):

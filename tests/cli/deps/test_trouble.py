@@ -31,14 +31,19 @@ OLDER = "  × No solution found when resolving dependencies:\n  ╰─▶ "
             NO_ANSWER + "Because requests==2.31.0 depends on urllib3>=1.21.1,<3 and you require requests==2.31, we can "
             "conclude that you require urllib3>=1.21.1,<3.\n         And because you require urllib3<1.0, we can conclude",
             "PACKAGE_CONFLICT",
-            ("contradict each other", "requests==2.31.0 depends on urllib3>=1.21.1,<3", "you require urllib3<1.0"),
+            (
+                "contradict each other",
+                "requests==2.31.0 depends on urllib3>=1.21.1,<3",
+                "you require urllib3<1.0",
+                "rgrid deps show 'my dir/s.py'",
+            ),
         ),
         (
             NO_ANSWER
             + "Because docopt==0.6.2 has no usable wheels and you require docopt==0.6.2, we can conclude …\n\n"
             "hint: Wheels are required for `docopt` because building from source is disabled",
             "NO_WHEELS",
-            ("docopt==0.6.2 comes without a wheel", "rgrid run --allow-builds s.py"),
+            ("docopt==0.6.2 comes without a wheel", "rgrid run --allow-builds 'my dir/s.py'"),
         ),
         (
             "error: Request failed after 3 retries in 6.3s\n  cause: Failed to fetch: https://me:secret@h:9/simple/six/\n"
@@ -56,7 +61,7 @@ OLDER = "  × No solution found when resolving dependencies:\n  ╰─▶ "
     ],
 )
 def test_a_complaint_is_understood(said, code, words):
-    found = trouble(said, "requirements.txt", "s.py")
+    found = trouble(said, "requirements.txt", "my dir/s.py")
     text = found.message + "\n" + found.hint
     assert found.code == code, text
     assert [each for each in words if each not in text] == []

@@ -17,18 +17,13 @@ from domain.errors import Unavailable
 from domain.execution.commands import SubmitExecution
 from domain.execution.job import Job
 from domain.files import FileRef, file_set
+from domain.memo import memo_key
 from services.janitor import clearing, lists
 from services.runtime.log import Ref
 from services.runtime.memos import reusable
 from services.runtime.messages import BlobRef
 from tests.gateway.conftest import ACCOUNT
 from tests.services.janitor.conftest import House
-
-
-async def memo_key_of_all(house: House) -> str:
-    """The one key that there is."""
-    ((key,),) = await house.gateway.database.fetch("SELECT memo_key FROM live.executions")
-    return str(key)
 
 
 async def test_what_is_kept_stays_and_what_has_expired_goes(house: House) -> None:
@@ -187,10 +182,10 @@ async def test_a_run_that_is_to_be_reused_keeps_its_outputs(house: House) -> Non
     """A memo is looked up; the run that serves expires; then the new run that names its outputs is written."""
     files = [await house.file("out/1"), await house.file("out/2")]
     out, archive = await house.listed(*files), await house.blob("log")
-    await house.run("exec_a", Job("python", await house.file("a.py")), outputs=out, archive=archive)
-    key = await memo_key_of_all(house)
+    job = Job("python", await house.file("a.py"))
+    await house.run("exec_a", job, outputs=out, archive=archive)
     house.age()
-    assert (await reusable(house.context(), ACCOUNT, [key]))[key].execution_id == "exec_a"
+    assert (await reusable(house.context(), ACCOUNT, [job]))[memo_key(job)].execution_id == "exec_a"
     house.days = 31
     await house.expire()
     await house.clear()
@@ -199,10 +194,10 @@ async def test_a_run_that_is_to_be_reused_keeps_its_outputs(house: House) -> Non
 
 async def test_a_run_whose_outputs_are_gone_does_not_serve(house: House) -> None:
     out = await house.file("out")
-    await house.run("exec_a", Job("python", await house.file("a.py")), out)
-    key = await memo_key_of_all(house)
+    job = Job("python", await house.file("a.py"))
+    await house.run("exec_a", job, out)
     await house.gateway.parts.store.delete(ACCOUNT, out.sha256)
-    assert await reusable(house.context(), ACCOUNT, [key]) == {}
+    assert await reusable(house.context(), ACCOUNT, [job]) == {}
 
 
 async def test_nothing_goes_while_the_read_models_are_behind(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

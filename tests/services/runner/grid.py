@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from domain.errors import Unavailable
 from domain.execution.events import AttemptResult
 from domain.execution.job import Job, Limits
 from domain.files import FileRef, FileSet, file_set
@@ -155,11 +156,21 @@ class Grid:
         """Assign it to the runner; its id."""
         execution = execution or id_of("exec", secrets.randbits(60))
         work = RunWork(ACCOUNT, execution, attempt, job)
-        await self.bus.publish(subjects.work(NODE, execution), to_json(work))
+        await self._publish(execution, work)
         return execution
 
     async def cancel(self, execution: str, cause: str = "cancelled") -> None:
-        await self.bus.publish(subjects.work(NODE, execution), to_json(CancelWork(ACCOUNT, execution, 1, cause)))
+        await self._publish(execution, CancelWork(ACCOUNT, execution, 1, cause))
+
+    async def _publish(self, execution: str, work: RunWork | CancelWork) -> None:
+        """A connection whose loop stood still for minutes, while other tests had their turn, comes back first."""
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    await self.bus.publish(subjects.work(NODE, execution), to_json(work))
+                    return
+                except Unavailable:
+                    await asyncio.sleep(0.1)
 
     async def run(self, code: str, **options: Any) -> tuple[str, AttemptResult]:
         """Run it to its end."""

@@ -14,6 +14,8 @@ from domain.execution.events import AttemptResult, Reason
 from domain.execution.job import Job
 from domain.execution.state import Execution
 from domain.files import FileRef
+from domain.node.events import NodeJoined
+from projections.history_queries import Ran
 from projections.service_queries import Seen
 from services.runtime.log import Recorded, Ref
 from services.runtime.plain import to_plain
@@ -46,8 +48,11 @@ class Rows:
     async def history_seconds(self, account: str, script_sha256: str) -> float | None:
         return 2.0
 
-    async def memo(self, account: str, keys: Collection[str]) -> dict[str, tuple[str, Any]]:
-        return {key: (id, to_plain(result)) for key, (id, result) in self.memos.items() if key in keys}
+    async def memo(self, account: str, keys: Collection[str]) -> dict[str, Ran]:
+        return {key: Ran(id, to_plain(result), "n1", "i1") for key, (id, result) in self.memos.items() if key in keys}
+
+    async def nodes_joined(self) -> dict[str, NodeJoined]:
+        return {}
 
     async def last_of_script(self, account: str, path: str, before: int) -> str | None:
         return self.last

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from services.runner.memory_folder import make_ours
 from services.runner.sandbox import seccomp_install
 from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.docker.entry import FILTER, as_pairs, as_shell
@@ -39,7 +40,7 @@ class Desk:
         self._held: list[int] = []
         self.stdout = self.stderr = -1
         try:
-            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            make_ours(folder.parent)
             for each in (folder, self.desk, self.secrets):
                 each.mkdir(mode=0o755)
             self.stdout, self.stderr = self._pipe("out"), self._pipe("err")

@@ -13,6 +13,7 @@ from domain.execution.job import Limits
 from services.runner.sandbox.box import SECRETS
 from services.runner.sandbox.docker.container import (
     ATTEMPT_LABEL,
+    MASKED,
     NODE_LABEL,
     WORK,
     Terms,
@@ -75,7 +76,7 @@ def _host(who: Resident, image: Image, terms: Terms, security: str) -> dict[str,
         "ReadonlyRootfs": True,
         "CapDrop": ["ALL"],
         "SecurityOpt": ["no-new-privileges", f"seccomp={json.dumps(profile())}", *_unconfined(security)],
-        "MaskedPaths": [],
+        "MaskedPaths": [path for path in MASKED if not path.startswith("/proc/")],
         "ReadonlyPaths": [],
         "IpcMode": "private",
         "Memory": LIMITS.memory_bytes,

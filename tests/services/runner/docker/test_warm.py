@@ -33,6 +33,7 @@ for place in ("/usr", "/etc", "/", "/run/rgrid", "/proc/sys/kernel", "/sys", "/r
         continue
     raise SystemExit(place)
 print(sorted(os.listdir("/sys/class/net")), len([each for each in os.listdir("/proc") if each.isdigit()]))
+print([place for place in ("/sys/firmware", "/sys/kernel", "/sys/fs", "/sys/module") if os.listdir(place)])
 print(os.environ["GIVEN"], open("/run/secrets/token").read(), os.listdir("/tmp"))
 open("/tmp/left", "w").write("x")
 open("out.txt", "w").write("x")
@@ -94,7 +95,7 @@ async def scripts(open_containers: Open, tmp_path: Path) -> AsyncIterator[Script
 
 async def test_a_warm_start_has_the_walls_of_a_cold_one(scripts: Scripts) -> None:
     outcome, work = await scripts.warm(WALLS)
-    walls = f"{BOX_UID} {BOX_UID} {{'0000000000000000'}} 1\n['lo'] 2\nyes word []\n"
+    walls = f"{BOX_UID} {BOX_UID} {{'0000000000000000'}} 1\n['lo'] 2\n[]\nyes word []\n"
     assert (outcome.exit.code, outcome.stdout, outcome.stderr, outcome.gone) == (0, walls, "", True)
     assert (work / "out.txt").read_text() == "x"
     assert (await scripts.warm(WALLS))[0].stdout == walls
@@ -107,7 +108,7 @@ async def test_ends_and_usage_of_a_warm_start(scripts: Scripts) -> None:
     assert (outcome.exit.signal, outcome.oom) == (signal.SIGKILL, False)
     outcome, _ = await scripts.warm("x = b'1' * 400_000_000", memory=64 * MIB)
     assert (outcome.exit.signal, outcome.oom) == (signal.SIGKILL, True)
-    outcome, _ = await scripts.warm("x = bytearray(60_000_000)\nsum(i * i for i in range(2_000_000))")
+    outcome, _ = await scripts.warm("x = bytearray(60_000_000)\nimport time\nwhile time.process_time() < 0.1: pass")
     assert outcome.usage.cpu_ms >= 50 and (outcome.usage.memory_peak_bytes or 0) > 55 * MIB
 
 

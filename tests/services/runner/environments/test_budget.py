@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Any
 
-from services.runner.environments.using import use
+import pytest
+
+from services.runner.environments.budget import shrink_caches
+from services.runner.environments.shelf import Shelf
+from services.runner.environments.using import together, use
 from services.runtime import subjects
 from services.runtime.messages import ForgetWork
 from services.runtime.plain import to_json
@@ -86,29 +92,59 @@ async def test_it_is_thrown_away_when_nothing_uses_it_any_more(make_grid: Make, 
     await grid.until(lambda: grid.log(running, "stdout"))
     used = next(each.id for each in grid.node.environments.kept() if each.id != first)
     await forget(grid, used)
-    await asyncio.sleep(0.2)
+    for _ in range(1000):
+        if used in grid.node.environments._doomed:
+            break
+        await asyncio.sleep(0.01)
     assert not dropped(grid)
     assert (await grid.finished(running)).status == "succeeded"
     await grid.until(lambda: dropped(grid) == [(used, "invalidated")])
 
 
-async def test_boxes_keep_what_they_show_while_others_get_a_new_one(
-    needs_bubblewrap: None, make_grid: Make, shop: Shop
+async def test_it_stays_for_an_attempt_whose_box_has_not_begun(
+    needs_bubblewrap: None, make_grid: Make, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Whoever has it thrown away, be it another account, takes it from nobody."""
     grid = await make_grid("bubblewrap")
-    shop.wheel("one", one="", later="VALUE = 1\n")
-    environment = await python(grid, shop.lock("one"))
-    code = "import time\nprint('there', flush=True)\ntime.sleep(2)\nimport later\nprint(later.VALUE)"
-    running = await grid.send(await grid.job(code, environment=environment))
-    await grid.until(lambda: grid.log(running, "stdout"))
+    reached, go, real = asyncio.Event(), asyncio.Event(), type(grid.sandbox).start
+
+    async def start(self: Any, spec: Any) -> Any:
+        reached.set()
+        await go.wait()
+        return await real(self, spec)
+
+    monkeypatch.setattr(type(grid.sandbox), "start", start)
+    shop.wheel("one")
+    running = await grid.send(await grid.job("import one", environment=await python(grid, shop.lock("one"))))
+    await asyncio.wait_for(reached.wait(), 30)
     [kept] = grid.node.environments.kept()
     await forget(grid, kept.id)
+    for _ in range(1000):
+        if kept.id in grid.node.environments._doomed:
+            break
+        await asyncio.sleep(0.01)
+    assert [each.id for each in grid.node.environments.kept()] == [kept.id]
+    assert not dropped(grid)
+    go.set()
+    assert (await grid.finished(running)).status == "succeeded"
     await grid.until(lambda: dropped(grid) == [(kept.id, "invalidated")])
-    execution, result = await grid.run("import later; print(later.VALUE)", environment=environment)
+
+
+async def test_what_waits_in_a_box_keeps_what_it_shows_while_others_get_a_new_one(
+    needs_bubblewrap: None, make_grid: Make, shop: Shop
+) -> None:
+    """As warm interpreters do: they are no attempts, and may wait for long."""
+    grid = await make_grid("bubblewrap")
+    [first] = await ids(grid, shop, "one")
+    fd = use(grid.folder / "environments" / first)
+    assert fd is not None
+    await forget(grid, first)
+    await grid.until(lambda: dropped(grid) == [(first, "invalidated")])
+    assert "lib" in os.listdir(fd)  # noqa: PTH208 (of what has no name any more)
+    execution, result = await grid.run("import one", environment=await python(grid, shop.lock("one")))
     assert result.status == "succeeded"
     assert [fact["event"] for fact in grid.facts("environment", execution)] == ["built"]
-    assert (await grid.finished(running)).status == "succeeded"
-    assert grid.log(running, "stdout") == b"there\n1\n"
+    os.close(fd)
 
 
 async def test_another_process_keeps_it_by_using_it(instant: Grid, shop: Shop) -> None:
@@ -122,3 +158,27 @@ async def test_another_process_keeps_it_by_using_it(instant: Grid, shop: Shop) -
     await ids(instant, shop, "two")
     await asyncio.sleep(0.2)
     assert first in [each.id for each in instant.node.environments.kept()]
+
+
+async def test_caches_stay_while_somebody_builds(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    kept = shelf.cache("uv") / "wheel"
+    kept.parent.mkdir()
+    kept.write_bytes(b"x" * 100_000)
+    async with together(shelf.caches), together(shelf.caches):
+        shrink_caches(shelf, 1)
+        assert kept.exists()
+    shrink_caches(shelf, 1_000_000)
+    assert kept.exists()
+    shrink_caches(shelf, 1)
+    assert not kept.exists()
+    assert not list(tmp_path.glob(".gone.*"))
+
+
+def test_files_that_vanish_while_they_are_counted_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.cache("uv").mkdir()
+    walk = [(str(shelf.cache("uv")), [], ["vanished"])]
+    monkeypatch.setattr("services.runner.environments.budget.os.walk", lambda _: walk)
+    shrink_caches(shelf, 1)
+    assert shelf.cache("uv").is_dir()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from domain.execution.job import Environment
+from services.runner.environments.lockfile import NodeLock, read_lock
 from tests.services.runner.environments.conftest import python
 from tests.services.runner.grid import Grid, Make
 
@@ -91,7 +92,7 @@ GOOD = {"version": "1.0.0", "integrity": "sha512-" + "A" * 86 + "=="}
         (lock_of(thing={"resolved": "../thing", "link": True}), "folder"),
         (lock_of(thing={**GOOD, "resolved": "file:///etc/thing.tgz"}), "registry"),
         (lock_of(thing={"version": "1.0.0", "resolved": "https://somewhere.example/thing.tgz"}), "no hash"),
-        (lock_of(**{"../../thing": GOOD}), "folder"),
+        (lock_of(**{"../../thing": GOOD}), "no name"),
     ],
 )
 async def test_a_lock_that_leads_elsewhere(npm: None, instant: Grid, lock: bytes, word: str) -> None:
@@ -100,6 +101,20 @@ async def test_a_lock_that_leads_elsewhere(npm: None, instant: Grid, lock: bytes
     assert (result.status, result.reason.code) == ("failed", "ENVIRONMENT_FAILED"), result
     assert word in result.reason.message
     assert "://" not in result.reason.message
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:9/x.tgz", "file:/etc/passwd", "git+file:///etc", "npm:other@1"])
+def test_npm_hears_of_nothing_but_what_is_to_be_installed(origin: str) -> None:
+    root = {
+        **{"overrides": {"thing": origin}, "workspaces": [origin], "bin": origin, "funding": origin, "name": origin},
+        **{"scripts": {"install": origin}, "dependencies": {"thing": "^1"}, "optionalDependencies": {"other": "2"}},
+    }
+    lock = {"lockfileVersion": 3, "overrides": {"x": origin}, "packages": {"": root, "node_modules/thing": GOOD}}
+    found = read_lock("node", json.dumps(lock).encode())
+    assert isinstance(found, NodeLock)
+    assert origin.encode() not in found.package + found.lock
+    package = json.loads(found.package)
+    assert set(package) == {"name", "version", "private", "dependencies", "optionalDependencies"}
 
 
 async def test_a_package_that_nobody_has(npm: None, instant: Grid) -> None:

@@ -6,6 +6,9 @@ import pytest
 
 from domain.execution.events import AttemptResult
 from domain.execution.job import Environment
+from services.runner.environments.blame import uv_failed
+from services.runner.environments.failures import Unbuildable, Unbuilt
+from services.runner.environments.tool import Done
 from tests.services.runner.environments.conftest import python
 from tests.services.runner.environments.wheels import Shop
 from tests.services.runner.grid import Grid
@@ -103,3 +106,10 @@ async def test_without_uv_the_node_says_so(instant: Grid, shop: Shop, monkeypatc
     result = await result_of(instant, shop.lock("thing"))
     assert (result.status, result.reason.code) == ("lost", "ENVIRONMENT_UNAVAILABLE")
     assert "pip install uv" in result.reason.message
+
+
+def test_what_uv_did_not_expect_is_no_fault_of_the_script() -> None:
+    """As when its cache is taken away below it."""
+    said = "error: failed to open file `/somewhere/archive`: No such file or directory (os error 2)"
+    assert isinstance(uv_failed(Done(2, said)), Unbuilt)
+    assert isinstance(uv_failed(Done(1, "error: it cannot be resolved")), Unbuildable)

@@ -57,6 +57,20 @@ async def test_outputs_arguments_and_environment(boxes: Boxes) -> None:
     assert outcome.stderr == "oh\n"
 
 
+OPENS_ITS_OUTPUTS = """
+import subprocess
+for name in ("stdout", "stderr"):
+    with open(f"/dev/{name}", "w") as file:
+        file.write("file ")
+    subprocess.run(["sh", "-c", f"echo shell > /dev/{name}"], check=True)
+"""
+
+
+async def test_outputs_can_be_opened_by_name(boxes: Boxes) -> None:
+    outcome = await boxes.run(OPENS_ITS_OUTPUTS)
+    assert (outcome.stdout, outcome.stderr) == ("file shell\n", "file shell\n")
+
+
 async def test_a_daemon_dies_with_its_script(boxes: Boxes) -> None:
     outcome = await boxes.run(DAEMON)
     assert (outcome.exit.code, outcome.stdout, outcome.gone) == (0, "daemon\n", True)

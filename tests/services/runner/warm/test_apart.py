@@ -8,7 +8,8 @@ import secrets
 import signal
 
 from services.runner.sandbox.boxed import over
-from services.runner.warm.running import Forked, pid_of
+from services.runner.warm.proof import pid_of
+from services.runner.warm.running import Forked
 from services.runner.warm.warm import Warm
 from tests.services.runner.boxes import BASE_ENV, MIB, Scripts, finish
 from tests.services.runner.warm.conftest import until_said
