@@ -74,7 +74,7 @@ def seconds_each(history: Durations | None, timeout_seconds: float) -> Seconds:
     if history is None or history.runs < 1:
         typical = min(ASSUMED_SECONDS, timeout_seconds)
         low, high = typical / SPREAD_ASSUMED, min(typical * SPREAD_ASSUMED, timeout_seconds)
-        note = f"This script has not run before: {typical:g} s are assumed, from {low:g} s to {high:g} s."
+        note = f"Nothing is known of this script yet: {typical:g} s a run are assumed, from {low:g} s to {high:g} s."
         return Seconds(low, typical, high, "assumption", 0, note)
     wide = 1 + 1 / sqrt(history.runs)
     low, typical, high = (

@@ -1,9 +1,11 @@
-"""How the value of a secret may turn up in a log: as it is, line by line, or as the usual tools write it."""
+"""How the value of a secret may turn up in a log: as it is, line by line, in other encodings, or as the usual tools write it."""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
+import unicodedata
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
@@ -49,15 +51,31 @@ def _wrapped(value: bytes) -> list[bytes]:
 
 
 def _written(value: bytes) -> list[bytes]:
-    """In a URL, in JSON, in a traceback, in hexadecimal."""
-    found = [quote(value, safe=""), quote(value), quote_plus(value), value.hex(), value.hex().upper()]
+    """In a URL, in JSON, in a traceback, in hexadecimal, as text in other bytes."""
+    urls = [quote(value, safe=""), quote(value), quote_plus(value)]
+    found = [*urls, *(_PERCENT.sub(lambda each: each[0].lower(), url) for url in urls), repr(value)[2:-1]]
+    found += [value.hex(), value.hex().upper()]
     try:
         text = value.decode()
     except UnicodeDecodeError:
-        found.append(repr(value)[2:-1])
-    else:
-        found += [json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]]
-    return [each.encode() for each in found]
+        return [each.encode() for each in found]
+    same = {text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))}
+    for each in same:
+        escaped = json.dumps(each)[1:-1]
+        found += [escaped, _ESCAPE.sub(lambda digits: digits[0].upper().replace("U", "u", 1), escaped)]
+        found += [json.dumps(each, ensure_ascii=False)[1:-1], repr(each)[1:-1], ascii(each)[1:-1]]
+    said = [each.encode() for each in found] + [each for text in same for each in _encoded(text)]
+    return [each for each in said if len(each) >= VALUE_BYTES_MIN]
+
+
+def _encoded(text: str) -> list[bytes]:
+    """As programs of other systems write it."""
+    found = [text.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
+    return [*found, text.encode("latin-1")] if all(each <= "\xff" for each in text) else found
+
+
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
+_ESCAPE = re.compile(r"\\u[0-9a-f]{4}")
 
 
 def _base64(value: bytes) -> list[bytes]:

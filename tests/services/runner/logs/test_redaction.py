@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from urllib.parse import quote
+import re
+import unicodedata
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.runner.logs.forms import PARTS_MAX, forms_of
+from services.runner.logs.forms import PARTS_MAX, VALUE_BYTES_MIN, forms_of
 from services.runner.logs.redaction import MASK, Forms, Redactor
 
 few = st.binary(max_size=60).map(lambda data: bytes(b"abc\n"[each % 4] for each in data))
@@ -90,6 +92,47 @@ VALUE = b'p"ss w\xc3\xb6rd/+1?'
 def test_the_usual_ways_to_write_a_value_are_known(said: bytes) -> None:
     shown = Forms(forms_of([VALUE])).blotted(b"before " + said + b" after")
     assert shown.strip(b"'\"").replace(b'"', b"").replace(b"'", b"") == b"before *** after"
+
+
+def ways(text: str) -> list[bytes]:
+    """How a script may write a text, in bytes."""
+    raw = text.encode()
+    normal = [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
+    found = [raw, text.encode("utf-16-le"), text.encode("utf-16-be"), *(each.encode() for each in normal)]
+    found += [repr(raw)[2:-1].encode(), ascii(text)[1:-1].encode(), repr(text)[1:-1].encode()]
+    found += [json.dumps(text)[1:-1].encode(), quote(text).encode(), raw.hex().encode()]
+    found += [re.sub("%..", lambda each: each[0].lower(), way(text)).encode() for way in (quote, quote_plus)]
+    if all(each <= "\xff" for each in text):
+        found += [text.encode("latin-1")] if len(text) >= VALUE_BYTES_MIN else []
+    return found
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=4, max_size=12) | st.text(
+    "aÜéß€😀", min_size=4, max_size=8
+)
+
+
+@given(st.data(), texts.filter(lambda text: text.strip("\r\n") == text and len(text.encode()) >= VALUE_BYTES_MIN))
+def test_a_text_goes_however_it_is_written_and_cut(data: st.DataObject, text: str) -> None:
+    forms = Forms(forms_of([text.encode()]))
+    for said in ways(text):
+        if len(said) < VALUE_BYTES_MIN:
+            continue
+        whole = b"<" + said + b">"
+        cut = data.draw(st.integers(0, len(whole)))
+        redactor = Redactor(forms)
+        shown = redactor.feed(whole[:cut]) + redactor.feed(whole[cut:]) + redactor.end()
+        assert said not in shown and MASK in shown, said
+
+
+@pytest.mark.parametrize("said", [rb"Pa\u00DCwort", rb"Pa\xdcwort", b"Pa\xdcwort", b"Pa%c3%9cwort", rb"Pa\xc3\x9cwort"])
+def test_an_umlaut_does_not_hide_a_password(said: bytes) -> None:
+    assert Forms(forms_of(["Pa\u00dcwort".encode()])).blotted(b"<" + said + b">") == b"<***>"
+
+
+@pytest.mark.parametrize("value", ["a\u0065\u0301", "\u00e9\u00e9", "\U0001f600"])
+def test_no_way_to_write_it_is_shorter_than_what_would_blot_out_other_words(value: str) -> None:
+    assert all(len(form) >= VALUE_BYTES_MIN for form in forms_of([value.encode()]))
 
 
 @pytest.mark.parametrize("before", [b"", b"u", b"us", b"user:"])
