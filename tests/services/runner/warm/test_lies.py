@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from services.runner.sandbox.find_cgroup import find_groups
+from services.runner.warm import nest as nests
+from services.runner.warm import zygote as zygotes
 from services.runner.warm.running import Forked
 from services.runner.warm.warm import Warm
 from services.runner.warm.word import Word
@@ -118,3 +120,19 @@ async def test_a_box_that_lies_about_its_end_counts_as_killed(bare_warm: Scripts
     outcome = await bare_warm.run("print('said')", **lying(tmp_path, untrue))
     assert (outcome.stdout, outcome.exit.signal, outcome.warm) == ("said\n", signal.SIGKILL, True)
     assert outcome.usage.cpu_ms == 0
+
+
+async def test_a_zygote_that_never_forks_is_not_begun_without_end(
+    warm: Scripts, nest_of: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zygotes, "BIRTH_SECONDS", 0.2)
+    more = lying(tmp_path, "import socket, time\nsocket.recv_fds = lambda *_: time.sleep(1000)\n")
+    for begun in (1, 2, 2, 2):
+        assert not (await warm.run("", **more)).warm
+        assert nest_of.nest._hatchery._count == begun  # type: ignore[attr-defined]
+    assert not nest_of.nest.warm
+    monkeypatch.setattr(nests, "AGAIN_SECONDS", 0.0)
+    nest_of.nest._unfit.clear()
+    for begun in (3, 4, 5):
+        await warm.run("", **more)
+        assert nest_of.nest._hatchery._count == begun  # type: ignore[attr-defined]
