@@ -24,6 +24,7 @@ LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 300.0
 """What could not be warmed is tried again after this, and so is what failed FAILURES_MAX times within it."""
 FAILURES_MAX = 2
+COMPANY = "a module starts processes that go on when it has been imported"
 AVAILABLE_SHARE_MIN = 0.05
 """With less memory than this share of it available, no zygote is kept that has nothing to do."""
 Imports = frozenset[str]
@@ -83,7 +84,10 @@ class Nest:
         """Let go of those that nobody has used for long, and of all idle ones when memory is short."""
         short = self._short()
         for key, zygote in list(self.warm.items()):
-            if not zygote.living and (short or zygote.idle_seconds() >= IDLE_SECONDS):
+            if not zygote.living and zygote.process.alive() and not zygote.alone():
+                self._unfit[key, zygote.imports] = time.monotonic() + AGAIN_SECONDS
+                self.failed(key, zygote, COMPANY)
+            elif not zygote.living and (short or zygote.idle_seconds() >= IDLE_SECONDS):
                 del self.warm[key]
                 self._retire(zygote)
 
@@ -113,7 +117,10 @@ class Nest:
             hello = await greeted(process)
             if hello.why_not:
                 raise ValueError(hello.why_not)
-            old, self.warm[key] = self.warm.get(key), Zygote(process, hello, imports)
+            zygote = Zygote(process, hello, imports)
+            if not zygote.alone():
+                raise ValueError(COMPANY)
+            old, self.warm[key] = self.warm.get(key), zygote
             process = None
             if old is not None:
                 self._retire(old)
