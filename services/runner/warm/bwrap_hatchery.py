@@ -30,6 +30,9 @@ ROOM_BYTES = 256 * 1024
 class Boxed:
     """A zygote below bwrap, in a control group of its own. `mounts`: whom to ask for mounts, if we cannot make them."""
 
+    below = 4
+    """Process 1 of bwrap's, what stage.py begins as, its process 1, the zygote."""
+
     def __init__(self, child: Child, control: socket.socket, mounts: socket.socket | None, group: Group | None) -> None:
         self._child, self.control, self._mounts, self._group = child, control, mounts, group
         self._asking = asyncio.Lock()

@@ -36,6 +36,9 @@ from services.runner.warm.warm import Warm
 class Contained:
     """A zygote in a container of its own."""
 
+    below = 2
+    """Process 1 of the zygote's own namespace, the zygote."""
+
     def __init__(self, container: DockerContainer, control: socket.socket, folder: Path, nested: Nested | None) -> None:
         self._container, self.control, self._folder, self._nested = container, control, folder, nested
 

@@ -26,6 +26,10 @@ class Holding:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def below(self) -> int:
+        return self._process.below
+
     async def mount(self, folder: Path) -> int:
         return await self._process.mount(folder)
 

@@ -22,7 +22,9 @@ RUNS_MAX, AGE_SECONDS_MAX = 250, 900.0
 IDLE_SECONDS = 600.0
 LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 300.0
-"""What could not be warmed is tried again after this."""
+"""What could not be warmed is tried again after this, and so is what failed FAILURES_MAX times within it."""
+FAILURES_MAX = 2
+COMPANY = "a module starts processes that go on when it has been imported"
 AVAILABLE_SHARE_MIN = 0.05
 """With less memory than this share of it available, no zygote is kept that has nothing to do."""
 Imports = frozenset[str]
@@ -36,6 +38,7 @@ class Nest:
         self.warm: dict[Key, Zygote] = {}
         self.warming: dict[Key, asyncio.Task[None]] = {}
         self._unfit: dict[tuple[Key, Imports], float] = {}
+        self._failures: dict[tuple[Key, Imports], list[float]] = {}
         self._told: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.Task[None] | None = None
@@ -61,6 +64,12 @@ class Nest:
         if self.warm.get(key) is zygote:
             del self.warm[key]
             self._retire(zygote)
+            now, kind = time.monotonic(), (key, zygote.imports)
+            recent = [each for each in self._failures.pop(kind, []) if each > now - AGAIN_SECONDS]
+            if len(recent) + 1 >= FAILURES_MAX:
+                self._unfit[kind] = now + AGAIN_SECONDS
+            else:
+                self._failures[kind] = [*recent, now]
 
     async def close(self) -> None:
         """End all of them, and whatever runs in them."""
@@ -75,7 +84,10 @@ class Nest:
         """Let go of those that nobody has used for long, and of all idle ones when memory is short."""
         short = self._short()
         for key, zygote in list(self.warm.items()):
-            if not zygote.living and (short or zygote.idle_seconds() >= IDLE_SECONDS):
+            if not zygote.living and zygote.process.alive() and not zygote.alone():
+                self._unfit[key, zygote.imports] = time.monotonic() + AGAIN_SECONDS
+                self.failed(key, zygote, COMPANY)
+            elif not zygote.living and (short or zygote.idle_seconds() >= IDLE_SECONDS):
                 del self.warm[key]
                 self._retire(zygote)
 
@@ -105,7 +117,10 @@ class Nest:
             hello = await greeted(process)
             if hello.why_not:
                 raise ValueError(hello.why_not)
-            old, self.warm[key] = self.warm.get(key), Zygote(process, hello, imports)
+            zygote = Zygote(process, hello, imports)
+            if not zygote.alone():
+                raise ValueError(COMPANY)
+            old, self.warm[key] = self.warm.get(key), zygote
             process = None
             if old is not None:
                 self._retire(old)
@@ -133,6 +148,7 @@ class Nest:
             self.look()
             now = time.monotonic()
             self._unfit = {each: until for each, until in self._unfit.items() if until > now}
+            self._failures = {each: at for each, at in self._failures.items() if at[-1] > now - AGAIN_SECONDS}
 
     def _short(self) -> bool:
         """Of memory, as the kernel says."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from services.runner.sandbox.tree import descendants
+
 DEPTH_MAX = 32
 
 
@@ -36,3 +38,9 @@ def status_of(pid: int) -> dict[str, str]:
     except OSError:
         return {}
     return {name: rest.strip() for name, _, rest in (line.partition(":") for line in lines)}
+
+
+def left_behind(above: int, expected: int) -> int:
+    """How many processes live below `above` beyond the `expected` ones; what has ended and was not waited for does no harm."""
+    living = [pid for pid in descendants(above) if status_of(pid).get("State", "X")[0] not in "ZX"]
+    return max(0, len(living) - expected)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from services.runner.sandbox.spawn import close_all, readable
 from services.runner.warm.key import Key
-from services.runner.warm.proof import is_box, pid_of
+from services.runner.warm.proof import is_box, left_behind, pid_of
 
 WARM_SECONDS = 60.0
 BIRTH_SECONDS = 10.0
@@ -35,6 +35,10 @@ class Process(Protocol):
     @property
     def pid(self) -> int:
         """The process from which all that it forks comes, as this process counts; 0 once it has ended."""
+
+    @property
+    def below(self) -> int:
+        """How many processes there are below `pid` while nothing runs in it: from ours down to the zygote itself."""
 
     async def mount(self, folder: Path) -> int:
         """A descriptor of a mount of `folder` that a fork can put into its box; the caller closes it. Raises OSError."""
@@ -138,6 +142,10 @@ class Zygote:
         self.living -= 1
         self.used = time.monotonic()
         self._look()
+
+    def alone(self) -> bool:
+        """No package has left a process in it: that would go on between the runs. To be asked while nothing runs in it."""
+        return not left_behind(self.process.pid, self.process.below)
 
     def _look(self) -> None:
         if self._when_idle is not None and not self.living:

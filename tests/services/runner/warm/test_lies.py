@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from services.runner.sandbox.cgroup import Group
 from services.runner.sandbox.find_cgroup import find_groups
+from services.runner.warm import nest as nests
+from services.runner.warm import zygote as zygotes
 from services.runner.warm.running import Forked
 from services.runner.warm.warm import Warm
 from services.runner.warm.word import Word
@@ -55,8 +58,7 @@ async def test_what_a_zygote_sends_as_its_box(warm: Scripts, nest_of: Warm, tmp_
     await asyncio.gather(*nest_of.nest._tasks)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert not nest_of.nest.warm
-    groups = find_groups(NODES[0])[0]
-    assert groups is None or os.getpid() not in [pid for group in groups.leftovers() for pid in group.pids()]
+    assert os.getpid() not in [pid for group in leftovers() for pid in group.pids()]
 
 
 async def test_a_line_that_the_zygote_keeps_open(warm: Scripts, nest_of: Warm, tmp_path: Path) -> None:
@@ -118,3 +120,75 @@ async def test_a_box_that_lies_about_its_end_counts_as_killed(bare_warm: Scripts
     outcome = await bare_warm.run("print('said')", **lying(tmp_path, untrue))
     assert (outcome.stdout, outcome.exit.signal, outcome.warm) == ("said\n", signal.SIGKILL, True)
     assert outcome.usage.cpu_ms == 0
+
+
+async def test_a_zygote_that_never_forks_is_not_begun_without_end(
+    warm: Scripts, nest_of: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zygotes, "BIRTH_SECONDS", 0.2)
+    more = lying(tmp_path, "import socket, time\nsocket.recv_fds = lambda *_: time.sleep(1000)\n")
+    for begun in (1, 2, 2, 2):
+        assert not (await warm.run("", **more)).warm
+        assert nest_of.nest._hatchery._count == begun  # type: ignore[attr-defined]
+    assert not nest_of.nest.warm
+    monkeypatch.setattr(nests, "AGAIN_SECONDS", 0.0)
+    nest_of.nest._unfit.clear()
+    for begun in (3, 4, 5):
+        await warm.run("", **more)
+        assert nest_of.nest._hatchery._count == begun  # type: ignore[attr-defined]
+
+
+DAEMON = """
+import os, time
+
+def daemon():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(1000)
+        os._exit(0)
+    try:
+        os.wait()
+    except ChildProcessError:
+        pass
+"""
+
+
+async def test_a_package_whose_daemon_stays(warm: Scripts, nest_of: Warm, tmp_path: Path) -> None:
+    more = lying(tmp_path, DAEMON + "daemon()\n")
+    for _ in range(2):
+        assert not (await warm.run("", **more)).warm
+    assert not nest_of.nest.warm
+    assert nest_of.nest._hatchery._count == 1  # type: ignore[attr-defined]
+    assert not [group for group in leftovers() if group.pids()]
+
+
+async def test_a_child_that_ended_does_no_harm(warm: Scripts, tmp_path: Path) -> None:
+    ended = "import subprocess\nchild = subprocess.Popen(['/bin/true'], stdout=subprocess.PIPE)\nchild.stdout.read()\n"
+    ended += "import os\nos.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)\n"
+    assert (await warm.run("", **lying(tmp_path, ended))).warm
+
+
+async def test_a_daemon_that_comes_later(warm: Scripts, nest_of: Warm, tmp_path: Path) -> None:
+    """When the package is called while its zygote makes a box."""
+    later = DAEMON + "import socket\nreceive = socket.recv_fds\n"
+    later += "def later(*arguments):\n    found = receive(*arguments)\n    daemon()\n    return found\n"
+    more = lying(tmp_path, later + "socket.recv_fds = later\n")
+    assert (await warm.run("", **more)).warm
+    nest_of.nest.look()
+    assert not nest_of.nest.warm
+    await asyncio.gather(*nest_of.nest._tasks)
+    assert not (await warm.run("", **more)).warm
+    assert not [group for group in leftovers() if group.pids()]
+
+
+async def test_honest_zygotes_are_alone(warm: Scripts, nest_of: Warm) -> None:
+    for _ in range(3):
+        assert (await warm.run("import os\nif os.fork() == 0:\n    os.setsid()")).warm
+        nest_of.nest.look()
+        assert nest_of.nest.warm
+
+
+def leftovers() -> list[Group]:
+    groups = find_groups(NODES[0])[0]
+    return list(groups.leftovers()) if groups is not None else []
