@@ -31,7 +31,7 @@ async def test_what_writes_without_end_is_ended(small: None, tmp_path: Path) -> 
         folder.mkdir(parents=True)
         cache.mkdir()
         (cache / "before").write_bytes(b"x" * 6_000_000)
-        with pytest.raises(expected, match="more than .* of disk"):
+        with pytest.raises(expected, match=r"more than .* of disk"):
             await run(["/bin/sh", "-c", WRITES.format(tmp_path / where / where)], folder, SAY, cache)
 
 
