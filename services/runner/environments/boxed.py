@@ -1,6 +1,7 @@
 """Makes a Python environment whose packages may have to be built: their own code runs then, so all of uv runs in a box.
 
 The box has the network, and the settings that lead uv to its index; it has none of the node's folders and no other cache.
+Names and passwords for an index stay outside: the code of any tenant could read them there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from services.runner.environments.python import CALM, LOCK, ONLY_THIS, finish
 from services.runner.environments.tail import Tail
 from services.runner.environments.tidy import tidy
 from services.runner.environments.tool import Done
-from services.runner.environments.uv import find_uv, uv_environment
+from services.runner.environments.uv import find_uv, uv_environment, without_credentials
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import ENVIRONMENT, Sandbox, Spec, StartFailed
 
@@ -59,7 +60,7 @@ def _spec(room: Path, tools: Path, scratch: Path, interpreter: Interpreter, sand
     shown = ENVIRONMENT if sandbox.confined else str(tools)
     shutil.copyfile(find_uv(), tools / "uv")
     (tools / "uv").chmod(0o755)
-    env = uv_environment(os.environ)
+    env = without_credentials(uv_environment(os.environ))
     certificates = env.pop("SSL_CERT_FILE", "")
     if certificates and Path(certificates).is_file():
         shutil.copyfile(certificates, tools / CERTIFICATES)
