@@ -16,6 +16,7 @@ LOCK_BYTES_MAX = 4 * 1024**2
 VERSIONS = (2, 3)
 """Of package-lock.json."""
 SHOWN_CHARS = 80
+BUNDLES_DEEP_MAX = 20
 Packages = dict[str, str]
 """Version by name; of a package that a lock pins in several, for several platforms or users: `1.26.4 or 2.3.1`."""
 
@@ -86,12 +87,13 @@ def _locked(text: str) -> Iterator[tuple[str, str]]:
     entries = lock.get("packages")
     if not isinstance(entries, dict):
         raise _refused("it lists no packages")
+    bundles = _bundles(entries)
     for spot, entry in entries.items():
         if not isinstance(entry, dict):
             raise _refused(f"{spot[:SHOWN_CHARS]!r} is not described")
         _check_wishes(spot, entry)
         if spot:
-            _check_entry(spot, entry)
+            _check_entry(spot, entry, bundles)
             yield spot.rpartition("node_modules/")[2], entry["version"]
 
 
@@ -108,7 +110,7 @@ def _check_wishes(spot: str, entry: Mapping[str, Any]) -> None:
                 raise _refused(f"{name[:SHOWN_CHARS]!r} comes from {str(wanted)[:SHOWN_CHARS]!r}, not from a registry")
 
 
-def _check_entry(spot: str, entry: Mapping[str, Any]) -> None:
+def _check_entry(spot: str, entry: Mapping[str, Any], bundles: Mapping[str, set[str]]) -> None:
     if not _SPOT.fullmatch(spot) or "/../" in f"/{spot}/" or "/./" in f"/{spot}/" or entry.get("link"):
         raise _refused(f"{spot[:SHOWN_CHARS]!r} is a folder of one's own: only packages of a registry can be locked")
     version, integrity, origin = entry.get("version"), entry.get("integrity"), entry.get("resolved")
@@ -117,12 +119,34 @@ def _check_entry(spot: str, entry: Mapping[str, Any]) -> None:
         raise _refused(f"{spot[:SHOWN_CHARS]!r} has {str(name)[:SHOWN_CHARS]!r} as its name")
     if not isinstance(version, str) or not re.fullmatch(r"[A-Za-z0-9.+-]{1,128}", version):
         raise _refused(f"{spot[:SHOWN_CHARS]!r} has no version")
-    if entry.get("inBundle") is True and origin is None and integrity is None:
+    if entry.get("inBundle") is True and origin is None and integrity is None and _bundled(spot, bundles):
         return  # it comes inside of another, which is checked
     if not isinstance(integrity, str) or not _INTEGRITY.fullmatch(integrity):
         raise _refused(f"{spot[:SHOWN_CHARS]!r} has no hash (`integrity`)")
     if origin is not None and not (isinstance(origin, str) and re.fullmatch(r"https?://[^\s]+", origin)):
         raise _refused(f"{spot[:SHOWN_CHARS]!r} comes from {str(origin)[:SHOWN_CHARS]!r}, not from a registry")
+
+
+def _bundles(entries: Mapping[str, Any]) -> dict[str, set[str]]:
+    """By the spot of a package that has a hash: what it brings along, that which this needs included."""
+    found: dict[str, set[str]] = {}
+    for spot, entry in entries.items():
+        listed = entry.get("bundleDependencies") if isinstance(entry, dict) and entry.get("integrity") else None
+        names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+        found[spot] = set(names)
+        while names:
+            inner = entries.get(f"{spot}/node_modules/{names.pop()}")
+            needs = [inner.get(wish) for wish in _WISHES] if isinstance(inner, dict) else []
+            more = {name for each in needs if isinstance(each, dict) for name in each} - found[spot]
+            found[spot] |= more
+            names.extend(more)
+    return found
+
+
+def _bundled(spot: str, bundles: Mapping[str, set[str]]) -> bool:
+    """Whether a package around it brings it along, or one that it is below of."""
+    parts = spot.split("/node_modules/", BUNDLES_DEEP_MAX)
+    return any(parts[end] in bundles.get("/node_modules/".join(parts[:end]), ()) for end in range(1, len(parts)))
 
 
 def _gathered(pins: Iterable[tuple[str, str]]) -> Packages:

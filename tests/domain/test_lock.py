@@ -138,15 +138,34 @@ def test_any_lock_of_npm_is_read_or_refused(packages: dict[str, Any]) -> None:
         assert refused.code == "INVALID_LOCK"
 
 
+BUNDLED = {"outer": "1.2.3", "inner": "1.0.0", "beside": "3.0.0", "below": "2.0.0"}
+
+
+@pytest.mark.parametrize("brought", [None, [], ["other"], "inner", {"inner": 1}])
+def test_what_says_it_is_in_a_bundle_must_be_brought_by_one(brought: object) -> None:
+    inner = {"version": "1.0.0", "inBundle": True}
+    with pytest.raises(Invalid):
+        node(**{"node_modules/a": entry(bundleDependencies=brought), "node_modules/a/node_modules/inner": inner})
+    with pytest.raises(Invalid):
+        node(root={"bundleDependencies": ["inner"]}, **{"node_modules/inner": inner})
+
+
 def test_a_lock_of_npm_is_read() -> None:
     packages = {
         "node_modules/left-pad": entry(),
         "node_modules/@s/p": entry(version="2.0.0-rc.1+b", integrity="sha1-aa= sha512-bb=="),
         "node_modules/@s/p/node_modules/left-pad": entry(version="0.9.0"),
-        "node_modules/inner": {"version": "1.0.0", "inBundle": True},
+        "node_modules/outer": entry(bundleDependencies=["inner"]),
+        "node_modules/outer/node_modules/inner": {
+            "version": "1.0.0",
+            "inBundle": True,
+            "dependencies": {"beside": "*"},
+        },
+        "node_modules/outer/node_modules/beside": {"version": "3.0.0", "inBundle": True},
+        "node_modules/outer/node_modules/inner/node_modules/below": {"version": "2.0.0", "inBundle": True},
     }
     root = {"dependencies": {"left-pad": "^1.2.0 || >=3", "other": "npm:@s/p@2"}, "devDependencies": {}}
-    assert node(root=root, **packages) == {"left-pad": "1.2.3 or 0.9.0", "@s/p": "2.0.0-rc.1+b", "inner": "1.0.0"}
+    assert node(root=root, **packages) == {"left-pad": "1.2.3 or 0.9.0", "@s/p": "2.0.0-rc.1+b", **BUNDLED}
     assert node(2, **packages)
 
 

@@ -2,6 +2,7 @@
 
 The box has the network, the settings that lead uv to its index, and, to be read, the folders that those name; it has no other
 of the node's folders and no other cache.
+Names and passwords for an index stay outside: the code of any tenant could read them there.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from services.runner.environments.python import CALM, LOCK, ONLY_THIS, finish
 from services.runner.environments.tail import Tail
 from services.runner.environments.tidy import tidy
 from services.runner.environments.tool import Done
-from services.runner.environments.uv import find_uv, local_folders, uv_environment
+from services.runner.environments.uv import find_uv, local_folders, uv_environment, without_credentials
 from services.runner.interpreters import Interpreter
 from services.runner.sandbox.box import ENVIRONMENT, Sandbox, Spec, StartFailed
 
@@ -61,7 +62,7 @@ def _spec(room: Path, tools: Path, scratch: Path, interpreter: Interpreter, sand
     place = ENVIRONMENT if sandbox.confined else str(tools)
     shutil.copyfile(find_uv(), tools / "uv")
     (tools / "uv").chmod(0o755)
-    env = uv_environment(os.environ)
+    env = without_credentials(uv_environment(os.environ))
     certificates = env.pop("SSL_CERT_FILE", "")
     if certificates and Path(certificates).is_file():
         shutil.copyfile(certificates, tools / CERTIFICATES)

@@ -22,7 +22,7 @@ from domain.errors import Unavailable
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
 from services.runner.environments.budget import shrink, shrink_caches
-from services.runner.environments.failures import Unbuilt
+from services.runner.environments.failures import Unbuildable, Unbuilt
 from services.runner.environments.folder import read_manifest, settle, whole
 from services.runner.environments.held import Held
 from services.runner.environments.lockfile import Lock, read_lock
@@ -112,7 +112,11 @@ class Environments:
             self._cache.release(blob.sha256)
 
     async def _make(self, wanted: Wanted, lock: Lock, urls: Urls) -> str:
-        event = await self._making.make(wanted, lock, urls)
+        try:
+            event = await self._making.make(wanted, lock, urls)
+        except (Unbuildable, Unbuilt):
+            self._do(self._shrink())  # it may have filled the cache of its tool
+            raise
         if event != FOUND:  # whoever was told that it is here: what there was is gone
             self._telling.dropped(wanted.id, wanted.recipe, "damaged")
             self._do(self._settle(self._shelf.path(wanted.id)))

@@ -34,7 +34,7 @@ async def make(folder: Path, lock: NodeLock, interpreter: Interpreter, cache: Pa
     program, npm = _npm(interpreter)
     env = surroundings(os.environ, ("NODE_EXTRA_CA_CERTS",), ("npm_config_", "NPM_CONFIG_", "NPM_TOKEN"))
     env["PATH"] = f"{Path(program).parent}:{env['PATH']}"
-    done = await run([program, npm, "ci", *CALM, "--cache", str(cache)], folder, env)
+    done = await run([program, npm, "ci", *CALM, "--cache", str(cache)], folder, env, cache)
     if done.code != 0:
         raise npm_failed(done)
     for name in FILES:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from services.runner.environments.blame import uv_failed
 from services.runner.environments.bytecode import compiled
+from services.runner.environments.failures import Unbuilt
 from services.runner.environments.folder import point, site_packages
 from services.runner.environments.lockfile import Pins
 from services.runner.environments.scripts import move_scripts
@@ -45,7 +46,7 @@ async def make(
         *WHEELS,
     ]
     command += ["--link-mode", link, *_place(folder, interpreter, here), "-r", LOCK]
-    done = await run(command, folder, uv_environment(os.environ))
+    done = await run(command, folder, uv_environment(os.environ), cache)
     if done.code != 0:
         raise uv_failed(done)
     finish(folder, interpreter, [each.program for each in here])
@@ -53,10 +54,12 @@ async def make(
 
 
 def _place(folder: Path, interpreter: Interpreter, here: Sequence[Interpreter]) -> list[str]:
-    """Into it as into any venv; for an interpreter that only boxes have, by what is known of it."""
+    """Into it as into any venv; for an interpreter that only boxes have, by what is known of it. Raises Unbuilt."""
     if interpreter in here:
         return ["--python", str(folder / "bin" / "python")]
-    own = next(each for each in here if each.runtime == "python")
+    own = next((each for each in here if each.runtime == "python"), None)
+    if own is None:
+        raise Unbuilt("it has no Python of its own, which uv needs; name one in RGRID_PYTHONS")
     system = f"{platform.machine()}-unknown-linux-{'musl' if 'musl' in interpreter.target else 'gnu'}"
     found = ["--python", own.program, "--prefix", str(folder), "--python-version", interpreter.version]
     return [*found, "--python-platform", system]

@@ -16,6 +16,7 @@ from services.runner.environments.folder import OWN
 
 WINDOW_BYTES_MAX = 128 * 1024**2
 ENTRIES_MAX = 1_000_000
+HEADER_BYTES_MAX = 1024**2
 WRITERS = 4
 """The kernel makes the files: several at once."""
 PIECE_BYTES = 1024**2
@@ -35,7 +36,7 @@ def unpack(path: Path, sha256: str, folder: Path, bytes_max: int) -> None:
             unpacking = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES_MAX)
             unpacking.copy_stream(raw, _Bounded(tar, bytes_max), write_size=PIECE_BYTES)  # type: ignore[arg-type]
             tar.seek(0)
-            with tarfile.open(fileobj=tar, mode="r:") as archive:
+            with tarfile.open(fileobj=tar, mode="r:", tarinfo=_Info) as archive:
                 _take_all(archive, tar.fileno(), folder)
         except (tarfile.TarError, zstandard.ZstdError, EOFError, ValueError, FileExistsError) as error:
             raise BadArchive(str(error) or type(error).__name__) from error
@@ -100,6 +101,15 @@ def _link(top: str, name: str, goal: str) -> None:
     os.symlink(goal, f"{top}/{name}")  # noqa: PTH211
     if not os.path.realpath(f"{top}/{name}").startswith(top + "/"):
         raise BadArchive(f"{name!r} is a link that leaves the environment")
+
+
+class _Info(tarfile.TarInfo):
+    """Refuses headers that tarfile would read whole into memory: long names, and what PAX says of the next file."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type not in (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE, tarfile.SYMTYPE) and self.size > HEADER_BYTES_MAX:
+            raise BadArchive(f"it has a header of {self.size:,} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc]
 
 
 class _Bounded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sysconfig
 from collections.abc import Mapping
@@ -31,6 +32,9 @@ PIP = {
 }
 """Where only pip was told of an index, uv hears of it."""
 PLACES = ("UV_FIND_LINKS", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
+
+SECRET = ("_USERNAME", "_PASSWORD")
+USERINFO = re.compile(r"((?:^|(?<=[\s,=]))[A-Za-z][A-Za-z0-9+.-]*://)[^/\s,]*@")
 
 
 def find_uv() -> Path:
@@ -63,6 +67,12 @@ def uv_environment(environ: Mapping[str, str]) -> dict[str, str]:
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_NO_PROGRESS": "1",
     }
+
+
+def without_credentials(env: Mapping[str, str]) -> dict[str, str]:
+    """For where others' code can read it: no names and passwords of indexes or proxies, be they in variables or in links."""
+    found = {name: text for name, text in env.items() if not name.endswith(SECRET) and name != "NETRC"}
+    return {name: USERINFO.sub(r"\1", text) for name, text in found.items()}
 
 
 def _existing(places: list[str]) -> list[str]:

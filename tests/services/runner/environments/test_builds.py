@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from services.runner.environments.failures import scrubbed
 from services.runner.environments.folder import MANIFEST
+from services.runner.environments.uv import without_credentials
 from services.runner.sandbox.box import BOX_UID
 from tests.services.runner.environments.conftest import python
 from tests.services.runner.environments.wheels import Shop
@@ -68,3 +70,39 @@ async def test_what_a_build_leaves_behind_is_not_trusted(builder: Grid, shop: Sh
     assert (result.status, result.reason.code) == ("failed", "ENVIRONMENT_FAILED"), result
     assert Path("/usr/bin/env").exists()
     assert not builder.node.environments.kept()
+
+
+@pytest.mark.parametrize("builder", ["bubblewrap"], indirect=True)
+async def test_code_of_others_sees_no_password_of_an_index(
+    builder: Grid, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_INDEX_OURS_USERNAME", "somebody")
+    monkeypatch.setenv("UV_INDEX_OURS_PASSWORD", "opensesame")
+    look = "'opensesame' in repr(dict(os.environ))"
+    shop.sdist("thing", prologue=f"raise SystemExit('seen' if {look} else 'nothing there')")
+    environment = await python(builder, shop.lock("thing"), builds=True)
+    _, result = await builder.run(IMPORT, environment=environment)
+    assert (result.status, result.reason.code) == ("failed", "ENVIRONMENT_FAILED")
+    assert "nothing there" in result.reason.message
+
+
+def test_settings_for_boxes_have_no_credentials() -> None:
+    env = {
+        "UV_INDEX_OURS_USERNAME": "somebody",
+        "UV_INDEX_OURS_PASSWORD": "open sesame",
+        "UV_INDEX": "ours=https://u:p@a.example/s b=https://t@b.example/@x https://c.example/",
+        "HTTP_PROXY": "http://u:p@ss@proxy.example",
+        "NETRC": "/root/.netrc",
+        "UV_HTTP_TIMEOUT": "9",
+    }
+    assert without_credentials(env) == {
+        "UV_INDEX": "ours=https://a.example/s b=https://b.example/@x https://c.example/",
+        "HTTP_PROXY": "http://proxy.example",
+        "UV_HTTP_TIMEOUT": "9",
+    }
+
+
+def test_messages_show_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_INDEX_OURS_PASSWORD", "opensesame")
+    monkeypatch.setenv("UV_INDEX_THEIRS_PASSWORD", "no")
+    assert scrubbed("it says no to opensesame at https://x.example/") == "it says no to *** at the package index"

@@ -80,8 +80,9 @@ async def test_another_process_that_makes_it_is_waited_for(
     place = instant.folder / "environments"
     (place / kept.id).rename(place / "aside")
     names = [str(place / "locks" / kept.id), str(place / "aside"), str(place / kept.id)]
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, *names])  # noqa: ASYNC220 (it does not wait)
-    await asyncio.sleep(0.3)
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, *names], stdout=subprocess.PIPE)  # noqa: ASYNC220 (it does not wait)
+    assert holder.stdout is not None
+    assert await asyncio.to_thread(holder.stdout.readline) == b"held\n"
     _, result = await instant.run("print(2)", environment=environment)
     await asyncio.to_thread(holder.wait, 10)
     assert result.status == "succeeded"
@@ -92,6 +93,7 @@ HOLD = """
 import fcntl, os, sys, time
 fd = os.open(sys.argv[1], os.O_RDWR)
 fcntl.flock(fd, fcntl.LOCK_EX)
+print("held", flush=True)
 time.sleep(1)
 os.rename(sys.argv[2], sys.argv[3])
 """

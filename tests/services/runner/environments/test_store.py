@@ -190,6 +190,13 @@ def test_what_is_cut_off_or_not_what_its_hash_says_is_refused(tmp_path: Path) ->
     assert tree(whole) == tree(source)
 
 
+def test_a_header_that_fills_the_memory_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    for kind in (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
+        sha256 = archive(tmp_path / "archive", member("x", kind, size=5_000_000))
+        with pytest.raises(BadArchive, match="a header of 5,000,000 bytes"):
+            unpack(tmp_path / "archive", sha256, tmp_path, 10_000_000)
+
+
 def test_the_setuid_bit_does_not_travel(tmp_path: Path) -> None:
     sha256 = archive(tmp_path / "archive", member("x"))
     (tmp_path / "folder").mkdir()
