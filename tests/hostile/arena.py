@@ -29,7 +29,7 @@ LOG_BYTES_MAX = 8 * MIB
 GROWTH_BYTES_MAX = 160 * MIB
 """The most that the runner may hold at any time beyond what it held at its begin."""
 DESCRIPTORS_MORE_MAX = 16
-SECONDS_MAX = 20.0
+SECONDS_MAX = 90.0
 WARM, RUNS_UNTIL_WARM = "bubblewrap+warm", 100
 CANARY_EVERY = 4
 """Attacks in containers, which take their time to start."""

@@ -35,7 +35,7 @@ class Attack:
     """Seconds between what it says and its cancel, where it is to end by one."""
     memory: int = 128 * MIB
     disk: int = 1024 * MIB
-    timeout: float = 30.0
+    timeout: float = 120.0
     outputs: tuple[str, ...] | None = ()
     """Paths that come home; None: whatever."""
     refused: tuple[str, ...] | None = ()

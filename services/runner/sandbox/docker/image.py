@@ -8,9 +8,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 from services.runner.interpreters import MINOR_MIN, Interpreter
+from services.runner.sandbox.box import StartFailed
 
 VERSION = re.compile(r"\d+\.\d+\.\d+[\w.+-]*")
 PROGRAM = re.compile(r"/[\w./+-]{1,200}")
@@ -53,11 +55,20 @@ def short(digest: str) -> str:
 
 
 def unasked(shown: Mapping[str, Any]) -> Image:
-    """What the engine knows of an image without running it."""
+    """What the engine knows of an image without running it. Raises StartFailed for a volume that no container can have."""
     config = shown.get("Config") or {}
     variables = dict(each.partition("=")[::2] for each in config.get("Env") or [])
-    volumes = tuple(sorted(each for each in config.get("Volumes") or {} if not each.startswith(OURS)))
+    places = {_place(each) for each in config.get("Volumes") or {}}
+    volumes = tuple(sorted(each for each in places if not f"{each}/".startswith(tuple(f"{own}/" for own in OURS))))
     return Image(str(shown["Id"]), path=variables.get("PATH", ""), volumes=volumes)
+
+
+def _place(volume: str) -> str:
+    """Where the volume lies, without detours."""
+    place = normpath(f"/{volume.lstrip('/')}")
+    if place == "/" or not volume.startswith("/"):
+        raise StartFailed(f"it declares the volume {volume[:100]!r}")
+    return place
 
 
 def answered(image: Image, said: str, machine: str, shell: bool) -> Image:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from services.runner.interpreters import Interpreter
-from services.runner.sandbox.box import ImageRefused, Spec
+from services.runner.sandbox.box import ImageRefused, Spec, StartFailed
 from services.runner.sandbox.docker.engine import NoEngine, socket_of
-from services.runner.sandbox.docker.image import Image, Kept, answered
+from services.runner.sandbox.docker.image import Image, Kept, answered, unasked
 from services.runner.sandbox.docker.names import REFERENCE
 from services.runner.sandbox.docker.refused import not_pulled
 from tests.fixtures.docker import PYTHON_IMAGE, docker, image_id
@@ -45,6 +45,34 @@ def empty_image(needs_docker: None) -> Iterator[str]:
     subprocess.run(["docker", "import", "-", name], input=data.getvalue(), check=True, capture_output=True)
     yield name
     docker("image", "rm", "-f", name)
+
+
+@pytest.fixture
+def endless_image(empty_image: str) -> Iterator[str]:
+    """An image that declares all of itself a volume."""
+    name = f"rgrid-tests-volume-{os.getpid()}"
+    text = {"input": f"FROM {empty_image}\nVOLUME /\n", "text": True, "check": True, "capture_output": True}
+    subprocess.run(["docker", "build", "-q", "-t", name, "-"], env={**os.environ, "DOCKER_BUILDKIT": "0"}, **text)  # type: ignore[call-overload]
+    yield name
+    docker("image", "rm", "-f", name)
+
+
+def test_volumes_lie_where_nothing_of_ours_does() -> None:
+    declared = {each: {} for each in ("//work", "/run/./x", "/workspace/", "/data", "/data/", "/a/../tmp")}
+    found = unasked({"Id": DIGEST, "Config": {"Volumes": declared}})
+    assert found.volumes == ("/data", "/workspace")
+
+
+@pytest.mark.parametrize("volume", ["/", "//", "/a/..", "data", ""])
+def test_a_volume_that_no_container_can_have_is_refused(volume: str) -> None:
+    with pytest.raises(StartFailed, match="it declares the volume"):
+        unasked({"Id": DIGEST, "Config": {"Volumes": {volume: {}}}})
+
+
+async def test_an_image_with_such_a_volume_is_unfit(containers: Opened, endless_image: str) -> None:
+    with pytest.raises(ImageRefused) as refused:
+        await containers.sandbox.interpreters_in(endless_image)
+    assert refused.value.code == "IMAGE_UNFIT"
 
 
 async def test_interpreters_come_from_the_images_and_name_them(containers: Opened) -> None:

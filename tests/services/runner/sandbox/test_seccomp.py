@@ -168,7 +168,7 @@ if __name__ == "__main__":
     async def main():
         done = await asyncio.create_subprocess_exec("true"); await done.wait()
     asyncio.run(main())
-    os.memfd_create("x"); os.nice(1); os.mkfifo("fifo"); os.setpriority(os.PRIO_PROCESS, 0, 5)
+    os.memfd_create("x"); os.nice(1); os.mkfifo("fifo"); os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0))
     signal.setitimer(signal.ITIMER_REAL, 100); os.sched_getaffinity(0); os.getrandom(8)
     print("all of it")
 """
