@@ -82,6 +82,7 @@ def uv(program: Path, words: list[str], folder: Path) -> subprocess.CompletedPro
     """Run uv in `folder`. Raises CliError when it does not start or takes longer than SECONDS_MAX."""
     own = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "UV_PROJECT")}
     own |= {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1", "UV_PYTHON": sys.executable}
+    own |= {"COLUMNS": "10000"}  # its sentences are read here, so they must not be folded to the width of a screen
     try:
         return subprocess.run(
             [program, *words],

@@ -104,7 +104,8 @@ def test_without_a_network_it_is_said(monkeypatch):
     assert caught.value.code == "INDEX_UNREACHABLE"
 
 
-def test_packages_that_need_a_newer_python_are_locked_for_it():
+def test_packages_that_need_a_newer_python_are_locked_for_it(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
     Path("requirements.txt").write_text("numpy==2.5.0\n")
     answer, python = locked_from(declared(S, ""), S, "3.11")
     assert (answer.lock.packages, python) == (1, "3.12")
