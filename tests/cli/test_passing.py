@@ -40,7 +40,7 @@ def test_where_they_go_apart_neither_gets_a_byte_more():
 
 
 def test_running_stands_before_the_first_line(capfd, monkeypatch):
-    monkeypatch.setattr(Watch, "waited", lambda self, word: 0.2)
+    monkeypatch.setattr(Watch, "begun", lambda self, word: ["waited 0.20 s"])
     watch = Watch(None, "exec_7f3k2m", None)
     watch.on_state({"status": "provisioning", "attempt": 1, "node_id": "local-1"})
     watch.on_chunk({"stream": "stderr", "attempt": 1}, memoryview(b"hello\n"))

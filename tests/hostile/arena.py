@@ -237,7 +237,7 @@ async def arena(kind: str, folder: Path) -> AsyncIterator[Arena]:
 
 def _start(kind: str, server: NatsServer, home: Path, log: Path) -> subprocess.Popen[bytes]:
     env = {
-        "PATH": os.environ["PATH"],
+        **{name: text for name, text in os.environ.items() if name in ("PATH", "DOCKER_HOST")},
         "RGRID_HOME": str(home),
         "RGRID_SANDBOX": "bubblewrap" if kind == "warm" else kind,
         "RGRID_WARM": "on" if kind == "warm" else "off",

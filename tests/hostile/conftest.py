@@ -15,9 +15,9 @@ SANDBOXES = {"bubblewrap": "bubblewrap", "warm": "bubblewrap", "docker": "docker
 """What each needs of the machine."""
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session", params=list(SANDBOXES))
+@pytest_asyncio.fixture(scope="package", loop_scope="session", params=list(SANDBOXES))
 async def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Arena]:
-    """A runner with a neighbour in it, for the whole session."""
+    """A runner with a neighbour in it, for all attacks that follow one another: what nobody listens to is lost meanwhile."""
     for need in {SANDBOXES[request.param], "cgroup"}:
         if not is_here(need):
             (pytest.fail if need in required() else pytest.skip)(f"needs {need}: {NEEDS[need][1]}")
