@@ -50,5 +50,7 @@ def remove_now(folder: Path) -> None:
         shutil.rmtree(folder)
     except (OSError, RecursionError):
         # unreadable folders, or thousands of levels: rm copes with the depth, chmod with the modes
-        subprocess.run(["chmod", "-R", "u+rwX", "--", str(folder)], stderr=subprocess.DEVNULL, check=False)
+        if os.geteuid() != 0:
+            # never as root, who needs it for nothing: it follows a link that took a folder's place since it was looked at
+            subprocess.run(["chmod", "-R", "u+rwX", "--", str(folder)], stderr=subprocess.DEVNULL, check=False)
         subprocess.run(["rm", "-rf", "--", str(folder)], stderr=subprocess.DEVNULL, check=False)
