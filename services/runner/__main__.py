@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -24,10 +24,11 @@ from services.runner.agent import Agent
 from services.runner.blobs import BlobCache
 from services.runner.download import Downloads
 from services.runner.environments.environments import environments_of
-from services.runner.interpreters import interpreters, runtimes, targets
+from services.runner.interpreters import Interpreter, interpreters, runtimes, targets
 from services.runner.journal import Journal
 from services.runner.node import Node, capacity, labels
 from services.runner.reports import Reports
+from services.runner.sandbox.box import Sandbox
 from services.runner.sandbox.choose import Choice, choose
 from services.runner.sandbox.containers_wanted import ContainersWanted
 from services.runner.sandbox.find_cgroup import find_groups
@@ -35,6 +36,7 @@ from services.runner.sandbox.metadata import blocked_for
 from services.runner.upload import Uploads
 from services.runner.warm.warm import Warm, warmed
 from services.runtime import subjects
+from services.runtime.bus import Bus
 from services.runtime.connection import connect
 from services.runtime.messages import JoinedFact
 from services.runtime.settings import Settings, load
@@ -89,32 +91,7 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
     )
     sandbox = warmed(choice.sandbox, folder / "attempts", groups) if settings.warm else choice.sandbox
     async with aiohttp.ClientSession(timeout=HTTP_SECONDS, auto_decompress=False) as http:
-        cache = BlobCache(folder / "blobs")
-        reports, downloads, uploads = Reports(bus, settings.node_id), Downloads(http, cache), Uploads(http)
-        environments = environments_of(
-            folder / "environments",
-            settings.environment_bytes_max,
-            choice.sandbox,
-            known,
-            http,
-            cache,
-            downloads,
-            uploads,
-            reports,
-        )
-        node = Node(
-            settings.node_id,
-            folder,
-            bus,
-            reports,
-            sandbox,
-            cache,
-            downloads,
-            uploads,
-            environments,
-            settings.log_bytes_max,
-            settings.kill_grace_seconds,
-        )
+        node = _node(settings, folder, bus, http, choice, sandbox, known)
         joined = JoinedFact(id_of("life", secrets.randbits(60)), _offer(settings.node_type, choice))
         gc.freeze()
         gc.set_threshold(GARBAGE_MIN)
@@ -129,6 +106,44 @@ async def _run(settings: Settings, folder: Path, stop: asyncio.Event) -> None:
     await choice.close()
     if groups is not None:
         groups.close()
+
+
+def _node(
+    settings: Settings,
+    folder: Path,
+    bus: Bus,
+    http: aiohttp.ClientSession,
+    choice: Choice,
+    sandbox: Sandbox,
+    known: Sequence[Interpreter],
+) -> Node:
+    """What every attempt works with, put together."""
+    cache = BlobCache(folder / "blobs")
+    reports, downloads, uploads = Reports(bus, settings.node_id), Downloads(http, cache), Uploads(http)
+    environments = environments_of(
+        folder / "environments",
+        settings.environment_bytes_max,
+        choice.sandbox,
+        known,
+        http,
+        cache,
+        downloads,
+        uploads,
+        reports,
+    )
+    return Node(
+        settings.node_id,
+        folder,
+        bus,
+        reports,
+        sandbox,
+        cache,
+        downloads,
+        uploads,
+        environments,
+        settings.log_bytes_max,
+        settings.kill_grace_seconds,
+    )
 
 
 def _offer(node_type: str, choice: Choice) -> Offer:

@@ -92,7 +92,7 @@ def test_settings_for_boxes_have_no_credentials() -> None:
         "UV_INDEX_OURS_PASSWORD": "open sesame",
         "UV_INDEX": "ours=https://u:p@a.example/s b=https://t@b.example/@x https://c.example/",
         "HTTP_PROXY": "http://u:p@ss@proxy.example",
-        "NETRC": "/root/.netrc",
+        "NETRC": "/home/someone/.netrc",
         "UV_HTTP_TIMEOUT": "9",
     }
     assert without_credentials(env) == {

@@ -67,8 +67,8 @@ async def test_a_broken_wheel(instant: Grid, shop: Shop) -> None:
     [
         "--index-url https://somewhere.example/simple",
         "-r /etc/passwd",
-        "-e /root",
-        "thing @ file:///root/thing.whl --hash=sha256:" + "0" * 64,
+        "-e /home/someone",
+        "thing @ file:///home/someone/thing.whl --hash=sha256:" + "0" * 64,
         "git+https://somewhere.example/thing.git",
         "thing==1.0",
         "thing>=1.0 --hash=sha256:" + "0" * 64,
