@@ -12,7 +12,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -115,7 +115,7 @@ def _node(
     http: aiohttp.ClientSession,
     choice: Choice,
     sandbox: Sandbox,
-    known: Sequence[Interpreter],
+    known: tuple[Interpreter, ...],
 ) -> Node:
     """What every attempt works with, put together."""
     cache = BlobCache(folder / "blobs")
